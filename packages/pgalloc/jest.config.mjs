@@ -1,0 +1,3 @@
+import { project } from '../../tools/jest/project.mjs';
+
+export default project('pgalloc');

@@ -1,0 +1,110 @@
+import {
+  CONTEXT_BYTES,
+  CONTEXT_FAULT_ADDR,
+  CONTEXT_FAULT_ERROR,
+  CONTEXT_FAULT_TRAPNO,
+  CONTEXT_FLAGS,
+  CONTEXT_REASON,
+  CONTEXT_RESTART_IP,
+  CONTEXT_SIGNO,
+  CONTEXT_SIG_CODE,
+  FLAG_REGS_CHANGED,
+} from './context-layout.generated.js';
+
+const TWO_32 = 0x1_0000_0000;
+
+/**
+ * The context page of one guest thread, read and written as 32-bit halves. `reg` arguments are the byte offsets
+ * `REG_*` of the generated layout. Values were written by the guest: they are untrusted.
+ */
+export class ContextPage {
+  /** Number of this context, from 0. */
+  readonly index: number;
+  readonly #u32: Uint32Array;
+  readonly #base: number;
+
+  /** `memory` holds all context pages, one behind the other. */
+  constructor(memory: Uint32Array, index: number) {
+    this.#u32 = memory;
+    this.index = index;
+    this.#base = (index * CONTEXT_BYTES) >>> 2;
+  }
+
+  /** Register as an unsigned number; exact below 2^53, monotonic above. */
+  get(reg: number): number {
+    const at = this.#base + (reg >>> 2);
+    return this.#u32[at + 1]! * TWO_32 + this.#u32[at]!;
+  }
+
+  /** Low half of a register, as a C `unsigned int` argument is passed. */
+  low(reg: number): number {
+    return this.#u32[this.#base + (reg >>> 2)]!;
+  }
+
+  /** High half of a register, unsigned. */
+  high(reg: number): number {
+    return this.#u32[this.#base + (reg >>> 2) + 1]!;
+  }
+
+  /** Writes a register: an unsigned value below 2^53, or a negative one (sign-extended to 64 bits). */
+  set(reg: number, value: number): void {
+    const at = this.#base + (reg >>> 2);
+    this.#u32[at] = value;
+    this.#u32[at + 1] = Math.floor(value / TWO_32);
+    this.#markChanged();
+  }
+
+  /** Writes a register from two unsigned halves. */
+  setHalves(reg: number, low: number, high: number): void {
+    const at = this.#base + (reg >>> 2);
+    this.#u32[at] = low;
+    this.#u32[at + 1] = high;
+    this.#markChanged();
+  }
+
+  /** Copies all registers of `from`. */
+  copyRegisters(from: ContextPage): void {
+    this.#u32.set(from.#u32.subarray(from.#base + REGS_FIRST, from.#base + REGS_END), this.#base + REGS_FIRST);
+    this.#markChanged();
+  }
+
+  /** Why the guest stopped: `REASON_*`. */
+  get reason(): number {
+    return this.#u32[this.#base + (CONTEXT_REASON >>> 2)]!;
+  }
+
+  get signo(): number {
+    return this.#u32[this.#base + (CONTEXT_SIGNO >>> 2)]!;
+  }
+
+  get sigCode(): number {
+    return this.#u32[this.#base + (CONTEXT_SIG_CODE >>> 2)]! | 0;
+  }
+
+  get faultAddr(): number {
+    return this.get(CONTEXT_FAULT_ADDR);
+  }
+
+  /** The page fault's error code, or `FAULT_ERROR_UNKNOWN`. */
+  get faultError(): number {
+    return this.#u32[this.#base + (CONTEXT_FAULT_ERROR >>> 2)]!;
+  }
+
+  get faultTrapno(): number {
+    return this.#u32[this.#base + (CONTEXT_FAULT_TRAPNO >>> 2)]!;
+  }
+
+  /** Address of the `syscall` instruction, from where a call is made again. */
+  get restartIp(): number {
+    return this.get(CONTEXT_RESTART_IP);
+  }
+
+  #markChanged(): void {
+    const at = this.#base + (CONTEXT_FLAGS >>> 2);
+    this.#u32[at] = this.#u32[at]! | FLAG_REGS_CHANGED;
+  }
+}
+
+/** The registers' place in the page, in 32-bit words. */
+const REGS_FIRST = 2;
+const REGS_END = REGS_FIRST + 27 * 2;

@@ -1,0 +1,1 @@
+export { WaitEntry, WaitQueue } from './wait-queue.js';
