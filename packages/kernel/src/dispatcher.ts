@@ -1,0 +1,109 @@
+import { ENOSYS, ERESTARTSYS, ERESTART_RESTARTBLOCK } from '@tsv/abi';
+import { REASON_DEAD, REASON_FAULT, REASON_SYSCALL, REG_ORIG_RAX, REG_RAX, type Platform } from '@tsv/platform';
+import type { Kernel } from './kernel.js';
+import { BLOCKED, REGISTERS_SET, TASK_GONE, type SyscallHandler } from './syscalls/syscall.js';
+import { TaskState, type Task } from './task/task.js';
+
+/** Served stops between two looks at the clock. */
+const STOPS_PER_CLOCK_LOOK = 32;
+
+/** Takes guest stops from the platform and has the kernel answer them. */
+export class Dispatcher {
+  readonly #kernel: Kernel;
+  readonly #platform: Platform;
+  readonly #handlers: readonly SyscallHandler[];
+
+  constructor(kernel: Kernel, platform: Platform, handlers: readonly SyscallHandler[]) {
+    this.#kernel = kernel;
+    this.#platform = platform;
+    this.#handlers = handlers;
+  }
+
+  /**
+   * Serves stops, woken tasks and due timers until nothing is left to do or `budgetMs` have passed. Returns the
+   * monotonic deadline until which there is nothing to do: 0 when the budget ended first, Infinity for none.
+   */
+  pump(budgetMs: number): number {
+    const kernel = this.#kernel;
+    const endMs = kernel.clock.monotonicMs() + budgetMs;
+    let untilLook = STOPS_PER_CLOCK_LOOK;
+    for (;;) {
+      this.#runWoken();
+      const index = this.#platform.next();
+      if (index >= 0) {
+        const task = kernel.taskOfContext(index);
+        if (task !== null) this.serve(task);
+        if (--untilLook > 0) continue;
+      } else if (kernel.hasWoken) {
+        continue;
+      }
+      untilLook = STOPS_PER_CLOCK_LOOK;
+      const nowMs = kernel.clock.monotonicMs();
+      const firedCount = kernel.timers.run(nowMs);
+      if (index < 0 && firedCount === 0) return kernel.timers.nextDeadlineMs;
+      if (nowMs >= endMs) return 0;
+    }
+  }
+
+  /** Answers the stop of `task`. */
+  serve(task: Task): void {
+    task.isInGuest = false;
+    const page = task.page;
+    const reason = page.reason;
+    if (reason === REASON_SYSCALL) {
+      task.restart.clear();
+      task.syscallNr = page.low(REG_ORIG_RAX);
+      this.#runHandler(task);
+    } else if (reason === REASON_FAULT) {
+      this.#kernel.handleFault(task);
+      this.#leaveKernel(task);
+    } else if (reason === REASON_DEAD) {
+      this.#kernel.contextDied(task);
+    } else {
+      this.#leaveKernel(task);
+    }
+  }
+
+  #runWoken(): void {
+    for (let task = this.#kernel.dequeueWoken(); task !== null; task = this.#kernel.dequeueWoken()) {
+      if (task.state !== TaskState.WOKEN) continue;
+      task.state = TaskState.RUNNING;
+      if (task.syscallNr >= 0) this.#runHandler(task);
+      else this.#leaveKernel(task);
+    }
+  }
+
+  #runHandler(task: Task): void {
+    const handler = this.#handlers[task.syscallNr];
+    const result = handler === undefined ? this.#unknown(task) : handler(task, task.args);
+    this.finish(task, result);
+  }
+
+  /** Ends the system call of `task` with what its handler returned. */
+  finish(task: Task, result: number): void {
+    if (result === BLOCKED || result === TASK_GONE) return;
+    if (result !== REGISTERS_SET) {
+      task.page.set(REG_RAX, result);
+      if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) task.signals.restartCode = -result;
+    }
+    this.#leaveKernel(task);
+  }
+
+  /** Back to the guest, by way of signals, stops and exit. */
+  #leaveKernel(task: Task): void {
+    if (task.signals.needsAttention && !task.signals.deliver(task)) return;
+    this.resume(task);
+  }
+
+  /** Lets the guest of `task` run. */
+  resume(task: Task): void {
+    task.syscallNr = -1;
+    task.isInGuest = true;
+    task.context.resume();
+  }
+
+  #unknown(task: Task): number {
+    this.#kernel.unimplemented.record(task.syscallNr, task.comm);
+    return -ENOSYS;
+  }
+}

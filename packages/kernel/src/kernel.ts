@@ -1,0 +1,117 @@
+import type { Clock } from '@tsv/clock';
+import { TimerQueue } from '@tsv/clock';
+import type { MemoryFile, Platform } from '@tsv/platform';
+import { Dispatcher } from './dispatcher.js';
+import { handleFault } from './mm/fault.js';
+import type { Vdso } from './mm/vdso.js';
+import { syscallHandlers } from './syscalls/table.js';
+import { contextDied } from './task/exit.js';
+import type { Task } from './task/task.js';
+import { TaskSet } from './task/task-set.js';
+import { UnimplementedSyscalls } from './unimplemented-syscalls.js';
+import { UtsNamespace } from './namespace/uts-namespace.js';
+
+/** What the kernel needs from its surroundings. */
+export interface KernelOptions {
+  readonly platform: Platform;
+  readonly memoryFile: MemoryFile;
+  readonly clock: Clock;
+  /** Fills `dst` with random bytes that no one can guess. */
+  readonly random: (dst: Uint8Array) => void;
+  readonly vdso: Vdso;
+  /** CPUs that guests see. */
+  readonly cpuCount: number;
+  /** Memory that guests see. */
+  readonly totalMemoryBytes: number;
+  readonly hostname: string;
+  /** A line for the log. */
+  readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
+}
+
+/** Bytes of the scratch memory that handlers may use between two calls into other code. */
+const SCRATCH_BYTES = 64 * 1024;
+
+/** One kernel: all state of a sandbox. Single-threaded. */
+export class Kernel {
+  readonly platform: Platform;
+  readonly memoryFile: MemoryFile;
+  readonly clock: Clock;
+  readonly random: (dst: Uint8Array) => void;
+  readonly vdso: Vdso;
+  readonly cpuCount: number;
+  readonly totalMemoryBytes: number;
+  readonly log: KernelOptions['log'];
+  readonly timers = new TimerQueue();
+  readonly tasks: TaskSet;
+  readonly uts: UtsNamespace;
+  readonly dispatcher: Dispatcher;
+  readonly unimplemented = new UnimplementedSyscalls();
+  /** For handlers to build and read structures in; its content does not survive a call into other code. */
+  readonly scratch = new Uint8Array(SCRATCH_BYTES);
+  readonly scratchView = new DataView(this.scratch.buffer);
+  /** Monotonic milliseconds at boot. */
+  readonly bootMs: number;
+
+  readonly #tasksByContext: (Task | null)[] = [];
+  readonly #woken: (Task | null)[] = [];
+  #wokenHead = 0;
+
+  constructor(options: KernelOptions) {
+    this.platform = options.platform;
+    this.memoryFile = options.memoryFile;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.vdso = options.vdso;
+    this.cpuCount = options.cpuCount;
+    this.totalMemoryBytes = options.totalMemoryBytes;
+    this.log = options.log;
+    this.bootMs = options.clock.monotonicMs();
+    this.uts = new UtsNamespace(options.hostname);
+    this.tasks = new TaskSet();
+    this.dispatcher = new Dispatcher(this, options.platform, syscallHandlers());
+  }
+
+  /** The task whose guest thread is context `index`, or null for one that was released. */
+  taskOfContext(index: number): Task | null {
+    return this.#tasksByContext[index] ?? null;
+  }
+
+  /** Says whose guest thread context `index` is; null when it is released. */
+  setTaskOfContext(index: number, task: Task | null): void {
+    while (this.#tasksByContext.length <= index) this.#tasksByContext.push(null);
+    this.#tasksByContext[index] = task;
+  }
+
+  get hasWoken(): boolean {
+    return this.#wokenHead < this.#woken.length;
+  }
+
+  /** Called by {@link Task.wake}. */
+  enqueueWoken(task: Task): void {
+    this.#woken.push(task);
+  }
+
+  /** The task that was woken first, or null. */
+  dequeueWoken(): Task | null {
+    if (this.#wokenHead === this.#woken.length) {
+      if (this.#wokenHead > 0) {
+        this.#woken.length = 0;
+        this.#wokenHead = 0;
+      }
+      return null;
+    }
+    const task = this.#woken[this.#wokenHead]!;
+    this.#woken[this.#wokenHead++] = null;
+    return task;
+  }
+
+  /** Answers a fault of the guest: the page appears, or the task gets a signal. */
+  handleFault(task: Task): void {
+    handleFault(task);
+  }
+
+  /** The platform lost the guest thread of `task`. */
+  contextDied(task: Task): void {
+    contextDied(task);
+  }
+}

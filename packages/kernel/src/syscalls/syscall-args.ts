@@ -1,0 +1,42 @@
+import { REG_R10, REG_R8, REG_R9, REG_RDI, REG_RDX, REG_RSI, type ContextPage } from '@tsv/platform';
+
+const REGS = [REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9] as const;
+
+/** The six arguments of a system call, decoded by their C type, syscall(2). They are the guest's: untrusted. */
+export class SyscallArgs {
+  #page: ContextPage;
+
+  constructor(page: ContextPage) {
+    this.#page = page;
+  }
+
+  /** Reads from another context page from now on: execve(2) gives a task a new one. */
+  attach(page: ContextPage): void {
+    this.#page = page;
+  }
+
+  /** Argument `n` as `int`. */
+  i32(n: 0 | 1 | 2 | 3 | 4 | 5): number {
+    return this.#page.low(REGS[n]) | 0;
+  }
+
+  /** Argument `n` as `unsigned int`. */
+  u32(n: 0 | 1 | 2 | 3 | 4 | 5): number {
+    return this.#page.low(REGS[n]);
+  }
+
+  /** Argument `n` as `unsigned long` or a pointer; exact below 2^53, monotonic above. */
+  u64(n: 0 | 1 | 2 | 3 | 4 | 5): number {
+    return this.#page.get(REGS[n]);
+  }
+
+  /** Argument `n` as `long` (`off_t`, `time_t`); exact within 2^53, monotonic beyond. */
+  i64(n: 0 | 1 | 2 | 3 | 4 | 5): number {
+    return (this.#page.high(REGS[n]) | 0) * 0x1_0000_0000 + this.#page.low(REGS[n]);
+  }
+
+  /** Upper half of argument `n`, unsigned: for opaque 64-bit values. */
+  high(n: 0 | 1 | 2 | 3 | 4 | 5): number {
+    return this.#page.high(REGS[n]);
+  }
+}

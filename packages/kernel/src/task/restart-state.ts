@@ -1,0 +1,28 @@
+/** What a blocked system call keeps between its tries, as plain data. Cleared when a new call begins. */
+export class RestartState {
+  /** How often the handler has returned BLOCKED in this call: 0 on the first try. */
+  tryCount = 0;
+  /** Monotonic deadline of the wait; Infinity for none, NaN while the handler has not set it. */
+  deadlineMs = NaN;
+  /** Bytes or items moved so far. */
+  moved = 0;
+  /** For the handler's own use. */
+  phase = 0;
+  value = 0;
+  /** An object that the wait is about (a futex key, a child). Must be data that can be printed and saved. */
+  object: unknown = null;
+
+  clear(): void {
+    if (this.tryCount === 0 && this.object === null && this.moved === 0 && this.phase === 0) {
+      this.deadlineMs = NaN;
+      this.value = 0;
+      return;
+    }
+    this.tryCount = 0;
+    this.deadlineMs = NaN;
+    this.moved = 0;
+    this.phase = 0;
+    this.value = 0;
+    this.object = null;
+  }
+}

@@ -1,0 +1,183 @@
+import { EBADF, EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE, type Errno } from '@tsv/abi';
+import type { WaitQueue } from '@tsv/waiter';
+import type { Caller } from '../caller.js';
+import type { Inode } from '../inode.js';
+import type { VfsPath } from '../path/vfs-path.js';
+import type { IoBuffer } from './io-buffer.js';
+import type { Mappable } from './mappable.js';
+
+/** Takes directory entries: returns false when there is no room for this one. */
+export interface DirentSink {
+  /** `name` is a byte string; `type` is DT_*; `nextOffset` the position after the entry. */
+  add(name: string, ino: number, type: number, nextOffset: number): boolean;
+}
+
+const O_ACCMODE = 3;
+const O_WRONLY = 1;
+const O_RDWR = 2;
+const O_NONBLOCK = 0o4000;
+const O_PATH = 0o10000000;
+
+/**
+ * An open file description, open(2): what descriptors refer to. All operations are non-blocking: they return -EAGAIN
+ * when they would wait, and {@link waiters} is told when readiness grows. Results are bytes or a negated errno.
+ */
+export abstract class OpenFile {
+  /** Access mode and status flags (`O_*`), without creation flags. */
+  flags: number;
+  /** File offset, for seekable files. */
+  pos = 0;
+  /** Where it was opened; null for files outside of any path (pipes, sockets and other anonymous files). */
+  readonly path: VfsPath | null;
+  /** The inode, for fstat(2) and /proc/PID/fd. */
+  readonly inode: Inode;
+  #refCount = 1;
+
+  constructor(inode: Inode, path: VfsPath | null, flags: number) {
+    this.inode = inode;
+    this.path = path;
+    this.flags = flags;
+    path?.incRef();
+  }
+
+  get isReadable(): boolean {
+    const mode = this.flags & O_ACCMODE;
+    return (mode === 0 || mode === O_RDWR) && (this.flags & O_PATH) === 0;
+  }
+
+  get isWritable(): boolean {
+    const mode = this.flags & O_ACCMODE;
+    return (mode === O_WRONLY || mode === O_RDWR) && (this.flags & O_PATH) === 0;
+  }
+
+  get isNonblocking(): boolean {
+    return (this.flags & O_NONBLOCK) !== 0;
+  }
+
+  get refCount(): number {
+    return this.#refCount;
+  }
+
+  incRef(): void {
+    this.#refCount++;
+  }
+
+  /** Drops a reference; the last one closes the file. */
+  decRef(): void {
+    this.#refCount--;
+    if (this.#refCount === 0) {
+      this.release();
+      this.path?.decRef();
+    } else if (this.#refCount < 0) {
+      throw new Error('OpenFile.decRef: no reference is left');
+    }
+  }
+
+  /** Who waits for readiness; null for files that are always ready. */
+  get waiters(): WaitQueue | null {
+    return null;
+  }
+
+  /** Events that are true now, of `POLL*`, poll(2). */
+  readiness(): number {
+    return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+  }
+
+  /** read(2) at the file offset. */
+  read(io: IoBuffer, caller: Caller): number {
+    const n = this.readAt(io, this.pos, caller);
+    if (n > 0) this.pos += n;
+    return n;
+  }
+
+  /** write(2) at the file offset, or at the end with O_APPEND. */
+  write(io: IoBuffer, caller: Caller): number {
+    const n = this.writeAt(io, this.pos, caller);
+    if (n > 0) this.pos += n;
+    return n;
+  }
+
+  /** pread(2). Errors: ESPIPE for a file without offsets. */
+  readAt(_io: IoBuffer, _offset: number, _caller: Caller): number {
+    return -ESPIPE;
+  }
+
+  /** pwrite(2). Errors: ESPIPE for a file without offsets. */
+  writeAt(_io: IoBuffer, _offset: number, _caller: Caller): number {
+    return -ESPIPE;
+  }
+
+  /** lseek(2): the new offset. Errors: EINVAL, ENXIO, EOVERFLOW, ESPIPE. */
+  seek(_offset: number, _whence: number, _caller: Caller): number {
+    return -ESPIPE;
+  }
+
+  /** Whether pread and pwrite make sense: regular files, directories, block devices. */
+  get isSeekable(): boolean {
+    return false;
+  }
+
+  /** getdents64(2): gives entries from the file offset on. Returns 0. Errors: ENOTDIR. */
+  readDirents(_sink: DirentSink, _caller: Caller): number {
+    return -ENOTDIR;
+  }
+
+  /** ioctl(2): `arg` is the raw third argument; memory is reached through `caller.memory`. Errors: ENOTTY. */
+  ioctl(_cmd: number, _arg: number, _caller: Caller): number {
+    return -ENOTTY;
+  }
+
+  /** ftruncate(2). */
+  truncate(_lenBytes: number, _caller: Caller): number {
+    return -EINVAL;
+  }
+
+  /** fallocate(2). */
+  allocate(_mode: number, _offset: number, _len: number, _caller: Caller): number {
+    return -ENODEV;
+  }
+
+  /** fsync(2), fdatasync(2). Errors: EINVAL for files that cannot be synchronised. */
+  sync(_isDataOnly: boolean, _caller: Caller): number {
+    return -EINVAL;
+  }
+
+  /** The file as memory for mmap(2). Errors: ENODEV. */
+  mappable(): Mappable | Errno {
+    return -ENODEV;
+  }
+
+  /** fcntl(2) F_SETFL: `flags` are the new status flags. Returns 0. */
+  setStatusFlags(flags: number): number {
+    this.flags = (this.flags & ~STATUS_FLAGS) | (flags & STATUS_FLAGS);
+    return 0;
+  }
+
+  /** A descriptor of it was closed (others may remain), close(2). Returns 0 or what close reports. */
+  flush(_caller: Caller): number {
+    return 0;
+  }
+
+  /** The last reference is gone. */
+  protected release(): void {
+    // Nothing to give back by default.
+  }
+
+  /** Errors: EBADF when it was not opened for reading. */
+  checkReadable(): number {
+    return this.isReadable ? 0 : -EBADF;
+  }
+
+  /** Errors: EBADF when it was not opened for writing. */
+  checkWritable(): number {
+    return this.isWritable ? 0 : -EBADF;
+  }
+}
+
+/** O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME: what F_SETFL can change, fcntl(2). */
+const STATUS_FLAGS = 0o2000 | 0o4000 | 0o20000 | 0o40000 | 0o1000000;
+
+const POLLIN = 0x1;
+const POLLOUT = 0x4;
+const POLLRDNORM = 0x40;
+const POLLWRNORM = 0x100;
