@@ -1,0 +1,84 @@
+//! What JavaScript calls. Page numbers and counts were made by the allocator, but are checked all the same.
+
+use crate::memfd::{CHUNK_BYTES, Memfd};
+use napi::bindgen_prelude::{ArrayBuffer, Either, Env, Error, Result, Status};
+use napi_derive::napi;
+use rustix::io::Errno;
+
+const PAGE_SHIFT: u32 = 12;
+
+/// The host's file behind guest memory.
+#[napi]
+pub struct HostMemory {
+    file: Option<Memfd>,
+}
+
+#[napi]
+impl HostMemory {
+    /// Creates an empty file. Throws with what memfd_create(2) says.
+    #[napi(constructor)]
+    pub fn new(name: String) -> Result<Self> {
+        let file = Memfd::create(&name).map_err(|errno| {
+            Error::new(
+                Status::GenericFailure,
+                format!("Cannot create the memory file: {errno}"),
+            )
+        })?;
+        Ok(Self { file: Some(file) })
+    }
+
+    /// The descriptor, or -1 after `close`.
+    #[napi(getter)]
+    pub fn fd(&self) -> i32 {
+        self.file.as_ref().map_or(-1, Memfd::raw_fd)
+    }
+
+    /// Grows the file by a chunk of 1 GiB and lends it, or returns a negated errno. The bytes are mapped until the
+    /// buffer is detached or collected.
+    #[napi(ts_return_type = "ArrayBuffer | number")]
+    pub fn map_next_chunk<'env>(&mut self, env: &'env Env) -> Result<Either<ArrayBuffer<'env>, i32>> {
+        let mapping = match self.file.as_mut().map_or(Err(Errno::BADF), Memfd::map_next_chunk) {
+            Ok(mapping) => mapping,
+            Err(errno) => return Ok(Either::B(negated(errno))),
+        };
+        let bytes = mapping.as_ptr();
+        // SAFETY: the mapping has CHUNK_BYTES bytes at `bytes` and lives until the finalizer drops it.
+        let buffer =
+            unsafe { ArrayBuffer::from_external(env, bytes, CHUNK_BYTES, mapping, |_, mapping| drop(mapping)) }?;
+        Ok(Either::A(buffer))
+    }
+
+    /// Punches a hole of `page_count` pages at page `pfn`. Returns 0 or a negated errno.
+    #[napi]
+    pub fn punch(&self, pfn: u32, page_count: u32) -> i32 {
+        let punch = |file: &Memfd| file.punch(u64::from(pfn) << PAGE_SHIFT, u64::from(page_count) << PAGE_SHIFT);
+        self.file
+            .as_ref()
+            .map_or(Err(Errno::BADF), punch)
+            .map_or_else(negated, |()| 0)
+    }
+
+    /// Bytes that the host has committed, or a negated errno.
+    #[napi]
+    #[allow(clippy::cast_precision_loss, reason = "no host has 2^53 bytes of memory")]
+    pub fn committed_bytes(&self) -> f64 {
+        match self.file.as_ref().map_or(Err(Errno::BADF), Memfd::committed_bytes) {
+            Ok(bytes) => bytes as f64,
+            Err(errno) => f64::from(negated(errno)),
+        }
+    }
+
+    /// Detaches `chunks`, which unmaps them, and closes the descriptor.
+    #[napi]
+    pub fn close(&mut self, chunks: Vec<ArrayBuffer>) -> Result<()> {
+        for chunk in chunks {
+            chunk.detach()?;
+        }
+        self.file = None;
+        Ok(())
+    }
+}
+
+fn negated(errno: Errno) -> i32 {
+    -errno.raw_os_error()
+}

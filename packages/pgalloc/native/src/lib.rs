@@ -1,0 +1,6 @@
+//! The host side of the memory file: a memfd, its chunks mapped into this process, and holes punched into it.
+
+pub mod memfd;
+
+#[cfg(not(test))]
+mod addon;
