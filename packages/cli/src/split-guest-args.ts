@@ -1,0 +1,49 @@
+/** What an option takes, as far as splitting needs to know. */
+export interface OptionSpec {
+  readonly type: 'boolean' | 'string' | 'number' | 'array';
+  readonly alias?: string | readonly string[];
+}
+
+/** A command line cut in two. */
+export interface SplitArgs {
+  /** What belongs to tsv itself. */
+  readonly own: string[];
+  /** The guest's command and arguments, untouched. */
+  readonly guest: string[];
+}
+
+/**
+ * Cuts the guest's command line off, so that no option of a guest program is ever read as one of ours: at the first
+ * `--`, and for a command in `greedy` (such as `do`) at its first word that is no option.
+ */
+export function splitGuestArgs(
+  argv: readonly string[],
+  options: Readonly<Record<string, OptionSpec>>,
+  greedy: ReadonlySet<string>,
+): SplitArgs {
+  let isGreedy = false;
+  let hasCommand = false;
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    if (word === '--') return { own: argv.slice(0, i), guest: argv.slice(i + 1) };
+    if (word.startsWith('-') && word !== '-') {
+      if (takesNextWord(word, options)) i++;
+    } else if (!hasCommand) {
+      hasCommand = true;
+      isGreedy = greedy.has(word);
+    } else if (isGreedy) {
+      return { own: argv.slice(0, i), guest: argv.slice(i) };
+    }
+  }
+  return { own: [...argv], guest: [] };
+}
+
+function takesNextWord(word: string, options: Readonly<Record<string, OptionSpec>>): boolean {
+  if (word.includes('=')) return false;
+  const name = word.replace(/^--?/, '');
+  for (const [key, spec] of Object.entries(options)) {
+    const aliases = typeof spec.alias === 'string' ? [spec.alias] : (spec.alias ?? []);
+    if (key === name || aliases.includes(name)) return spec.type !== 'boolean';
+  }
+  return false;
+}

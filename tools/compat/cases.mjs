@@ -1,0 +1,260 @@
+/**
+ * What is run natively and under TSV, and compared. A case is shell text (run by `sh -c` in a fresh directory with the
+ * fixture files), or `argv` to run as it is. `files: true` compares the directory afterwards too; `stderr: false` when
+ * messages carry process ids or addresses; `expect` (a regular expression on stdout) where a native run shows another
+ * machine's state and cannot be compared; `stdin` is piped in.
+ */
+const sh = (name, script, more = {}) => ({ name, argv: ['sh', '-c', script], ...more });
+const bash = (name, script, more = {}) => ({ name, argv: ['bash', '-c', script], ...more });
+const py = (name, script, more = {}) => ({ name, argv: ['python3', '-c', script], ...more });
+const busybox = (name, script, more = {}) => ({
+  name: `busybox: ${name}`,
+  argv: ['/bin/busybox', 'sh', '-c', script],
+  ...more,
+});
+
+export const CASES = [
+  // Start and exit.
+  { name: 'true', argv: ['true'] },
+  { name: 'false', argv: ['false'] },
+  sh('exit status', 'exit 42'),
+  sh('killed by a signal', 'kill -TERM $$'),
+  sh('echo to stderr', 'echo out; echo err >&2'),
+  { name: 'arguments and environment', argv: ['printenv', 'COMPAT'], env: { COMPAT: 'a b\tc' } },
+  { name: 'cat stdin', argv: ['cat'], stdin: 'one\ntwo\n'.repeat(5000) },
+  { name: 'stdin closed', argv: ['wc', '-c'], stdin: '' },
+
+  // busybox, static.
+  busybox('echo', 'echo hello'),
+  busybox('pipeline', 'seq 1 1000 | busybox grep 7 | busybox wc -l'),
+  busybox('awk', "busybox seq 1 100 | busybox awk '{s+=$1} END {print s}'"),
+  busybox('sed, sort, uniq', "printf 'b\\na\\nb\\n' | busybox sed s/a/c/ | busybox sort | busybox uniq -c"),
+  busybox('files', 'mkdir d; echo x > d/f; cp d/f d/g; mv d/g h; ln -s h l; cat l; rm d/f; rmdir d; ls', {
+    files: true,
+  }),
+  busybox(
+    'tar and gzip',
+    'busybox tar czf t.tgz data.txt; busybox tar tzf t.tgz; busybox gzip -dc t.tgz | busybox wc -c',
+  ),
+  busybox('md5sum', 'busybox md5sum data.txt; busybox sha256sum data.txt'),
+  busybox('vi-less edit', 'busybox ed -s data.txt < /dev/null; busybox head -n 2 data.txt'),
+
+  // GNU coreutils.
+  sh('ls -la shape', "ls -la | awk '{print $1, $3, $4, $9}' | sort", { stderr: false }),
+  sh('stat', "stat -c '%n %s %F %a %h' data.txt . /dev/null"),
+  sh('cp, mv, ln, rm', 'cp data.txt a; cp -a a b; mv b c; ln c d; ln -s c e; rm a; readlink e; stat -c %h c', {
+    files: true,
+  }),
+  sh(
+    'mkdir -p, rmdir, touch -d',
+    "mkdir -p x/y/z; touch -d '2020-01-02 03:04:05 UTC' x/f; stat -c '%Y %n' x/f; rmdir x/y/z; ls -R x",
+    { files: true },
+  ),
+  sh('chmod and umask', "umask 027; touch f; mkdir d; chmod u+s,g-r f; stat -c '%A %n' f d"),
+  sh(
+    'dd',
+    'dd if=/dev/zero of=z bs=4096 count=100 2>/dev/null; dd if=z bs=1 skip=10 count=5 2>/dev/null | od -c; wc -c z',
+    { files: true },
+  ),
+  sh('truncate and sparse', 'truncate -s 1M f; stat -c %s f; truncate -s 10 f; od -c f', { files: true }),
+  sh(
+    'sort, uniq, cut, tr, paste, join',
+    'sort -n nums.txt | uniq | head -5; cut -c1-3 data.txt | tr a-z A-Z | sort -u; paste -d, nums.txt nums.txt | tail -2',
+  ),
+  sh('head and tail', 'seq 1 100000 | tail -n 3; seq 1 100000 | head -n 3'),
+  sh('md5 of a pipe', 'seq 1 200000 | md5sum'),
+  sh('split and cat', 'seq 1 5000 > n; split -l 1000 n p.; ls p.*; cat p.* | cmp - n && echo same', { files: true }),
+  sh(
+    'find',
+    'mkdir -p a/b c; touch a/1 a/b/2 c/3; find . -type f | sort; find . -name "[0-9]" -newer data.txt | wc -l; find a -depth -delete; ls',
+  ),
+  sh('xargs', 'seq 1 20 | xargs -n 5 echo; seq 1 4 | xargs -P 2 -I{} sh -c "exit 0"; echo $?'),
+  sh(
+    'tar',
+    'mkdir d; cp data.txt d; ln -s data.txt d/l; tar cf t.tar d; tar tvf t.tar | awk "{print \\$1, \\$6}"; mkdir o; tar xf t.tar -C o; diff -r d o/d && echo same',
+  ),
+  sh(
+    'gzip and xz',
+    'gzip -k data.txt; gzip -dc data.txt.gz | cmp - data.txt && echo same; xz -k data.txt; xz -dc data.txt.xz | cmp - data.txt && echo same',
+  ),
+  sh(
+    'grep and sed',
+    "grep -n -o 'l[a-z]*' data.txt; grep -c . data.txt; sed -n '2,3p' data.txt; sed -i s/line/row/ data.txt; cat data.txt",
+    { files: true },
+  ),
+  sh(
+    'awk',
+    'awk \'{n[$1]++} END {for (k in n) print k, n[k]}\' data.txt | sort; awk \'BEGIN {"echo sub" | getline x; print x; system("exit 3")}\'',
+  ),
+  sh('diff', 'sed s/two/TWO/ data.txt > b.txt; diff data.txt b.txt; echo $?; diff -u data.txt data.txt; echo $?'),
+  sh('date and sleep', 'date -u -d @0 +%F; sleep 0.05; echo $?'),
+  sh('timeout', 'timeout 0.1 sleep 5; echo $?; timeout 5 true; echo $?'),
+  sh('id and uname', 'id -u; uname -s; uname -m; test "$(uname -n)" != "" && echo named'),
+  sh('env, nproc, getconf', 'env -i A=1 env; getconf PAGESIZE; nproc'),
+  sh('df', 'df -P / | head -1; df -P / | tail -1 | awk "{print NF, \\$6}"'),
+  sh('mktemp', 'f=$(mktemp); d=$(mktemp -d); test -f $f && test -d $d && echo made; rm -r $f $d'),
+  sh('errors', 'cat /nonexistent; ls /nonexistent; mkdir data.txt; rmdir /; cd data.txt'),
+  sh('not found and not executable', 'nosuchcommand; echo $?; ./data.txt; echo $?', { stderr: false }),
+
+  // bash.
+  bash(
+    'pipes and pipefail',
+    'set -o pipefail; false | true; echo $?; echo ${PIPESTATUS[@]}; seq 3 | while read x; do echo "<$x>"; done',
+  ),
+  bash('here-documents and strings', 'cat <<X; cat <<< "str"; read a b <<< "1 2"; echo $b\n  in doc $((1+2))\nX\n'),
+  bash('traps', 'trap "echo exit trap" EXIT; trap "echo usr1" USR1; kill -USR1 $$; (trap "echo sub" EXIT); echo end'),
+  bash(
+    'process substitution',
+    'diff <(seq 1 3) <(seq 1 4); cat <(echo a) <(echo b); echo x | tee >(cat >&2) > /dev/null; wait; sleep 0.1',
+  ),
+  bash('background and wait', 'sleep 0.1 & p=$!; wait $p; echo $?; (exit 7) & wait $!; echo $?'),
+  bash('wait -n', '(sleep 0.05; exit 3) & sleep 1 & wait -n; echo $?; kill %2; wait; echo done', { stderr: false }),
+  bash(
+    'job control',
+    'set -m; sleep 5 & jobs -l | grep -c Running; kill -STOP %1; sleep 0.1; jobs | grep -c Stopped; kill -CONT %1; kill %1; wait %1; echo $?',
+    { stderr: false },
+  ),
+  bash(
+    'signals between processes',
+    '(trap "echo got; exit 5" TERM; while :; do sleep 0.02; done) & sleep 0.2; kill $!; wait $!; echo $?',
+  ),
+  bash(
+    'ulimit',
+    'ulimit -n 64; ulimit -n; ulimit -c 0; ulimit -c; (ulimit -f 1; head -c 5000 /dev/zero > big; echo $?) 2>/dev/null; wc -c < big',
+  ),
+  bash('subshells and exec', '(cd /tmp; pwd); exec 3> out; echo three >&3; exec 3>&-; cat out; exec echo replaced', {
+    files: true,
+  }),
+  bash(
+    'arithmetic and arrays',
+    'a=(1 2 3); a+=(4); echo ${a[@]: -2} ${#a[@]}; declare -A m=([x]=1); echo ${m[x]}; printf "%05.2f %x\\n" 3.14159 255',
+  ),
+  bash(
+    'coproc and read -t',
+    'coproc cat; echo hi >&${COPROC[1]}; read -u ${COPROC[0]} x; echo $x; read -t 0.1 y < <(sleep 1); echo $?',
+    { stderr: false },
+  ),
+  bash('500 forks', 'for i in {1..500}; do (:); done; echo ok'),
+  bash('globs', 'mkdir g; touch g/{a,b}{1,2}.txt; echo g/*1.txt; shopt -s globstar; echo **/*.txt'),
+
+  // Other languages.
+  {
+    name: 'perl',
+    argv: [
+      'perl',
+      '-e',
+      'my %h = (a => 1); print join(",", map { "$_=$h{$_}" } keys %h), "\\n"; open(my $f, "<", "data.txt") or die; print scalar(<$f>); print `echo sub`; exit 3',
+    ],
+  },
+  {
+    name: 'perl fork and pipe',
+    argv: [
+      'perl',
+      '-e',
+      'pipe(R, W); if (my $p = fork) { close W; print <R>; waitpid($p, 0); print $? >> 8, "\\n" } else { close R; print W "child\\n"; exit 4 }',
+    ],
+  },
+  py('python', 'import sys, math; print(sum(range(1000)), math.pi, sys.byteorder); sys.exit(5)'),
+  py(
+    'python subprocess',
+    'import subprocess as s; print(s.run(["sh","-c","cat; exit 3"], input=b"in", capture_output=True)); print(s.check_output("echo a | tr a b", shell=True))',
+  ),
+  py(
+    'python threads',
+    'import threading, queue\nq=queue.Queue()\ndef w():\n  for i in range(1000): q.put(i)\nts=[threading.Thread(target=w) for _ in range(4)]\n[t.start() for t in ts]; [t.join() for t in ts]\nprint(q.qsize())',
+  ),
+  py(
+    'python multiprocessing',
+    'import multiprocessing as m\ndef f(x): return x*x\nif __name__=="__main__":\n  with m.get_context("fork").Pool(2) as p: print(p.map(f, range(10)))',
+  ),
+  py(
+    'python mmap',
+    'import mmap,os\nf=open("m","w+b"); f.truncate(8192)\nm=mmap.mmap(f.fileno(),8192); m[0:5]=b"hello"; m[4096:4099]=b"end"; m.flush(); m.close()\nf.seek(0); d=f.read(); print(d[:5], d[4096:4099], len(d))',
+    { files: true },
+  ),
+  py(
+    'python anonymous shared mmap over fork',
+    'import mmap,os\nm=mmap.mmap(-1,4096)\nif os.fork()==0:\n  m[:5]=b"child"; os._exit(0)\nos.wait(); print(m[:5])',
+  ),
+  py(
+    'python sqlite3',
+    'import sqlite3\nc=sqlite3.connect("t.db"); c.execute("create table t(a,b)"); c.executemany("insert into t values(?,?)",[(i,str(i)) for i in range(1000)]); c.commit(); print(c.execute("select sum(a),count(b) from t").fetchone()); c.close(); c=sqlite3.connect("t.db"); print(c.execute("select b from t where a=77").fetchone())',
+  ),
+  py(
+    'python tempfile',
+    'import tempfile,os\nwith tempfile.TemporaryDirectory() as d:\n  p=os.path.join(d,"x"); open(p,"w").write("y"); print(os.path.exists(p), os.listdir(d))\nprint(os.path.exists(d)); t=tempfile.TemporaryFile(); t.write(b"abc"); t.seek(1); print(t.read())',
+  ),
+  py(
+    'python select',
+    'import select,os,socket\nr,w=os.pipe(); print(select.select([r],[w],[],0)[1]==[w]); os.write(w,b"x"); print(select.select([r],[],[],1)[0]==[r])\np=select.poll(); p.register(r,select.POLLIN); print(len(p.poll(10)))\ne=select.epoll(); e.register(r,select.EPOLLIN); print(e.poll(1)[0][1]); os.read(r,1); print(e.poll(0.01))',
+  ),
+  py(
+    'python signal',
+    'import signal,os,time\nsignal.signal(signal.SIGALRM,lambda s,f:print("alarm",s)); signal.setitimer(signal.ITIMER_REAL,0.05); time.sleep(0.2); signal.signal(signal.SIGUSR1,signal.SIG_IGN); os.kill(os.getpid(),signal.SIGUSR1); signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGTERM]); os.kill(os.getpid(),signal.SIGTERM); print(signal.sigpending()); print(signal.sigtimedwait([signal.SIGTERM],1).si_signo)',
+  ),
+  py(
+    'python unix sockets',
+    'import socket,os,array\na,b=socket.socketpair(); a.send(b"hi"); print(b.recv(10)); s=socket.socket(socket.AF_UNIX); s.bind("sock"); s.listen(1); c=socket.socket(socket.AF_UNIX); c.connect("sock"); d,_=s.accept(); c.sendall(b"x"*100000 if False else b"data"); print(d.recv(10)); r,w=os.pipe(); socket.send_fds(a,[b"fd"],[r]); m,f,_,_=socket.recv_fds(b,10,2); os.write(w,b"through"); print(m, os.read(f[0],10))',
+  ),
+  py(
+    'python asyncio',
+    'import asyncio\nasync def main():\n  p=await asyncio.create_subprocess_exec("echo","hi",stdout=asyncio.subprocess.PIPE); o,_=await p.communicate(); print(o,p.returncode)\n  await asyncio.gather(*[asyncio.sleep(0.01) for _ in range(10)]); print("ok")\nasyncio.run(main())',
+  ),
+  py(
+    'python os',
+    'import os\nprint(os.sysconf("SC_PAGE_SIZE"), os.getpid()>0, os.getppid()>0, os.access("/etc/passwd",os.R_OK), sorted(os.listdir(".")), os.stat("data.txt").st_size)\nos.rename("data.txt","r"); os.symlink("r","s"); print(os.readlink("s"), os.lstat("s").st_size); fd=os.open("r",os.O_RDWR|os.O_APPEND); os.write(fd,b"more"); print(os.fstat(fd).st_size, os.lseek(fd,0,1)); print(os.pread(fd,4,0)); os.posix_fallocate(fd,0,1000); print(os.fstat(fd).st_size)',
+    { files: true },
+  ),
+  py(
+    'python fcntl locks',
+    'import fcntl,os\nf=open("l","w"); fcntl.flock(f,fcntl.LOCK_EX)\nif os.fork()==0:\n  g=open("l")\n  try: fcntl.flock(g,fcntl.LOCK_SH|fcntl.LOCK_NB); print("got")\n  except BlockingIOError: print("blocked")\n  os._exit(0)\nos.wait(); fcntl.lockf(f,fcntl.LOCK_EX); print("posix")',
+    { stdoutUnbuffered: true },
+  ),
+  sh('gcc', 'cp hello.c h.c && gcc -O2 -o h h.c && ./h a b; echo $?', { timeoutMs: 60000 }),
+  sh('gcc threads', 'gcc -O1 -pthread -o t threads.c && ./t', { timeoutMs: 60000 }),
+  sh('make -j2', 'make -s -j2 -f compat.mk && ./prog && make -s -f compat.mk clean && ls', { timeoutMs: 60000 }),
+  sh(
+    'git',
+    'git init -q r && cd r && git config user.email a@b.c && git config user.name n && cp ../data.txt . && git add . && GIT_AUTHOR_DATE="2020-01-01T00:00:00Z" GIT_COMMITTER_DATE="2020-01-01T00:00:00Z" git commit -qm first && git log --format="%H %s" && echo x >> data.txt && git status --short && git diff --stat',
+    { timeoutMs: 60000 },
+  ),
+
+  // Crashes.
+  sh('SIGSEGV exit status', 'gcc -O0 -o crash crash.c && ./crash; echo $?', { stderr: false, timeoutMs: 60000 }),
+  sh(
+    'SIGABRT, SIGFPE, SIGILL',
+    "sh -c 'kill -ABRT $$'; echo $?; sh -c 'kill -FPE $$'; echo $?; sh -c 'kill -ILL $$'; echo $?",
+    { stderr: false },
+  ),
+  sh('SIGPIPE', 'yes | head -n 1; (seq 1 1000000; echo $? >&2) 2>st | head -n 1; sleep 0.1; cat st'),
+
+  // What the kernel tells of itself.
+  sh('ps', 'ps aux | head -1; ps -o comm= -p $$; ps -ef | grep -c "[p]s -ef"', {
+    expect: /^USER +PID %CPU.*\nsh\n1\n$/,
+  }),
+  sh('top', 'TERM=dumb top -bn1 | head -7 | cut -d" " -f1', { expect: /^top\nTasks:\n%Cpu\(s\):\n[KMG]iB\n[KMG]iB\n/ }),
+  sh('free', 'free | awk "{print NF}"', { expect: /^6\n7\n4\n$/ }),
+  sh('mount', 'mount | grep -c " on / "; mount | grep -c "proc on /proc type proc"', { expect: /^1\n1\n$/ }),
+  sh(
+    'proc/self',
+    'cat /proc/self/comm; tr "\\0" " " < /proc/self/cmdline; readlink /proc/self/exe | xargs basename; grep -c . /proc/self/maps | awk "{print \\$1 > 5}"; ls /proc/self/fd | wc -l; awk "/^Name/" /proc/self/status',
+  ),
+  sh(
+    'proc/meminfo and cpuinfo',
+    'grep -c "^MemTotal" /proc/meminfo; grep -c ^processor /proc/cpuinfo; cat /proc/sys/kernel/ostype; head -c 4 /proc/uptime | tr 0-9 n | head -c 1',
+  ),
+  sh(
+    'devices',
+    'head -c 5 /dev/zero | od -c; echo x > /dev/null; head -c 8 /dev/urandom | wc -c; echo x > /dev/full; echo $?',
+    { stderr: false },
+  ),
+  py(
+    'pty',
+    'import pty,os\npid,fd=pty.fork()\nif pid==0:\n  os.execvp("sh",["sh","-c","tty | cut -d/ -f1-3; stty size; test -t 0 && echo istty; read x; echo got $x"])\nos.write(fd,b"input\\n")\nout=b""\nwhile True:\n  try: d=os.read(fd,100)\n  except OSError: break\n  if not d: break\n  out+=d\nprint(out.replace(b"\\r\\n",b"|")); print(os.waitpid(pid,0)[1])',
+  ),
+  sh(
+    'script and stty',
+    'script -qec "stty -a | head -1 | cut -d\\; -f1; stty -echo; stty -a | grep -o -- -echo\\\\b" /dev/null < /dev/null | tr -d "\\r"',
+    { stderr: false },
+  ),
+];

@@ -1,0 +1,113 @@
+// Runs each case natively and under TSV and compares stdout, stderr, exit status and the files written. Prints a table
+// and ends with `N passed, N failed`; exits 1 on any difference.
+//   npm run compat [-- --only TEXT] [--platform NAME] [--verbose] [--jobs N]
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { CASES } from './cases.mjs';
+
+const CLI = fileURLToPath(new URL('../../packages/cli/bin/tsv.js', import.meta.url));
+const PROGRAMS = fileURLToPath(new URL('./programs', import.meta.url));
+const OUTPUT_BYTES_MAX = 4 << 20;
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    platform: { type: 'string', default: 'ptrace' },
+    verbose: { type: 'boolean', default: false },
+  },
+});
+
+const chosen = CASES.filter((test) => options.only === undefined || test.name.includes(options.only));
+let failedCount = 0;
+for (const test of chosen) {
+  const problem = await compare(test);
+  if (problem !== null) failedCount++;
+  console.log(`${problem === null ? 'same  ' : 'DIFFER'}  ${test.name}`);
+  if (problem !== null) console.log(problem.replace(/^/gm, '        '));
+}
+console.log(`${chosen.length - failedCount} passed, ${failedCount} failed`);
+process.exitCode = failedCount === 0 && chosen.length > 0 ? 0 : 1;
+
+/** Null when both runs agree, else what differs. */
+async function compare(test) {
+  const argv = test.files ? ['sh', '-c', FILES_AFTER, 'sh', ...test.argv] : test.argv;
+  const under = await inFixture((cwd) =>
+    execute(process.execPath, [CLI, '--platform', options.platform, 'do', '--cwd', cwd, '--', ...argv], test, cwd),
+  );
+  if (test.expect !== undefined) {
+    if (test.expect.test(under.stdout) && under.status === '0') return null;
+    return `stdout does not match ${test.expect}, status ${under.status}\n${under.stdout}\n${under.stderr}`;
+  }
+  const native = await inFixture((cwd) => execute(argv[0], argv.slice(1), test, cwd));
+  const fields = ['status', 'stdout', ...(test.stderr === false ? [] : ['stderr'])];
+  const differing = fields.filter((field) => native[field] !== under[field]);
+  if (differing.length === 0) return null;
+  const shown = differing.map(
+    (field) => `${field}: native ${show(native[field])}\n${' '.repeat(field.length)}  TSV    ${show(under[field])}`,
+  );
+  if (!differing.includes('stderr') && under.stderr !== native.stderr)
+    shown.push(`stderr of TSV: ${show(under.stderr)}`);
+  return shown.join('\n');
+}
+
+/** Runs the command and then lists the directory with sums, so that written files are compared too. */
+const FILES_AFTER =
+  '"$@"; status=$?; echo "files:"; find . -type f -exec sha256sum {} + | sort -k 2; find . -type l -exec readlink {} + ; find . -type d | sort; exit $status';
+
+async function inFixture(body) {
+  const cwd = mkdtempSync(join(tmpdir(), 'tsv-compat-'));
+  try {
+    cpSync(PROGRAMS, cwd, { recursive: true });
+    const result = await body(cwd);
+    for (const field of ['stdout', 'stderr']) result[field] = result[field].replaceAll(cwd, '/CWD');
+    return result;
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+}
+
+function execute(command, args, test, cwd) {
+  return new Promise((resolve, reject) => {
+    const env = {
+      PATH: process.env.PATH,
+      HOME: '/root',
+      LANG: 'C',
+      LC_ALL: 'C',
+      TZ: 'UTC',
+      PYTHONUNBUFFERED: '1',
+      ...test.env,
+    };
+    const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const output = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr']) {
+      child[name].setEncoding('latin1');
+      child[name].on('data', (text) => {
+        if (output[name].length < OUTPUT_BYTES_MAX) output[name] += text;
+      });
+    }
+    const timer = setTimeout(() => {
+      output.stderr += '\n(killed: it took too long)';
+      child.kill('SIGKILL');
+    }, test.timeoutMs ?? 30000);
+    child.on('error', reject);
+    child.stdin.on('error', () => {
+      // The program may end without reading its input; the write fails then, natively too.
+    });
+    child.stdin.end(test.stdin ?? '');
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      // A death by signal shows as 128 + n from TSV, as from a shell.
+      resolve({ ...output, status: String(code ?? 128 + SIGNALS[signal]) });
+    });
+  });
+}
+
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGFPE: 8, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
+
+function show(text) {
+  return JSON.stringify(text.length > 1500 && !options.verbose ? `${text.slice(0, 1500)}…` : text);
+}
