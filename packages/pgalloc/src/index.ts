@@ -1,1 +1,1 @@
-export {};
+export { MemfdMemoryFile, createMemoryFile, type MemoryFileOptions } from './memfd-memory-file.js';
