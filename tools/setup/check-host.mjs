@@ -10,7 +10,8 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
   problems.push(`This host is ${process.platform}-${process.arch}: TSV runs on linux-x64; use such a machine or VM`);
 }
 if (!runs('cargo')) problems.push('Rust is missing (cargo not found): install a stable toolchain, https://rustup.rs');
-if (!runs('cc')) problems.push('A C linker is missing (cc not found): install gcc or clang, such as Debian\'s "build-essential"');
+if (!runs('cc'))
+  problems.push('A C linker is missing (cc not found): install gcc or clang, such as Debian\'s "build-essential"');
 
 for (const problem of problems) console.error(`Cannot set up TSV: ${problem}`);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,0 +1,69 @@
+// Runs every check, shows its output, and ends with `N passed, N failed`: tests count one each, other steps as one.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const scratch = mkdtempSync(join(tmpdir(), 'tsv-gate-'));
+const jestReport = join(scratch, 'jest.json');
+let passed = 0;
+let failed = 0;
+
+try {
+  step('README: npm ci && npm test', 'npm ci && npm test -- --json --outputFile="$REPORT"', () => {
+    const report = JSON.parse(readFileSync(jestReport, 'utf8'));
+    const suitesThatDidNotRun = report.testResults.filter((suite) => suite.assertionResults.length === 0).length;
+    return { passed: report.numPassedTests, failed: report.numFailedTests + suitesThatDidNotRun };
+  });
+  step('README: run', 'npx @tsv/cli run -- sh -c "echo it runs" | grep -qx "it runs"');
+  step('format', 'npm run --silent format:check');
+  step('lint', 'npm run --silent lint');
+  step('types', 'npx tsc -b');
+  step('rust', 'npm run --silent rust:check', (output) => ({
+    passed: sum(output, /test result: ok\. (\d+) passed/g),
+    failed: sum(output, /(\d+) failed/g),
+  }));
+  step('generated files', 'npm run --silent generated:check');
+  step('packages', 'npm run --silent pack:check');
+  step('compat', 'npm run --silent compat', (output) => ({
+    passed: sum(output, /^(\d+) passed, \d+ failed$/gm),
+    failed: sum(output, /^\d+ passed, (\d+) failed$/gm),
+  }));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+/** Runs a shell command; `count` reads the numbers out of its output. */
+function step(name, command, count = null) {
+  console.log(`\n== ${name}`);
+  const startMs = Date.now();
+  const result = spawnSync('bash', ['-o', 'pipefail', '-c', `{ ${command} ; } 2>&1 | tee /dev/stderr`], {
+    env: { ...process.env, REPORT: jestReport, CI: 'true', NX_DAEMON: 'false' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  const ok = result.status === 0;
+  let counts = { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
+  if (count !== null) {
+    try {
+      counts = count(result.stdout);
+    } catch (error) {
+      console.log(`Cannot count the tests of "${name}": ${error.message}`);
+    }
+    if (!ok && counts.failed === 0) counts.failed = 1;
+  }
+  passed += counts.passed;
+  failed += counts.failed;
+  console.log(
+    `== ${name}: ${counts.passed} passed, ${counts.failed} failed (${Math.round((Date.now() - startMs) / 1000)} s)`,
+  );
+}
+
+function sum(text, pattern) {
+  let total = 0;
+  for (const match of text.matchAll(pattern)) total += Number(match[1]);
+  return total;
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs the Debian packages whose programs the tests run. Needs root; does nothing when all are there.
+set -euo pipefail
+
+packages=(
+  bash bsdutils build-essential busybox-static coreutils diffutils file findutils gawk git grep gzip make mawk perl
+  procps python3 sed strace tar util-linux xz-utils runsc iproute2
+)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+[ "${#missing[@]}" -eq 0 ] && exit 0
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
