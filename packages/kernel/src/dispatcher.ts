@@ -81,7 +81,9 @@ export class Dispatcher {
 
   /** Ends the system call of `task` with what its handler returned. */
   finish(task: Task, result: number): void {
-    if (result === BLOCKED || result === TASK_GONE) return;
+    if (result === BLOCKED) return;
+    if (task.restart.file !== null) task.restart.dropFile();
+    if (result === TASK_GONE) return;
     if (result !== REGISTERS_SET) {
       task.page.set(REG_RAX, result);
       if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) task.signals.restartCode = -result;

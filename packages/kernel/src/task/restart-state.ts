@@ -1,3 +1,5 @@
+import type { OpenFile } from '@tsv/vfs';
+
 /** What a blocked system call keeps between its tries, as plain data. Cleared when a new call begins. */
 export class RestartState {
   /** How often the handler has returned BLOCKED in this call: 0 on the first try. */
@@ -11,8 +13,25 @@ export class RestartState {
   value = 0;
   /** An object that the wait is about (a futex key, a child). Must be data that can be printed and saved. */
   object: unknown = null;
+  /** The file that the call waits on, held: a descriptor closed meanwhile does not end the wait. Set by {@link holdFile}. */
+  file: OpenFile | null = null;
+
+  /** Keeps `file` open until the call ends. */
+  holdFile(file: OpenFile): void {
+    if (this.file !== null) return;
+    file.incRef();
+    this.file = file;
+  }
+
+  /** The call has ended. */
+  dropFile(): void {
+    const file = this.file;
+    this.file = null;
+    file?.decRef();
+  }
 
   clear(): void {
+    if (this.file !== null) this.dropFile();
     if (this.tryCount === 0 && this.object === null && this.moved === 0 && this.phase === 0) {
       this.deadlineMs = NaN;
       this.value = 0;

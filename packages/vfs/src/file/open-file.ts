@@ -12,6 +12,14 @@ export interface DirentSink {
   add(name: string, ino: number, type: number, nextOffset: number): boolean;
 }
 
+/** Who watches an open file without holding it (epoll(7)) and must hear when it is closed. An intrusive list node. */
+export interface FileWatcher {
+  /** The next watcher of the same file. Written by the watchers. */
+  nextWatcher: FileWatcher | null;
+  /** The last reference of `file` is gone; the list of watchers is empty already. */
+  fileReleased(file: OpenFile): void;
+}
+
 const O_ACCMODE = 3;
 const O_WRONLY = 1;
 const O_RDWR = 2;
@@ -31,6 +39,8 @@ export abstract class OpenFile {
   readonly path: VfsPath | null;
   /** The inode, for fstat(2) and /proc/PID/fd. */
   readonly inode: Inode;
+  /** First of the list of watchers. Written by the watchers. */
+  watchers: FileWatcher | null = null;
   #refCount = 1;
 
   constructor(inode: Inode, path: VfsPath | null, flags: number) {
@@ -66,10 +76,22 @@ export abstract class OpenFile {
   decRef(): void {
     this.#refCount--;
     if (this.#refCount === 0) {
+      this.#tellWatchers();
       this.release();
       this.path?.decRef();
     } else if (this.#refCount < 0) {
       throw new Error('OpenFile.decRef: no reference is left');
+    }
+  }
+
+  #tellWatchers(): void {
+    let watcher = this.watchers;
+    this.watchers = null;
+    while (watcher !== null) {
+      const next: FileWatcher | null = watcher.nextWatcher;
+      watcher.nextWatcher = null;
+      watcher.fileReleased(this);
+      watcher = next;
     }
   }
 
