@@ -1,7 +1,31 @@
 export type { Caller, FsCredentials, UserMemory } from './caller.js';
+export { DentryCache, UNUSED_DENTRIES_MAX } from './dentry/dentry-cache.js';
+export { Dentry } from './dentry/dentry.js';
+export { DeviceRegistry, type SpecialFileOpen } from './device/device-registry.js';
 export type { FileSystem, FileSystemStatistics } from './file-system.js';
 export { IoBuffer, MemoryIo, copyBytes } from './file/io-buffer.js';
 export type { Mappable, MappingObserver } from './file/mappable.js';
-export { OpenFile, type DirentSink, type FileWatcher } from './file/open-file.js';
+export { OpenFile, type DirentSink } from './file/open-file.js';
 export { Inode, checkModeBits, type SetAttributes, type TimeValue } from './inode.js';
+export { FileLocks, RANGE_LOCK_COUNT_MAX, locksOf, type LockOwner, type RangeLock } from './lock/file-locks.js';
+export { MOUNT_FLAGS, mountOptionsText, statfsFlags } from './mount/mount-flags.js';
+export { MOUNT_COUNT_MAX, MountNamespace, mountTree } from './mount/mount-namespace.js';
+export { Mount } from './mount/mount.js';
+export { PeerGroup } from './mount/peer-group.js';
+export { SuperBlock } from './mount/super-block.js';
+export * from './notify/file-watch.js';
 export { VfsPath } from './path/vfs-path.js';
+export {
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  S_ISGID,
+  S_ISUID,
+  S_ISVTX,
+  makedev,
+} from '@tsv/abi';

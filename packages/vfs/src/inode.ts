@@ -1,18 +1,24 @@
-import { EINVAL, ENODATA, ENOTDIR, EOPNOTSUPP, EPERM, type Errno } from '@tsv/abi';
+import {
+  EINVAL,
+  ENODATA,
+  ENOTDIR,
+  EOPNOTSUPP,
+  EPERM,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  type Errno,
+} from '@tsv/abi';
 import type { Caller, FsCredentials } from './caller.js';
 import type { FileSystem } from './file-system.js';
 import type { OpenFile } from './file/open-file.js';
+import type { FileLocks } from './lock/file-locks.js';
+import type { FileWatch } from './notify/file-watch.js';
 import type { VfsPath } from './path/vfs-path.js';
-
-/** File type bits of `mode`, inode(7). */
-export const S_IFMT = 0o170000;
-export const S_IFSOCK = 0o140000;
-export const S_IFLNK = 0o120000;
-export const S_IFREG = 0o100000;
-export const S_IFBLK = 0o060000;
-export const S_IFDIR = 0o040000;
-export const S_IFCHR = 0o020000;
-export const S_IFIFO = 0o010000;
 
 /** What setattr changes: fields set to a value; undefined stays. Times are whole nanoseconds split in two. */
 export interface SetAttributes {
@@ -54,6 +60,10 @@ export abstract class Inode {
   readonly mtime: TimeValue = { sec: 0, nsec: 0 };
   readonly ctime: TimeValue = { sec: 0, nsec: 0 };
   readonly btime: TimeValue = { sec: 0, nsec: 0 };
+  /** Who is told of events, inotify(7); null for nobody. Written by `addWatch` and `removeWatch`. */
+  watches: readonly FileWatch[] | null = null;
+  /** Advisory locks, or null while there never were any. Written by `locksOf`. */
+  locks: FileLocks | null = null;
 
   constructor(fs: FileSystem, ino: number, mode: number) {
     this.fs = fs;
@@ -71,6 +81,16 @@ export abstract class Inode {
     return (this.mode & S_IFMT) === S_IFREG;
   }
 
+  /** Whether it is a device or FIFO: opening it is the business of whom it is registered to. */
+  get isSpecial(): boolean {
+    const type = this.mode & S_IFMT;
+    return type === S_IFCHR || type === S_IFBLK || type === S_IFIFO;
+  }
+  /** Whether {@link open} is called for devices and FIFOs too, in place of the registered drivers (host devices, ptys). */
+  get opensSpecial(): boolean {
+    return false;
+  }
+
   /** Brings the attribute fields up to date, stat(2). Returns 0. */
   refresh(): number {
     return 0;
@@ -86,6 +106,17 @@ export abstract class Inode {
     return -ENOTDIR;
   }
 
+  /**
+   * Whether `name` in this directory still leads to `child`, null for nothing. Asked about a cached name when
+   * {@link FileSystem.mustRevalidate}.
+   */
+  isCurrent(name: string, child: Inode | null): boolean {
+    const found = this.lookup(name);
+    if (typeof found === 'number') return child === null;
+    found.decRef();
+    return found === child;
+  }
+
   /** Opens it; creation, truncation and permission were dealt with. */
   abstract open(path: VfsPath | null, flags: number, caller: Caller): OpenFile | Errno;
 
@@ -96,6 +127,11 @@ export abstract class Inode {
 
   mkdir(_name: string, _mode: number, _caller: Caller): Inode | Errno {
     return -EPERM;
+  }
+
+  /** A new regular file without a name, O_TMPFILE; {@link link} can give it one. Errors: EOPNOTSUPP. */
+  tmpfile(_mode: number, _caller: Caller): Inode | Errno {
+    return -EOPNOTSUPP;
   }
 
   symlink(_name: string, _target: string, _caller: Caller): Inode | Errno {

@@ -1,4 +1,21 @@
-import { EBADF, EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE, type Errno } from '@tsv/abi';
+import {
+  EBADF,
+  EINVAL,
+  ENODEV,
+  ENOTDIR,
+  ENOTTY,
+  ESPIPE,
+  O_ACCMODE,
+  O_APPEND,
+  O_ASYNC,
+  O_DIRECT,
+  O_NOATIME,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDWR,
+  O_WRONLY,
+  type Errno,
+} from '@tsv/abi';
 import type { WaitQueue } from '@tsv/waiter';
 import type { Caller } from '../caller.js';
 import type { Inode } from '../inode.js';
@@ -19,12 +36,6 @@ export interface FileWatcher {
   /** The last reference of `file` is gone; the list of watchers is empty already. */
   fileReleased(file: OpenFile): void;
 }
-
-const O_ACCMODE = 3;
-const O_WRONLY = 1;
-const O_RDWR = 2;
-const O_NONBLOCK = 0o4000;
-const O_PATH = 0o10000000;
 
 /**
  * An open file description, open(2): what descriptors refer to. All operations are non-blocking: they return -EAGAIN
@@ -93,6 +104,14 @@ export abstract class OpenFile {
       watcher.fileReleased(this);
       watcher = next;
     }
+  }
+
+  /**
+   * Whether open(2) must not return yet (a FIFO without its other end): the opener waits on {@link waiters} and looks
+   * again. It gives the file up when it is interrupted.
+   */
+  get isOpening(): boolean {
+    return false;
   }
 
   /** Who waits for readiness; null for files that are always ready. */
@@ -196,8 +215,8 @@ export abstract class OpenFile {
   }
 }
 
-/** O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME: what F_SETFL can change, fcntl(2). */
-const STATUS_FLAGS = 0o2000 | 0o4000 | 0o20000 | 0o40000 | 0o1000000;
+/** What F_SETFL can change, fcntl(2). */
+const STATUS_FLAGS = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
 
 const POLLIN = 0x1;
 const POLLOUT = 0x4;
