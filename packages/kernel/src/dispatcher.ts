@@ -1,6 +1,7 @@
 import { ENOSYS, ERESTARTSYS, ERESTART_RESTARTBLOCK } from '@tsv/abi';
 import { REASON_DEAD, REASON_FAULT, REASON_SYSCALL, REG_ORIG_RAX, REG_RAX, type Platform } from '@tsv/platform';
 import type { Kernel } from './kernel.js';
+import { deliverSignals, Leave } from './signal/deliver.js';
 import { BLOCKED, REGISTERS_SET, TASK_GONE, type SyscallHandler } from './syscalls/syscall.js';
 import { TaskState, type Task } from './task/task.js';
 
@@ -68,32 +69,43 @@ export class Dispatcher {
     for (let task = this.#kernel.dequeueWoken(); task !== null; task = this.#kernel.dequeueWoken()) {
       if (task.state !== TaskState.WOKEN) continue;
       task.state = TaskState.RUNNING;
-      if (task.syscallNr >= 0) this.#runHandler(task);
+      if (task.syscallNr >= 0 && !task.isLeaving) this.#runHandler(task);
       else this.#leaveKernel(task);
     }
   }
 
   #runHandler(task: Task): void {
+    this.finish(task, this.#call(task));
+  }
+
+  #call(task: Task): number {
     const handler = this.#handlers[task.syscallNr];
-    const result = handler === undefined ? this.#unknown(task) : handler(task, task.args);
-    this.finish(task, result);
+    return handler === undefined ? this.#unknown(task) : handler(task, task.args);
   }
 
   /** Ends the system call of `task` with what its handler returned. */
   finish(task: Task, result: number): void {
-    if (result === BLOCKED) return;
-    if (task.restart.file !== null) task.restart.dropFile();
-    if (result === TASK_GONE) return;
-    if (result !== REGISTERS_SET) {
-      task.page.set(REG_RAX, result);
-      if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) task.signals.restartCode = -result;
-    }
+    if (result === BLOCKED || result === TASK_GONE) return;
+    this.#store(task, result);
     this.#leaveKernel(task);
   }
 
-  /** Back to the guest, by way of signals, stops and exit. */
+  /** Writes a result to the guest's register, or notes that a signal has interrupted the call. */
+  #store(task: Task, result: number): void {
+    if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) task.signals.restartCode = -result;
+    else if (result !== REGISTERS_SET) task.page.set(REG_RAX, result);
+  }
+
+  /** Back to the guest, by way of signals, stops and exit; an interrupted call may begin anew. */
   #leaveKernel(task: Task): void {
-    if (task.signals.needsAttention && !task.signals.deliver(task)) return;
+    while (task.signals.needsAttention) {
+      const next = deliverSignals(task);
+      if (next === Leave.PARKED) return;
+      if (next === Leave.RESUME) break;
+      const result = this.#call(task);
+      if (result === BLOCKED || result === TASK_GONE) return;
+      this.#store(task, result);
+    }
     this.resume(task);
   }
 

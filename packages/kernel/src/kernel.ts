@@ -1,3 +1,4 @@
+import type { Errno } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import { TimerQueue } from '@tsv/clock';
 import type { MemoryFile, Platform } from '@tsv/platform';
@@ -5,8 +6,16 @@ import { Dispatcher } from './dispatcher.js';
 import { handleFault } from './mm/fault.js';
 import type { Vdso } from './mm/vdso.js';
 import { syscallHandlers } from './syscalls/table.js';
+import { FutexTable } from './futex/futex-table.js';
+import { IpcNamespace } from './namespace/ipc-namespace.js';
+import { NetNamespace } from './namespace/net-namespace.js';
+import type { NsProxy } from './namespace/ns-proxy.js';
+import { PidNamespace } from './namespace/pid-namespace.js';
+import { UserNamespace } from './namespace/user-namespace.js';
+import { createProcess, type CreateProcessArgs } from './task/create-process.js';
 import { contextDied } from './task/exit.js';
 import type { Task } from './task/task.js';
+import type { ThreadGroup } from './task/thread-group.js';
 import { TaskSet } from './task/task-set.js';
 import { UnimplementedSyscalls } from './unimplemented-syscalls.js';
 import { UtsNamespace } from './namespace/uts-namespace.js';
@@ -43,7 +52,13 @@ export class Kernel {
   readonly log: KernelOptions['log'];
   readonly timers = new TimerQueue();
   readonly tasks: TaskSet;
-  readonly uts: UtsNamespace;
+  readonly userNs: UserNamespace;
+  readonly pidNs: PidNamespace;
+  /** The namespaces that processes of {@link createProcess} start in. */
+  readonly ns: NsProxy;
+  readonly futexes = new FutexTable();
+  /** Called when a process has exited, before it is reaped. Boot learns here how process 1 ended. */
+  onExit: ((threadGroup: ThreadGroup) => void) | null = null;
   readonly dispatcher: Dispatcher;
   readonly unimplemented = new UnimplementedSyscalls();
   /** For handlers to build and read structures in; its content does not survive a call into other code. */
@@ -66,8 +81,15 @@ export class Kernel {
     this.totalMemoryBytes = options.totalMemoryBytes;
     this.log = options.log;
     this.bootMs = options.clock.monotonicMs();
-    this.uts = new UtsNamespace(options.hostname);
-    this.tasks = new TaskSet();
+    this.userNs = new UserNamespace(null, 0, 0);
+    this.pidNs = new PidNamespace(null, this.userNs);
+    this.ns = {
+      uts: new UtsNamespace(this.userNs, options.hostname),
+      ipc: new IpcNamespace(this.userNs),
+      net: new NetNamespace(this.userNs),
+      pidForChildren: this.pidNs,
+    };
+    this.tasks = new TaskSet(this.pidNs);
     this.dispatcher = new Dispatcher(this, options.platform, syscallHandlers());
   }
 
@@ -103,6 +125,11 @@ export class Kernel {
     const task = this.#woken[this.#wokenHead]!;
     this.#woken[this.#wokenHead++] = null;
     return task;
+  }
+
+  /** Starts a program as a process of its own, in a new session. Errors: what execve(2) and fork(2) return. */
+  createProcess(args: CreateProcessArgs): ThreadGroup | Errno {
+    return createProcess(this, args);
   }
 
   /** Answers a fault of the guest: the page appears, or the task gets a signal. */

@@ -7,11 +7,16 @@ import type { FdTable } from '../fd/fd-table.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../mm/mm.js';
 import type { UserIo } from '../mm/user-io.js';
+import type { NsProxy } from '../namespace/ns-proxy.js';
+import type { Pid } from '../namespace/pid.js';
+import type { PidNamespace } from '../namespace/pid-namespace.js';
 import type { TaskSignals } from '../signal/task-signals.js';
 import { SyscallArgs } from '../syscalls/syscall-args.js';
 import { BLOCKED } from '../syscalls/syscall.js';
+import { CpuTimes } from './cpu-times.js';
 import type { FsContext } from './fs-context.js';
 import { RestartState } from './restart-state.js';
+import { Scheduling } from './scheduling.js';
 import { TaskWait } from './task-wait.js';
 import type { ThreadGroup } from './thread-group.js';
 
@@ -35,13 +40,14 @@ export type TaskState = (typeof TaskState)[keyof typeof TaskState];
 /** What a new task starts with; it takes over one reference of each. */
 export interface TaskInit {
   readonly kernel: Kernel;
-  readonly tid: number;
+  readonly threadPid: Pid;
   readonly threadGroup: ThreadGroup;
   readonly context: Context;
   readonly mm: Mm;
   readonly fds: FdTable;
   readonly fs: FsContext;
   readonly creds: Credentials;
+  readonly ns: NsProxy;
   readonly signals: TaskSignals;
   readonly comm: string;
 }
@@ -49,8 +55,8 @@ export interface TaskInit {
 /** A thread of the guest. */
 export class Task implements Caller {
   readonly kernel: Kernel;
-  /** Thread ID in the root PID namespace. */
-  readonly tid: number;
+  /** Its ID; execve(2) gives the calling thread the leader's. */
+  threadPid: Pid;
   readonly threadGroup: ThreadGroup;
   context: Context;
   page: ContextPage;
@@ -59,6 +65,7 @@ export class Task implements Caller {
   fds: FdTable;
   fs: FsContext;
   creds: Credentials;
+  ns: NsProxy;
   readonly signals: TaskSignals;
   /** Command name, up to 15 bytes, prctl(2) PR_SET_NAME. */
   comm: string;
@@ -76,10 +83,32 @@ export class Task implements Caller {
   /** set_robust_list(2). */
   robustListAddr = 0;
   exitCode = 0;
+  /** Parked at the exit of the kernel: no handler runs when the task goes on. Written by signal delivery. */
+  isLeaving = false;
+  /** prctl(2) PR_SET_NO_NEW_PRIVS. */
+  hasNoNewPrivs = false;
+  /** personality(2). */
+  personality = 0;
+  /** prctl(2) PR_SET_PDEATHSIG, 0 for none. */
+  parentDeathSignal = 0;
+  /** prctl(2) PR_SET_TIMERSLACK. */
+  timerSlackNs = 50_000;
+  /** The task that waits in vfork(2) for this one to exec or exit. */
+  vforkParent: Task | null = null;
+  /** rseq(2): 0 while not registered. */
+  rseqAddr = 0;
+  rseqBytes = 0;
+  rseqSignature = 0;
+  readonly scheduling = new Scheduling();
+  readonly times = new CpuTimes();
+  /** Monotonic milliseconds at its start. */
+  readonly startMs: number;
+  /** Waits that ended the CPU's use, for getrusage(2). */
+  voluntarySwitchCount = 0;
 
   constructor(init: TaskInit, io: UserIo) {
     this.kernel = init.kernel;
-    this.tid = init.tid;
+    this.threadPid = init.threadPid;
     this.threadGroup = init.threadGroup;
     this.context = init.context;
     this.page = init.context.page;
@@ -88,10 +117,27 @@ export class Task implements Caller {
     this.fds = init.fds;
     this.fs = init.fs;
     this.creds = init.creds;
+    this.ns = init.ns;
     this.signals = init.signals;
     this.comm = init.comm;
     this.wait = new TaskWait(this);
     this.io = io;
+    this.startMs = init.kernel.clock.monotonicMs();
+  }
+
+  /** Thread ID in the root PID namespace. */
+  get tid(): number {
+    return this.threadPid.rootNumber;
+  }
+  /** The PID namespace that the task is in. */
+  get pidNs(): PidNamespace {
+    return this.threadPid.ns;
+  }
+  get hasExited(): boolean {
+    return this.state >= TaskState.ZOMBIE;
+  }
+  get isLeader(): boolean {
+    return this.threadGroup.leader === this;
   }
 
   get umask(): number {
@@ -122,9 +168,16 @@ export class Task implements Caller {
       this.wait.clear();
       return -interrupted;
     }
-    this.state = TaskState.BLOCKED;
-    this.restart.tryCount++;
-    return BLOCKED;
+    return this.#sleep();
+  }
+
+  /** As {@link block}, but only the end of the process interrupts the wait. */
+  blockKillable(): number {
+    if (this.signals.isKillPending) {
+      this.wait.clear();
+      return -ERESTARTSYS;
+    }
+    return this.#sleep();
   }
 
   /** Ends a wait: the handler will run again. Nothing happens to a task that does not wait. */
@@ -133,5 +186,31 @@ export class Task implements Caller {
     this.wait.clear();
     this.state = TaskState.WOKEN;
     this.kernel.enqueueWoken(this);
+  }
+
+  /** Makes the task look at its signals: a wait ends, and a running guest stops. */
+  interrupt(): void {
+    if (this.state === TaskState.BLOCKED) this.wake();
+    else if (this.state === TaskState.STOPPED) this.#unparkForExit();
+    else if (this.isInGuest) this.context.interrupt();
+  }
+
+  /** Ends a stop. Nothing happens to a task that is not stopped. */
+  unpark(): void {
+    if (this.state !== TaskState.STOPPED) return;
+    this.signals.recalculate();
+    this.state = TaskState.WOKEN;
+    this.kernel.enqueueWoken(this);
+  }
+
+  #unparkForExit(): void {
+    if (this.threadGroup.isExiting) this.unpark();
+  }
+
+  #sleep(): number {
+    this.state = TaskState.BLOCKED;
+    this.restart.tryCount++;
+    this.voluntarySwitchCount++;
+    return BLOCKED;
   }
 }

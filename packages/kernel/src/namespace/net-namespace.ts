@@ -1,0 +1,12 @@
+import type { UserNamespace } from './user-namespace.js';
+
+/** network_namespaces(7): which network stack a task's sockets belong to. Boot says what stack that is. */
+export class NetNamespace {
+  readonly userNs: UserNamespace;
+  /** The stack, made by whoever registered the socket families; null when there is none. */
+  stack: unknown = null;
+
+  constructor(userNs: UserNamespace) {
+    this.userNs = userNs;
+  }
+}

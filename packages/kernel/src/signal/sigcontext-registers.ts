@@ -1,0 +1,46 @@
+import {
+  SC_R10,
+  SC_R11,
+  SC_R12,
+  SC_R13,
+  SC_R14,
+  SC_R15,
+  SC_R8,
+  SC_R9,
+  SC_RAX,
+  SC_RBP,
+  SC_RBX,
+  SC_RCX,
+  SC_RDI,
+  SC_RDX,
+  SC_RIP,
+  SC_RSI,
+  SC_RSP,
+} from '@tsv/abi';
+import {
+  REG_R10,
+  REG_R11,
+  REG_R12,
+  REG_R13,
+  REG_R14,
+  REG_R15,
+  REG_R8,
+  REG_R9,
+  REG_RAX,
+  REG_RBP,
+  REG_RBX,
+  REG_RCX,
+  REG_RDI,
+  REG_RDX,
+  REG_RIP,
+  REG_RSI,
+  REG_RSP,
+} from '@tsv/platform';
+
+/** The 64-bit registers of `struct sigcontext`: pairs of the field and the context page's register. */
+export const SIGCONTEXT_REGISTERS: readonly number[] = [
+  ...[SC_R8, REG_R8, SC_R9, REG_R9, SC_R10, REG_R10, SC_R11, REG_R11],
+  ...[SC_R12, REG_R12, SC_R13, REG_R13, SC_R14, REG_R14, SC_R15, REG_R15],
+  ...[SC_RDI, REG_RDI, SC_RSI, REG_RSI, SC_RBP, REG_RBP, SC_RBX, REG_RBX],
+  ...[SC_RDX, REG_RDX, SC_RAX, REG_RAX, SC_RCX, REG_RCX, SC_RSP, REG_RSP, SC_RIP, REG_RIP],
+];
