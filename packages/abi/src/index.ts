@@ -14,6 +14,7 @@ export * from './signal.js';
 export * from './stat.js';
 export * from './statfs.js';
 export * from './syscall-numbers.js';
+export * from './timespec.js';
 export * from './ucontext.js';
 export * from './uio.js';
 export * from './wait.js';
