@@ -1,0 +1,58 @@
+import { StaticSymlink, SyntheticDirectory, SyntheticFileSystem, type Inode } from '@tsv/vfs';
+import type { Kernel } from '../kernel.js';
+import { GeneratedFile } from './generated-file.js';
+
+/** SYSFS_MAGIC, statfs(2). */
+const SYSFS_MAGIC = 0x62656572;
+
+/** sysfs(5), as far as programs look for CPUs, memory and devices in it. */
+export class SysFileSystem extends SyntheticFileSystem {
+  readonly root: SyntheticDirectory;
+
+  constructor(kernel: Kernel, dev: number) {
+    super({ typeName: 'sysfs', magic: SYSFS_MAGIC, dev, clock: kernel.clock });
+    this.root = new SyntheticDirectory(this);
+    const cpus = kernel.cpuCount === 1 ? '0' : `0-${kernel.cpuCount - 1}`;
+    for (const name of ['block', 'bus', 'class', 'dev', 'firmware', 'module', 'power']) this.#directory(name);
+    for (const name of ['online', 'possible', 'present']) this.#file(`devices/system/cpu/${name}`, `${cpus}\n`);
+    for (let cpu = 0; cpu < kernel.cpuCount; cpu++) {
+      const topology = `devices/system/cpu/cpu${cpu}/topology`;
+      this.#file(`${topology}/core_id`, `${cpu}\n`);
+      this.#file(`${topology}/physical_package_id`, '0\n');
+      this.#file(`${topology}/thread_siblings_list`, `${cpu}\n`);
+      this.#file(`${topology}/core_siblings_list`, `${cpus}\n`);
+    }
+    for (const name of ['online', 'possible', 'has_cpu', 'has_memory'])
+      this.#file(`devices/system/node/${name}`, '0\n');
+    this.#file('devices/system/node/node0/cpulist', `${cpus}\n`);
+    this.#directory('devices/virtual/net');
+    this.#directory('class/net');
+    this.#directory('fs/cgroup');
+    this.#file('kernel/mm/transparent_hugepage/enabled', 'always [madvise] never\n');
+    this.#file('kernel/mm/transparent_hugepage/hpage_pmd_size', '2097152\n');
+    this.#directory('kernel/debug');
+    this.#at('bus').add('cpu', new StaticSymlink(this, '../devices/system/cpu'));
+  }
+
+  #directory(path: string): void {
+    this.#at(path);
+  }
+
+  #file(path: string, text: string): void {
+    const cut = path.lastIndexOf('/');
+    this.#at(path.slice(0, cut)).add(path.slice(cut + 1), new GeneratedFile(this, () => text));
+  }
+
+  #at(path: string): SyntheticDirectory {
+    let directory = this.root;
+    for (const word of path.split('/')) {
+      let child: Inode | undefined = directory.get(word);
+      if (child === undefined) {
+        child = new SyntheticDirectory(this);
+        directory.add(word, child);
+      }
+      directory = child as SyntheticDirectory;
+    }
+    return directory;
+  }
+}

@@ -1,0 +1,130 @@
+import { CAP_SYS_ADMIN, EINVAL, EPERM, type Errno } from '@tsv/abi';
+import { SyntheticDirectory, type Caller } from '@tsv/vfs';
+import type { Kernel } from '../kernel.js';
+import { PID_MAX } from '../namespace/pid-namespace.js';
+import { Task } from '../task/task.js';
+import { GeneratedFile, SettableFile, parseSetting } from './generated-file.js';
+import type { ProcFileSystem } from './proc-file-system.js';
+import { OS_RELEASE } from './system-files.js';
+
+/** Settings that programs read and that nothing here depends on. */
+const FIXED: Readonly<Record<string, string>> = {
+  'fs/file-max': '9223372036854775807',
+  'fs/file-nr': '0\t0\t9223372036854775807',
+  'fs/inotify/max_queued_events': '16384',
+  'fs/inotify/max_user_instances': '128',
+  'fs/inotify/max_user_watches': '65536',
+  'fs/nr_open': '1048576',
+  'fs/pipe-max-size': '1048576',
+  'kernel/cap_last_cap': '40',
+  'kernel/msgmax': '8192',
+  'kernel/msgmnb': '16384',
+  'kernel/msgmni': '32000',
+  'kernel/ngroups_max': '65536',
+  'kernel/osrelease': OS_RELEASE,
+  'kernel/ostype': 'Linux',
+  'kernel/overflowgid': '65534',
+  'kernel/overflowuid': '65534',
+  'kernel/pid_max': String(PID_MAX),
+  'kernel/randomize_va_space': '2',
+  'kernel/sched_autogroup_enabled': '0',
+  'kernel/seccomp/actions_avail': 'kill_process kill_thread trap errno trace log allow',
+  'kernel/sem': '32000\t1024000000\t500\t32000',
+  'kernel/shmall': '18446744073692774399',
+  'kernel/shmmax': '18446744073692774399',
+  'kernel/shmmni': '4096',
+  'kernel/threads-max': '126000',
+  'kernel/version': '#1 SMP TSV',
+  'kernel/yama/ptrace_scope': '1',
+  'net/core/somaxconn': '4096',
+  'net/core/rmem_max': '212992',
+  'net/core/wmem_max': '212992',
+  'net/core/rmem_default': '212992',
+  'net/core/wmem_default': '212992',
+  'net/ipv4/ip_local_port_range': '32768\t60999',
+  'net/ipv4/tcp_rmem': '4096\t131072\t6291456',
+  'net/ipv4/tcp_wmem': '4096\t16384\t4194304',
+  'net/unix/max_dgram_qlen': '512',
+  'vm/max_map_count': '65530',
+  'vm/mmap_min_addr': '65536',
+  'vm/nr_hugepages': '0',
+  'vm/overcommit_memory': '0',
+  'vm/overcommit_ratio': '50',
+  'vm/swappiness': '60',
+};
+
+/** /proc/sys, proc_sys(5). */
+export function createSysctlDirectory(fs: ProcFileSystem): SyntheticDirectory {
+  const root = new SyntheticDirectory(fs, 0o555);
+  for (const [path, value] of Object.entries(FIXED)) {
+    add(fs, root, path, new GeneratedFile(fs, () => `${value}\n`));
+  }
+  add(fs, root, 'kernel/hostname', hostname(fs, 'hostname'));
+  add(fs, root, 'kernel/domainname', hostname(fs, 'domainname'));
+  const bootId = uuid(fs.kernel);
+  add(fs, root, 'kernel/random/boot_id', new GeneratedFile(fs, () => bootId));
+  add(fs, root, 'kernel/random/uuid', new GeneratedFile(fs, () => uuid(fs.kernel)));
+  add(fs, root, 'kernel/random/entropy_avail', new GeneratedFile(fs, () => '256\n'));
+  add(fs, root, 'kernel/random/poolsize', new GeneratedFile(fs, () => '256\n'));
+  let panicSeconds = 0;
+  add(
+    fs,
+    root,
+    'kernel/panic',
+    new SettableFile(
+      fs,
+      () => `${panicSeconds}\n`,
+      (text) => {
+        const value = parseSetting(text, -(2 ** 31), 2 ** 31 - 1);
+        if (value === -EINVAL) return -EINVAL;
+        panicSeconds = value;
+        return 0;
+      },
+    ),
+  );
+  return root;
+}
+
+function add(fs: ProcFileSystem, root: SyntheticDirectory, path: string, file: GeneratedFile): void {
+  const words = path.split('/');
+  const name = words.pop()!;
+  let directory = root;
+  for (const word of words) {
+    let child = directory.get(word);
+    if (child === undefined) {
+      child = new SyntheticDirectory(fs, 0o555);
+      directory.add(word, child);
+    }
+    directory = child as SyntheticDirectory;
+  }
+  directory.add(name, file);
+}
+
+/** A name of the UTS namespace of whoever asks. */
+function hostname(fs: ProcFileSystem, field: 'hostname' | 'domainname'): SettableFile {
+  const uts = (caller: Caller): { hostname: string; domainname: string } =>
+    caller instanceof Task ? caller.ns.uts : fs.kernel.ns.uts;
+  return new SettableFile(
+    fs,
+    (caller) => `${uts(caller)[field]}\n`,
+    (text, caller): 0 | Errno => {
+      if (!caller.creds.hasCap(CAP_SYS_ADMIN)) return -EPERM;
+      if (text.length > HOSTNAME_BYTES_MAX) return -EINVAL;
+      uts(caller)[field] = text;
+      return 0;
+    },
+  );
+}
+
+/** __NEW_UTS_LEN. */
+const HOSTNAME_BYTES_MAX = 64;
+
+/** A random UUID, RFC 9562 section 5.4. */
+function uuid(kernel: Kernel): string {
+  const bytes = new Uint8Array(16);
+  kernel.random(bytes);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}\n`;
+}
