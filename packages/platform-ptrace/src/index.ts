@@ -1,1 +1,2 @@
-export {};
+export { PtracePlatform } from './platform.js';
+export { ptracePlatform } from './platform-type.js';

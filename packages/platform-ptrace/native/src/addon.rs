@@ -1,0 +1,280 @@
+//! What JavaScript calls. Indices and addresses come from the package's own TypeScript and are checked all the same.
+
+use crate::context_pages::CONTEXT_MAX;
+use crate::sys::{self, Errno, Tid};
+use crate::tracer::Tracer;
+use crate::zygote::StartError;
+use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Result, Status, Uint8ArraySlice};
+use napi_derive::napi;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+use stub::layout::{MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES};
+
+/// First address that guests may map.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
+pub fn min_user_addr() -> f64 {
+    MIN_USER_ADDR as f64
+}
+
+/// End of what guests may map.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
+pub fn max_user_addr() -> f64 {
+    MAX_USER_ADDR as f64
+}
+
+/// Contexts that can exist at once; the list of resumed contexts is behind that many pages.
+#[napi]
+pub fn context_max() -> u32 {
+    CONTEXT_MAX
+}
+
+/// Why no stub can be started here, or null: it tries.
+#[napi]
+pub fn unavailable() -> Option<String> {
+    let memory = sys::memfd(c"tsv-probe", PAGE_BYTES);
+    match memory {
+        Ok(memory) => Tracer::start(memory.as_raw_fd()).err().map(|error| describe(&error)),
+        Err(errno) => Some(describe(&StartError {
+            step: "memfd_create",
+            errno,
+        })),
+    }
+}
+
+/// All stubs of a sandbox. Methods return 0 or an index, or a negated errno.
+#[napi]
+pub struct PtraceStubs {
+    tracer: Tracer,
+    bell: Tid,
+}
+
+#[napi]
+impl PtraceStubs {
+    /// Starts the zygote. Throws with the step that failed; `code` is the name of the error.
+    #[napi(constructor)]
+    pub fn new(memory_fd: i32) -> Result<Self> {
+        let tracer = Tracer::start(memory_fd).map_err(|error| Error::new(Status::GenericFailure, describe(&error)))?;
+        Ok(Self {
+            bell: tracer.bell(),
+            tracer,
+        })
+    }
+
+    /// Lends the context pages and, behind them, the list of resumed contexts: a count and indices, as u32.
+    #[napi]
+    pub fn context_pages<'env>(&self, env: &'env Env) -> Result<ArrayBuffer<'env>> {
+        let memory = self.tracer.pages.memory();
+        let (addr, len) = (memory.addr(), memory.byte_count());
+        // SAFETY: the mapping has `len` bytes at `addr` and lives until the finalizer drops its share of it.
+        unsafe { ArrayBuffer::from_external(env, addr, len, memory, |_, memory| drop(memory)) }
+    }
+
+    /// Bytes of an FP state.
+    #[napi(getter)]
+    pub fn xstate_bytes(&self) -> u32 {
+        u32::try_from(self.tracer.xstate_bytes()).unwrap_or(0)
+    }
+
+    /// The context that stopped, or -1.
+    #[napi]
+    pub fn next(&mut self) -> i32 {
+        self.tracer.next_stop().map_or(-1, u32::cast_signed)
+    }
+
+    /// Waits for a stop, the bell or a signal.
+    #[napi]
+    pub fn sleep(&mut self, timeout_ms: f64) {
+        self.tracer
+            .sleep(Duration::try_from_secs_f64(timeout_ms.max(0.0) / 1000.0).ok());
+    }
+
+    /// Rings the bell: a `sleep` that runs or comes returns.
+    #[napi]
+    pub fn wake(&self) {
+        ring(self.bell);
+    }
+
+    /// A new address space.
+    #[napi]
+    pub fn create_space(&mut self) -> i32 {
+        index_or_errno(self.tracer.create_space())
+    }
+
+    /// A copy of an address space.
+    #[napi]
+    pub fn fork_space(&mut self, space: u32) -> i32 {
+        index_or_errno(self.tracer.fork_space(space))
+    }
+
+    /// Ends an address space.
+    #[napi]
+    pub fn release_space(&mut self, space: u32) {
+        self.tracer.release_space(space);
+    }
+
+    /// Queues a mapping of the memory file.
+    #[napi]
+    pub fn map_memory(&mut self, space: u32, addr: f64, len: f64, prot: u32, pfn: u32) -> Result<()> {
+        let (addr, len) = range(addr, len)?;
+        self.tracer.space(space).map_memory(addr, len, prot.into(), pfn.into());
+        Ok(())
+    }
+
+    /// Queues a mapping of a host file.
+    #[napi]
+    #[allow(clippy::too_many_arguments, reason = "as mmap(2)")]
+    pub fn map_host_file(
+        &mut self,
+        space: u32,
+        addr: f64,
+        len: f64,
+        prot: u32,
+        host_fd: i32,
+        file_offset: f64,
+        is_shared: bool,
+    ) -> Result<i32> {
+        let range = range(addr, len)?;
+        let file = (host_fd, whole(file_offset)?);
+        Ok(zero_or_errno(self.tracer.map_host_file(
+            space,
+            range,
+            prot.into(),
+            file,
+            is_shared,
+        )))
+    }
+
+    /// Queues the end of a range's mappings.
+    #[napi]
+    pub fn unmap(&mut self, space: u32, addr: f64, len: f64) -> Result<()> {
+        let (addr, len) = range(addr, len)?;
+        self.tracer.space(space).unmap(addr, len);
+        Ok(())
+    }
+
+    /// Queues a change of protection.
+    #[napi]
+    pub fn protect(&mut self, space: u32, addr: f64, len: f64, prot: u32) -> Result<()> {
+        let (addr, len) = range(addr, len)?;
+        self.tracer.space(space).protect(addr, len, prot.into());
+        Ok(())
+    }
+
+    /// Makes the queued changes.
+    #[napi]
+    pub fn flush(&mut self, space: u32) -> i32 {
+        zero_or_errno(self.tracer.flush(space))
+    }
+
+    /// A new guest thread; `from` is -1 or a context whose registers it starts with.
+    #[napi]
+    pub fn create_context(&mut self, space: u32, from: i32) -> i32 {
+        index_or_errno(self.tracer.create_context(space, u32::try_from(from).ok()))
+    }
+
+    /// Makes a running context stop.
+    #[napi]
+    pub fn interrupt(&mut self, context: u32) {
+        self.tracer.interrupt(context);
+    }
+
+    /// Copies the FP state of a stopped context.
+    #[napi]
+    pub fn load_fp(&mut self, context: u32, mut dst: Uint8ArraySlice<'_>, at: u32) -> Result<()> {
+        // SAFETY: JavaScript does not run before this returns, so that nobody else uses the bytes.
+        let dst = unsafe { dst.as_mut() };
+        let dst = dst
+            .get_mut(at as usize..)
+            .and_then(|dst| dst.get_mut(..self.tracer.xstate_bytes()));
+        let dst = dst.ok_or_else(|| out_of_range("the FP state does not fit"))?;
+        // It fails only when the thread is gone, which is told when the context is resumed.
+        if self.tracer.load_fp(context, dst).is_err() {
+            dst.fill(0);
+        }
+        Ok(())
+    }
+
+    /// Sets the FP state of a stopped context.
+    #[napi]
+    pub fn store_fp(&mut self, context: u32, src: &[u8], at: u32) -> Result<i32> {
+        let src = src
+            .get(at as usize..)
+            .and_then(|src| src.get(..self.tracer.xstate_bytes()));
+        let src = src.ok_or_else(|| out_of_range("the FP state is cut short"))?;
+        Ok(zero_or_errno(self.tracer.store_fp(context, src)))
+    }
+
+    /// Sets the FP state of a new process.
+    #[napi]
+    pub fn reset_fp(&mut self, context: u32) {
+        self.tracer.reset_fp(context);
+    }
+
+    /// Ends a guest thread.
+    #[napi]
+    pub fn release_context(&mut self, context: u32) {
+        self.tracer.release_context(context);
+    }
+
+    /// Kills all stubs.
+    #[napi]
+    pub fn close(&mut self) {
+        self.tracer.close();
+    }
+}
+
+fn describe(error: &StartError) -> String {
+    format!(
+        "Cannot start a stub: {}: {}",
+        error.step,
+        std::io::Error::from_raw_os_error(error.errno.0)
+    )
+}
+
+fn ring(bell: Tid) {
+    // The bell is there for as long as the object is; after `close` nobody sleeps.
+    let _gone = sys::kill(bell, libc::SIGUSR1);
+}
+
+fn index_or_errno(result: sys::Result<u32>) -> i32 {
+    match result {
+        Ok(index) => index.cast_signed(),
+        Err(Errno(errno)) => -errno,
+    }
+}
+
+fn zero_or_errno(result: sys::Result<()>) -> i32 {
+    match result {
+        Ok(()) => 0,
+        Err(Errno(errno)) => -errno,
+    }
+}
+
+/// A page-aligned range of guest addresses; no part of the stub can be in it.
+fn range(addr: f64, len: f64) -> Result<(u64, u64)> {
+    let (addr, len) = (whole(addr)?, whole(len)?);
+    let is_aligned = (addr | len).is_multiple_of(PAGE_BYTES);
+    let is_inside = addr >= MIN_USER_ADDR && len > 0 && addr < MAX_USER_ADDR && len <= MAX_USER_ADDR - addr;
+    if is_aligned && is_inside {
+        Ok((addr, len))
+    } else {
+        Err(out_of_range("the range is not the guest's"))
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
+fn whole(value: f64) -> Result<u64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+    let is_whole = value.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&value);
+    if is_whole {
+        Ok(value as u64)
+    } else {
+        Err(out_of_range("not an address"))
+    }
+}
+
+fn out_of_range(reason: &str) -> Error {
+    Error::new(Status::InvalidArg, reason.to_string())
+}
