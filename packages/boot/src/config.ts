@@ -1,0 +1,28 @@
+/** Where the files of a mount are written to, as runsc's `--overlay2`. */
+export type OverlayMode = 'none' | 'root:memory' | 'all:memory';
+
+/** How guests reach a network. */
+export type NetworkMode = 'none' | 'host' | 'sandbox';
+
+/** What the command line decides about a sandbox, beside the container's own configuration. */
+export interface RuntimeConfig {
+  /** Name of the platform that runs guest code. */
+  readonly platform: string;
+  readonly network: NetworkMode;
+  readonly overlay: OverlayMode;
+  /** Directory of the state of containers. */
+  readonly rootDir: string;
+  readonly log: LogConfig;
+  /** System calls to log; null for none, an empty list for all. */
+  readonly straceNames: readonly string[] | null;
+  /** Bytes of a buffer that the system call log shows. */
+  readonly straceDataBytesMax: number;
+}
+
+/** Where log lines go and which. */
+export interface LogConfig {
+  readonly isDebug: boolean;
+  /** Directory for log files, or null for standard error. */
+  readonly directory: string | null;
+  readonly format: 'text' | 'json';
+}

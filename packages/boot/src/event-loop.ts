@@ -1,0 +1,67 @@
+import { onPollPhase, type PollPhase } from '@tsv/host';
+import type { Kernel } from '@tsv/kernel';
+
+/** How long guests are served before libuv gets a turn: a timer of ours is late by this at most. */
+const SLICE_MS = 0.5;
+
+/**
+ * Joins the kernel to Node's event loop: guests are served in slices from libuv's poll phase, and the thread sleeps in
+ * the platform, which wakes when a guest stops, a deadline passes or libuv has something to do.
+ */
+export class EventLoop {
+  readonly #kernel: Kernel;
+  readonly #phase: PollPhase;
+  #isStopped = false;
+  #onError: (error: unknown) => void;
+
+  /** `onError` is told of what the kernel throws, which is always a bug; the loop has stopped then. */
+  constructor(kernel: Kernel, onError: (error: unknown) => void) {
+    this.#kernel = kernel;
+    this.#onError = onError;
+    this.#phase = onPollPhase(() => {
+      this.#turn();
+    });
+  }
+
+  start(): void {
+    this.#phase.again();
+  }
+
+  /** Guests are not served any more. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#phase.close();
+  }
+
+  #turn(): void {
+    if (this.#isStopped) return;
+    try {
+      this.#serve();
+    } catch (error) {
+      this.stop();
+      this.#onError(error);
+      return;
+    }
+    if (!this.#isStoppedNow()) this.#phase.again();
+  }
+
+  #serve(): void {
+    const kernel = this.#kernel;
+    const endMs = kernel.clock.monotonicMs() + SLICE_MS;
+    for (;;) {
+      const deadlineMs = kernel.dispatcher.pump(SLICE_MS);
+      if (deadlineMs === 0 || this.#isStoppedNow()) return;
+      const hasLoopWork = kernel.platform.sleep(Math.max(0, deadlineMs - kernel.clock.monotonicMs()));
+      if (hasLoopWork || kernel.clock.monotonicMs() >= endMs) {
+        kernel.dispatcher.pump(SLICE_MS);
+        return;
+      }
+    }
+  }
+
+  /** A field that callbacks change: the compiler must not remember it. */
+  #isStoppedNow(): boolean {
+    return this.#isStopped;
+  }
+}
