@@ -6,6 +6,7 @@ import { Dispatcher } from './dispatcher.js';
 import { handleFault } from './mm/fault.js';
 import type { Vdso } from './mm/vdso.js';
 import { syscallHandlers } from './syscalls/table.js';
+import { AnonymousFiles } from './fd/anonymous-files.js';
 import { FutexTable } from './futex/futex-table.js';
 import { IpcNamespace } from './namespace/ipc-namespace.js';
 import { NetNamespace } from './namespace/net-namespace.js';
@@ -57,6 +58,7 @@ export class Kernel {
   /** The namespaces that processes of {@link createProcess} start in. */
   readonly ns: NsProxy;
   readonly futexes = new FutexTable();
+  readonly anonymousFiles: AnonymousFiles;
   /** Called when a process has exited, before it is reaped. Boot learns here how process 1 ended. */
   onExit: ((threadGroup: ThreadGroup) => void) | null = null;
   readonly dispatcher: Dispatcher;
@@ -90,6 +92,7 @@ export class Kernel {
       pidForChildren: this.pidNs,
     };
     this.tasks = new TaskSet(this.pidNs);
+    this.anonymousFiles = new AnonymousFiles(options.clock);
     this.dispatcher = new Dispatcher(this, options.platform, syscallHandlers());
   }
 

@@ -6,7 +6,7 @@ export type { FileSystem, FileSystemStatistics } from './file-system.js';
 export { DirectoryFile, direntType } from './file/directory-file.js';
 export { IoBuffer, MemoryIo, copyBytes } from './file/io-buffer.js';
 export type { Mappable, MappingObserver } from './file/mappable.js';
-export { OpenFile, type DirentSink } from './file/open-file.js';
+export { OpenFile, type DirentSink, type FileWatcher } from './file/open-file.js';
 export { FILE_BYTES_MAX, seekFile } from './file/seek.js';
 export { SyntheticDirectory, type DynamicEntrySink } from './fs/synthetic/synthetic-directory.js';
 export { SyntheticFileSystem, type SyntheticFileSystemOptions } from './fs/synthetic/synthetic-file-system.js';

@@ -78,7 +78,7 @@ export class FdTable {
     }
     const before = this.get(fd);
     this.#set(fd, file, isCloseOnExec);
-    if (before !== undefined) closeFile(before, caller);
+    if (before !== undefined) closeFile(before, this, caller);
     return fd;
   }
 
@@ -95,7 +95,7 @@ export class FdTable {
     const file = this.get(fd);
     if (file === undefined) return -EBADF;
     this.#clear(fd);
-    return closeFile(file, caller);
+    return closeFile(file, this, caller);
   }
 
   isCloseOnExec(fd: number): boolean {
@@ -199,9 +199,10 @@ export class FdTable {
   }
 }
 
-/** Takes back the reference of `file` that a descriptor held. */
-function closeFile(file: OpenFile, caller: Caller): Errno | 0 {
+/** Takes back the reference of `file` that a descriptor of `table` held; its process loses its locks of the file. */
+function closeFile(file: OpenFile, table: FdTable, caller: Caller): Errno | 0 {
   const result = file.flush(caller);
+  file.inode.locks?.releaseRanges(table);
   file.decRef();
   return result;
 }

@@ -71,6 +71,11 @@ export abstract class OpenFile {
     return (mode === O_WRONLY || mode === O_RDWR) && (this.flags & O_PATH) === 0;
   }
 
+  /** Opened with O_PATH: a place in the tree, not for I/O. */
+  get isPathOnly(): boolean {
+    return (this.flags & O_PATH) !== 0;
+  }
+
   get isNonblocking(): boolean {
     return (this.flags & O_NONBLOCK) !== 0;
   }

@@ -1,0 +1,109 @@
+import { ENXIO, makedev } from '@tsv/abi';
+import type { Clock } from '@tsv/clock';
+import { Inode, type FileSystem, type FileSystemStatistics, type OpenFile } from '@tsv/vfs';
+
+/** Magic numbers of statfs(2). */
+const PIPEFS_MAGIC = 0x50495045;
+const SOCKFS_MAGIC = 0x534f434b;
+const ANON_INODE_FS_MAGIC = 0x09041934;
+
+const INO_FIRST = 1;
+
+/** A filesystem whose files have no names: they are made by a system call and reached by descriptor only. */
+export class AnonymousFileSystem implements FileSystem {
+  readonly typeName: string;
+  readonly dev: number;
+  readonly root: AnonymousInode;
+  readonly mustRevalidate = false;
+  readonly cachesNegatives = false;
+  readonly #magic: number;
+  readonly #clock: Clock;
+  #nextIno = INO_FIRST;
+
+  constructor(typeName: string, magic: number, dev: number, clock: Clock) {
+    this.typeName = typeName;
+    this.dev = dev;
+    this.#magic = magic;
+    this.#clock = clock;
+    this.root = this.createInode(0o040755, '');
+  }
+
+  /**
+   * A new inode. `kind` names it in /proc/PID/fd: `pipe` is shown as `pipe:[INO]`, and `[eventfd]` as
+   * `anon_inode:[eventfd]`.
+   */
+  createInode(mode: number, kind: string): AnonymousInode {
+    const inode = new AnonymousInode(this, this.#nextIno++, mode, kind);
+    const nowMs = this.#clock.realtimeMs();
+    for (const time of [inode.atime, inode.mtime, inode.ctime, inode.btime]) {
+      time.sec = Math.floor(nowMs / 1000);
+      time.nsec = Math.floor((nowMs % 1000) * 1e6);
+    }
+    return inode;
+  }
+
+  statistics(): FileSystemStatistics {
+    return {
+      type: this.#magic,
+      blockBytes: 4096,
+      blockCount: 0,
+      freeBlockCount: 0,
+      availableBlockCount: 0,
+      fileCount: 0,
+      freeFileCount: 0,
+      nameBytesMax: 255,
+    };
+  }
+
+  sync(): number {
+    return 0;
+  }
+
+  mountOptions(): string {
+    return '';
+  }
+
+  destroy(): void {
+    // Nothing is stored.
+  }
+}
+
+/** The inode of a pipe, a socket or another file without a name. */
+export class AnonymousInode extends Inode {
+  readonly kind: string;
+  /** Opens the file once more, by /proc/PID/fd/N; set by files that allow it. */
+  reopen: ((flags: number) => OpenFile | number) | null = null;
+
+  constructor(fs: AnonymousFileSystem, ino: number, mode: number, kind: string) {
+    super(fs, ino, mode);
+    this.kind = kind;
+  }
+
+  /** What readlink(2) of /proc/PID/fd/N says. */
+  get linkText(): string {
+    return this.kind.startsWith('[') ? `anon_inode:${this.kind}` : `${this.kind}:[${this.ino}]`;
+  }
+
+  /** Errors: ENXIO: such files cannot be opened. */
+  open(_path: unknown, flags: number): OpenFile | number {
+    return this.reopen === null ? -ENXIO : this.reopen(flags);
+  }
+}
+
+/** The filesystems of nameless files that one kernel has. */
+export class AnonymousFiles {
+  readonly pipefs: AnonymousFileSystem;
+  readonly sockfs: AnonymousFileSystem;
+  readonly anonInodefs: AnonymousFileSystem;
+
+  constructor(clock: Clock) {
+    this.pipefs = new AnonymousFileSystem('pipefs', PIPEFS_MAGIC, makedev(0, 8), clock);
+    this.sockfs = new AnonymousFileSystem('sockfs', SOCKFS_MAGIC, makedev(0, 9), clock);
+    this.anonInodefs = new AnonymousFileSystem('anon_inodefs', ANON_INODE_FS_MAGIC, makedev(0, 10), clock);
+  }
+
+  /** An inode for a file such as an eventfd: `[eventfd]`. */
+  createInode(kind: string): AnonymousInode {
+    return this.anonInodefs.createInode(0o600, kind);
+  }
+}

@@ -1,0 +1,64 @@
+import { EPIPE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, EAGAIN, SIGPIPE, SI_USER } from '@tsv/abi';
+import type { OpenFile } from '@tsv/vfs';
+import { sendSignal } from '../signal/send-signal.js';
+import { userSignal } from '../signal/sig-info.js';
+import { BLOCKED } from '../syscalls/syscall.js';
+import type { Task } from '../task/task.js';
+
+/** The file of a call: the one that it waits on already, else the one that `fd` refers to now. */
+export function fileOf(t: Task, fd: number): OpenFile | undefined {
+  return t.restart.file ?? t.fds.get(fd);
+}
+
+/** Waits for an event of `mask` on `file`, which stays open meanwhile. Returns what the handler must return. */
+export function waitForFile(t: Task, file: OpenFile, mask: number): number {
+  const waiters = file.waiters;
+  if (waiters === null) throw new Error('waitForFile: a file that is always ready made its caller wait');
+  t.restart.holdFile(file);
+  return t.waitOn(waiters, mask);
+}
+
+/** Reads once at the file offset into `t.io`, waiting for data if the file blocks. */
+export function readBlocking(t: Task, file: OpenFile): number {
+  const n = file.read(t.io, t);
+  return n === -EAGAIN && !file.isNonblocking ? waitForFile(t, file, POLLIN | POLLRDNORM) : n;
+}
+
+/**
+ * Writes `t.io` at the file offset. A file that blocks takes everything, in as many tries as it needs; what was
+ * moved is told when the call ends early. Raises SIGPIPE when the other end is gone.
+ */
+export function writeBlocking(t: Task, file: OpenFile): number {
+  const { io, restart } = t;
+  for (;;) {
+    const n = file.write(io, t);
+    if (n > 0) {
+      restart.moved += n;
+      if (io.remaining === 0 || file.waiters === null) return restart.moved;
+      continue;
+    }
+    if (n === -EAGAIN && !file.isNonblocking) {
+      const status = waitForFile(t, file, POLLOUT | POLLWRNORM);
+      return status === BLOCKED || restart.moved === 0 ? status : restart.moved;
+    }
+    if (n === -EPIPE) raiseSigpipe(t);
+    return restart.moved > 0 ? restart.moved : n;
+  }
+}
+
+/** Skips what earlier tries of the call have moved; `t.io` was just set up for the whole. */
+export function skipMoved(t: Task): void {
+  const { io } = t;
+  let left = t.restart.moved;
+  while (left > 0) {
+    const len = io.segment(left);
+    if (len <= 0) return;
+    io.advance(len);
+    left -= len;
+  }
+}
+
+/** The thread wrote to something that nobody reads, pipe(7). */
+export function raiseSigpipe(t: Task): void {
+  sendSignal(t, userSignal(SIGPIPE, SI_USER, t.threadGroup.pidIn(t.pidNs), t.creds.uid));
+}
