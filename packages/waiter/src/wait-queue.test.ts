@@ -55,6 +55,22 @@ describe('WaitQueue', () => {
     expect([a.seen, b.seen, queue.isEmpty]).toEqual([[POLLIN], [POLLIN], true]);
   });
 
+  it('goes on when the entry that is told takes its neighbour with it', () => {
+    const queue = new WaitQueue();
+    const second = new Recorder();
+    const first = new (class extends Recorder {
+      override notified(mask: number): void {
+        super.notified(mask);
+        this.leave();
+        second.leave();
+      }
+    })();
+    const third = new Recorder();
+    for (const entry of [first, second, third]) queue.add(entry, POLLIN);
+    queue.notify(POLLIN);
+    expect([first, second, third].map((entry) => entry.seen.length)).toEqual([1, 0, 1]);
+  });
+
   it('stops after countMax waiters', () => {
     const queue = new WaitQueue();
     const entries = [new Recorder(), new Recorder(), new Recorder()];

@@ -14,8 +14,8 @@ export abstract class WaitEntry {
   next: WaitEntry | null = null;
 
   /**
-   * Called when an event of `mask` happened. It may remove this entry from its queue, and no other entry.
-   * It must not run the awaited operation: it marks its owner as ready, and the owner looks again.
+   * Called when an event of `mask` happened. It may remove entries of any queue, but add none to this one. It must
+   * not run the awaited operation: it marks its owner as ready, and the owner looks again.
    */
   abstract notified(mask: number): void;
 
@@ -32,6 +32,8 @@ const ALWAYS = 0x0008 | 0x0010;
 export class WaitQueue {
   #head: WaitEntry | null = null;
   #tail: WaitEntry | null = null;
+  /** The entry that the running {@link notifySome} comes to next: it may be removed before. */
+  #cursor: WaitEntry | null = null;
 
   get isEmpty(): boolean {
     return this.#head === null;
@@ -56,6 +58,7 @@ export class WaitQueue {
     else entry.prev.next = entry.next;
     if (entry.next === null) this.#tail = entry.prev;
     else entry.next.prev = entry.prev;
+    if (entry === this.#cursor) this.#cursor = entry.next;
     entry.queue = null;
     entry.prev = null;
     entry.next = null;
@@ -68,16 +71,18 @@ export class WaitQueue {
 
   /** Tells the first `countMax` waiters that want one of the events in `mask`; returns how many were told. */
   notifySome(mask: number, countMax: number): number {
+    if (this.#head === null) return 0;
     let told = 0;
-    let entry = this.#head;
+    let entry: WaitEntry | null = this.#head;
     while (entry !== null && told < countMax) {
-      const next: WaitEntry | null = entry.next;
+      this.#cursor = entry.next;
       if ((mask & (entry.mask | ALWAYS)) !== 0) {
         told++;
         entry.notified(mask);
       }
-      entry = next;
+      entry = this.#cursor;
     }
+    this.#cursor = null;
     return told;
   }
 }
