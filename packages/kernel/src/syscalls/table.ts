@@ -1,3 +1,5 @@
+import { sysEventfd, sysEventfd2 } from './eventfd.js';
+import { sysEpollCreate, sysEpollCreate1, sysEpollCtl, sysEpollPwait, sysEpollPwait2, sysEpollWait } from './epoll.js';
 import { sysPselect6, sysSelect } from './select.js';
 import { sysPoll, sysPpoll } from './poll.js';
 import { sysIoctl } from './ioctl.js';
@@ -18,6 +20,33 @@ import {
   sysWrite,
   sysWritev,
 } from './read-write.js';
+import { sysClone, sysClone3, sysFork, sysVfork } from './clone.js';
+import { sysExecve, sysExecveat } from './execve.js';
+import { sysExit, sysExitGroup } from './exit.js';
+import {
+  sysGetpgid,
+  sysGetpgrp,
+  sysGetpid,
+  sysGetppid,
+  sysGetsid,
+  sysGettid,
+  sysSetTidAddress,
+  sysSetpgid,
+  sysSetsid,
+} from './identity.js';
+import { sysKill, sysRtSigqueueinfo, sysRtTgsigqueueinfo, sysTgkill, sysTkill } from './kill.js';
+import {
+  sysPause,
+  sysRestartSyscall,
+  sysRtSigaction,
+  sysRtSigpending,
+  sysRtSigprocmask,
+  sysRtSigreturn,
+  sysRtSigsuspend,
+  sysRtSigtimedwait,
+  sysSigaltstack,
+} from './signal.js';
+import { sysWait4, sysWaitid } from './wait.js';
 import type { Syscall, SyscallHandler } from './syscall.js';
 
 /**
@@ -57,6 +86,56 @@ export const SYSCALLS: readonly Syscall[] = [
   // select.ts
   { nr: 23, name: 'select', run: sysSelect },
   { nr: 270, name: 'pselect6', run: sysPselect6 },
+  // epoll.ts
+  { nr: 213, name: 'epoll_create', run: sysEpollCreate },
+  { nr: 291, name: 'epoll_create1', run: sysEpollCreate1 },
+  { nr: 233, name: 'epoll_ctl', run: sysEpollCtl },
+  { nr: 232, name: 'epoll_wait', run: sysEpollWait },
+  { nr: 281, name: 'epoll_pwait', run: sysEpollPwait },
+  { nr: 441, name: 'epoll_pwait2', run: sysEpollPwait2 },
+  // eventfd.ts
+  { nr: 284, name: 'eventfd', run: sysEventfd },
+  { nr: 290, name: 'eventfd2', run: sysEventfd2 },
+  // clone.ts
+  { nr: 56, name: 'clone', run: sysClone },
+  { nr: 57, name: 'fork', run: sysFork },
+  { nr: 58, name: 'vfork', run: sysVfork },
+  { nr: 435, name: 'clone3', run: sysClone3, partial: 'CLONE_INTO_CGROUP, CLONE_NEWTIME: EINVAL' },
+  // execve.ts
+  { nr: 59, name: 'execve', run: sysExecve },
+  { nr: 322, name: 'execveat', run: sysExecveat },
+  // exit.ts
+  { nr: 60, name: 'exit', run: sysExit },
+  { nr: 231, name: 'exit_group', run: sysExitGroup },
+  // wait.ts
+  { nr: 61, name: 'wait4', run: sysWait4 },
+  { nr: 247, name: 'waitid', run: sysWaitid },
+  // identity.ts
+  { nr: 39, name: 'getpid', run: sysGetpid },
+  { nr: 186, name: 'gettid', run: sysGettid },
+  { nr: 110, name: 'getppid', run: sysGetppid },
+  { nr: 109, name: 'setpgid', run: sysSetpgid },
+  { nr: 111, name: 'getpgrp', run: sysGetpgrp },
+  { nr: 112, name: 'setsid', run: sysSetsid },
+  { nr: 121, name: 'getpgid', run: sysGetpgid },
+  { nr: 124, name: 'getsid', run: sysGetsid },
+  { nr: 218, name: 'set_tid_address', run: sysSetTidAddress },
+  // signal.ts
+  { nr: 13, name: 'rt_sigaction', run: sysRtSigaction },
+  { nr: 14, name: 'rt_sigprocmask', run: sysRtSigprocmask },
+  { nr: 15, name: 'rt_sigreturn', run: sysRtSigreturn },
+  { nr: 34, name: 'pause', run: sysPause },
+  { nr: 127, name: 'rt_sigpending', run: sysRtSigpending },
+  { nr: 128, name: 'rt_sigtimedwait', run: sysRtSigtimedwait },
+  { nr: 130, name: 'rt_sigsuspend', run: sysRtSigsuspend },
+  { nr: 131, name: 'sigaltstack', run: sysSigaltstack },
+  { nr: 219, name: 'restart_syscall', run: sysRestartSyscall },
+  // kill.ts
+  { nr: 62, name: 'kill', run: sysKill },
+  { nr: 129, name: 'rt_sigqueueinfo', run: sysRtSigqueueinfo },
+  { nr: 200, name: 'tkill', run: sysTkill },
+  { nr: 234, name: 'tgkill', run: sysTgkill },
+  { nr: 297, name: 'rt_tgsigqueueinfo', run: sysRtTgsigqueueinfo },
 ];
 
 /** The handlers by number, with holes. */
