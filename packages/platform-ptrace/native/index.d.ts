@@ -3,7 +3,7 @@
 
 /** All stubs of a sandbox. Methods return 0 or an index, or a negated errno. */
 export declare class PtraceStubs {
-  /** Starts the zygote. Throws with the step that failed; `code` is the name of the error. */
+  /** Starts the zygote. Throws with the step that failed. */
   constructor(memoryFd: number)
   /** Lends the context pages and, behind them, the list of resumed contexts: a count and indices, as u32. */
   contextPages(): ArrayBuffer
@@ -11,7 +11,7 @@ export declare class PtraceStubs {
   get xstateBytes(): number
   /** The context that stopped, or -1. */
   next(): number
-  /** Waits for a stop, the bell or a signal. */
+  /** Waits for a stop, the bell, a signal, or work for the event loop. */
   sleep(timeoutMs: number): void
   /** Rings the bell: a `sleep` that runs or comes returns. */
   wake(): void

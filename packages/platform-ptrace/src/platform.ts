@@ -4,9 +4,6 @@ import native from '../native/index.js';
 import { PtraceAddressSpace } from './address-space.js';
 import type { ResumedList } from './context.js';
 
-/** Longest that `sleep` blocks, for nothing tells it yet that the event loop has work. */
-const SLEEP_MS_MAX = 5;
-
 /** Runs guest threads in stub processes that the calling thread traces. Only that thread may use it. */
 export class PtracePlatform implements Platform {
   readonly name = 'ptrace';
@@ -37,7 +34,7 @@ export class PtracePlatform implements Platform {
   }
 
   sleep(timeoutMs: number): void {
-    this.#stubs.sleep(Math.min(timeoutMs, SLEEP_MS_MAX));
+    this.#stubs.sleep(timeoutMs);
   }
 
   wake(): void {

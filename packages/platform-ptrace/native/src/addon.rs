@@ -1,7 +1,8 @@
 //! What JavaScript calls. Indices and addresses come from the package's own TypeScript and are checked all the same.
 
+use crate::bell::Bell;
 use crate::context_pages::CONTEXT_MAX;
-use crate::sys::{self, Errno, Tid};
+use crate::sys::{self, Errno};
 use crate::tracer::Tracer;
 use crate::zygote::StartError;
 use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Result, Status, Uint8ArraySlice};
@@ -9,6 +10,7 @@ use napi_derive::napi;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 use stub::layout::{MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES};
+use uvloop::{UvLoop, UvWatcher};
 
 /// First address that guests may map.
 #[napi]
@@ -47,18 +49,31 @@ pub fn unavailable() -> Option<String> {
 #[napi]
 pub struct PtraceStubs {
     tracer: Tracer,
-    bell: Tid,
+    bell: Bell,
+    uv_loop: UvLoop,
+    watcher: UvWatcher,
 }
 
 #[napi]
 impl PtraceStubs {
-    /// Starts the zygote. Throws with the step that failed; `code` is the name of the error.
+    /// Starts the zygote. Throws with the step that failed.
     #[napi(constructor)]
-    pub fn new(memory_fd: i32) -> Result<Self> {
-        let tracer = Tracer::start(memory_fd).map_err(|error| Error::new(Status::GenericFailure, describe(&error)))?;
+    pub fn new(env: Env, memory_fd: i32) -> Result<Self> {
+        let fail = |reason| Error::new(Status::GenericFailure, reason);
+        let raw = env.get_uv_event_loop()?;
+        // SAFETY: it is the loop of this thread, and no object of it outlives its environment.
+        let uv_loop = unsafe { UvLoop::from_raw(raw.cast()) };
+        let uv_loop = uv_loop.map_err(|missing| fail(format!("Cannot watch the event loop: {missing}")))?;
+        let tracer = Tracer::start(memory_fd).map_err(|error| fail(describe(&error)))?;
+        let bell = tracer.bell();
+        let rung = bell.clone();
+        let watcher = UvWatcher::start(uv_loop.backend_fd(), move || rung.ring())
+            .map_err(|errno| fail(format!("Cannot watch the event loop: {errno}")))?;
         Ok(Self {
-            bell: tracer.bell(),
             tracer,
+            bell,
+            uv_loop,
+            watcher,
         })
     }
 
@@ -83,17 +98,20 @@ impl PtraceStubs {
         self.tracer.next_stop().map_or(-1, u32::cast_signed)
     }
 
-    /// Waits for a stop, the bell or a signal.
+    /// Waits for a stop, the bell, a signal, or work for the event loop.
     #[napi]
     pub fn sleep(&mut self, timeout_ms: f64) {
-        self.tracer
-            .sleep(Duration::try_from_secs_f64(timeout_ms.max(0.0) / 1000.0).ok());
+        let limit_ms = timeout_ms.min(self.uv_loop.timeout_ms()).max(0.0);
+        self.watcher.arm();
+        // More than a Duration holds is for ever.
+        self.tracer.sleep(Duration::try_from_secs_f64(limit_ms / 1000.0).ok());
+        self.watcher.disarm();
     }
 
     /// Rings the bell: a `sleep` that runs or comes returns.
     #[napi]
     pub fn wake(&self) {
-        ring(self.bell);
+        self.bell.ring();
     }
 
     /// A new address space.
@@ -231,11 +249,6 @@ fn describe(error: &StartError) -> String {
         error.step,
         std::io::Error::from_raw_os_error(error.errno.0)
     )
-}
-
-fn ring(bell: Tid) {
-    // The bell is there for as long as the object is; after `close` nobody sleeps.
-    let _gone = sys::kill(bell, libc::SIGUSR1);
 }
 
 fn index_or_errno(result: sys::Result<u32>) -> i32 {

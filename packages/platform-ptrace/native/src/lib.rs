@@ -3,7 +3,9 @@
 //! All of it is for one thread, the one that made the [`tracer::Tracer`]: ptrace(2) knows its tracer by thread.
 
 pub mod address_space;
+pub mod affinity;
 pub mod alarm;
+pub mod bell;
 pub mod context;
 pub mod context_pages;
 pub mod control;

@@ -38,7 +38,7 @@ pub struct Zygote {
     /// Its process, which leads the process group of all stubs.
     pub pid: Tid,
     /// A process that sleeps until a signal comes, so that its stop ends a wait of the tracer.
-    pub bell: Tid,
+    pub bell_pid: Tid,
     socket: OwnedFd,
 }
 
@@ -66,7 +66,7 @@ impl Zygote {
                 .map_err(|failure| at("the set-up of a stub")(failure.into()))
         });
         match started {
-            Ok(bell) => Ok(Self { pid, bell, socket }),
+            Ok(bell_pid) => Ok(Self { pid, bell_pid, socket }),
             Err(error) => {
                 tracee::end(pid);
                 Err(error)

@@ -1,0 +1,27 @@
+//! Wakes the tracer out of wait4(2) without a race: a traced process that always sleeps is sent a signal, and its stop
+//! ends the wait, or the next one if none is going on.
+
+use crate::sys::{self, Result, Tid};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+/// The process that sleeps. Rung from any thread.
+#[derive(Clone, Debug)]
+pub struct Bell {
+    process: Arc<OwnedFd>,
+}
+
+impl Bell {
+    /// The bell that is process `pid`.
+    pub fn of(pid: Tid) -> Result<Self> {
+        Ok(Self {
+            process: Arc::new(sys::pidfd_open(pid)?),
+        })
+    }
+
+    /// Makes a wait that runs or comes end.
+    pub fn ring(&self) {
+        // A bell that is gone has ended the wait by that, and no longer wait follows.
+        let _gone = sys::pidfd_kill(self.process.as_fd(), libc::SIGUSR1);
+    }
+}
