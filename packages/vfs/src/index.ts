@@ -1,7 +1,17 @@
+export {
+  chmodPath,
+  chownPath,
+  isAtimeDue,
+  setPathTimes,
+  truncatePath,
+  withoutPrivileges,
+} from './attributes/attributes.js';
+export { getPathXattr, listPathXattrs, removePathXattr, setPathXattr } from './attributes/xattr.js';
 export type { Caller, FsCredentials, UserMemory } from './caller.js';
 export { DentryCache, UNUSED_DENTRIES_MAX } from './dentry/dentry-cache.js';
 export { Dentry } from './dentry/dentry.js';
 export { DeviceRegistry, type SpecialFileOpen } from './device/device-registry.js';
+export { parseMountOptions, type FileSystemType, type MountOption, type MountRequest } from './file-system-type.js';
 export type { FileSystem, FileSystemStatistics } from './file-system.js';
 export { DirectoryFile, direntType } from './file/directory-file.js';
 export { IoBuffer, MemoryIo, copyBytes } from './file/io-buffer.js';
@@ -17,12 +27,27 @@ export { setTime, stampTime } from './inode-time.js';
 export { Inode, checkModeBits, type SetAttributes, type TimeValue } from './inode.js';
 export { FileLocks, RANGE_LOCK_COUNT_MAX, locksOf, type LockOwner, type RangeLock } from './lock/file-locks.js';
 export { MOUNT_FLAGS, mountOptionsText, statfsFlags } from './mount/mount-flags.js';
+export {
+  bindMount,
+  cloneNamespace,
+  mountFileSystem,
+  moveMount,
+  pivotRoot,
+  remount,
+  remountBind,
+  setPropagation,
+  unmount,
+} from './mount/mount-operations.js';
 export { MOUNT_COUNT_MAX, MountNamespace, mountTree } from './mount/mount-namespace.js';
 export { Mount } from './mount/mount.js';
 export { PeerGroup } from './mount/peer-group.js';
 export { SuperBlock } from './mount/super-block.js';
 export * from './notify/file-watch.js';
+export { LOOKUP_DIRECTORY, LOOKUP_EMPTY, LOOKUP_FOLLOW, SYMLINKS_MAX } from './path/path-walk.js';
+export { dentryText, displayPath, pathText, type PathText } from './path/path-text.js';
+export { MAY_EXEC, MAY_READ, MAY_WRITE, checkPathAccess, isOwnerOrCapable } from './path/permission.js';
 export { VfsPath } from './path/vfs-path.js';
+export { VirtualFileSystem, type VirtualFileSystemOptions } from './virtual-file-system.js';
 export {
   S_IFBLK,
   S_IFCHR,

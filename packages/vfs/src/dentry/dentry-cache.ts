@@ -1,5 +1,6 @@
 import type { FileSystem } from '../file-system.js';
 import type { Inode } from '../inode.js';
+import { notifyGone } from '../notify/file-watch.js';
 import { Dentry } from './dentry.js';
 
 /** Unused dentries that are kept by default. */
@@ -160,6 +161,7 @@ export class DentryCache {
     const inode = dentry.inode;
     const parent = dentry.parent;
     dentry.inode = null;
+    if (inode !== null && inode.watches !== null && inode.nlink === 0) notifyGone(inode);
     inode?.decRef();
     parent?.decRef();
   }

@@ -1,5 +1,6 @@
 import type { FileSystem } from '../file-system.js';
 import type { Inode } from '../inode.js';
+import type { Mount } from '../mount/mount.js';
 import type { DentryCache } from './dentry-cache.js';
 
 /**
@@ -17,8 +18,8 @@ export class Dentry {
   inode: Inode | null;
   /** Names below it that are cached. Written by {@link DentryCache}. */
   children: Map<string, Dentry> | null = null;
-  /** How many mounts of any namespace cover it. Written by {@link Mount}. */
-  mountCount = 0;
+  /** The mounts of any namespace that cover it. Written by {@link Mount}. */
+  mounts: Set<Mount> | null = null;
   /** Whether the name was removed while the file is still in use. Written by {@link DentryCache}. */
   isUnlinked = false;
   /** Neighbours in the list of unused dentries, and whether it was looked up since. Written by {@link DentryCache}. */

@@ -59,8 +59,8 @@ export class MountNamespace {
 
   /** Whether a mount of this namespace covers `dentry`: such a name cannot be removed (EBUSY). */
   isMountpoint(dentry: Dentry): boolean {
-    if (dentry.mountCount === 0) return false;
-    for (const mount of this.mounts) if (mount.mountpoint === dentry) return true;
+    if (dentry.mounts === null) return false;
+    for (const mount of dentry.mounts) if (mount.namespace === this) return true;
     return false;
   }
 }

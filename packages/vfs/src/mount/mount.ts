@@ -83,7 +83,7 @@ export class Mount {
 
   /** The mount that covers `dentry` of this mount, or null. */
   childAt(dentry: Dentry): Mount | null {
-    return dentry.mountCount === 0 ? null : (this.children.get(dentry) ?? null);
+    return dentry.mounts === null ? null : (this.children.get(dentry) ?? null);
   }
 
   /** Puts it on `mountpoint` of `parent`, which it holds from now on. */
@@ -91,7 +91,8 @@ export class Mount {
     if (this.parent !== null || parent.children.has(mountpoint)) throw new Error('Mount.attach: the place is taken');
     parent.incRef();
     mountpoint.incRef();
-    mountpoint.mountCount++;
+    mountpoint.mounts ??= new Set();
+    mountpoint.mounts.add(this);
     parent.children.set(mountpoint, this);
     this.parent = parent;
     this.mountpoint = mountpoint;
@@ -103,7 +104,8 @@ export class Mount {
     const mountpoint = this.mountpoint;
     if (parent === null || mountpoint === null) return;
     parent.children.delete(mountpoint);
-    mountpoint.mountCount--;
+    mountpoint.mounts?.delete(this);
+    if (mountpoint.mounts?.size === 0) mountpoint.mounts = null;
     this.parent = null;
     this.mountpoint = null;
     mountpoint.decRef();

@@ -30,7 +30,10 @@ export interface FileWatch {
   removed(): void;
 }
 
-/** Adds a watch to `inode`; the watcher holds a reference on the inode (or a path to it) meanwhile. */
+/**
+ * Adds a watch to `inode`. The watcher holds a reference of the inode meanwhile, not of a path: IN_DELETE_SELF comes when
+ * nobody uses the last name any more.
+ */
 export function addWatch(inode: Inode, watch: FileWatch): void {
   if (inode.watches === null) inode.watches = [watch];
   else inode.watches = [...inode.watches, watch];
