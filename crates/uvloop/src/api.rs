@@ -2,15 +2,20 @@
 
 use std::ffi::{CStr, c_int, c_void};
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
-/// `uv_handle_type` of `uv_idle_t` and `uv_prepare_t`, uv.h.
+/// `uv_handle_type` of `uv_idle_t`, `uv_poll_t` and `uv_prepare_t`, uv.h.
 pub const UV_IDLE: c_int = 6;
+pub const UV_POLL: c_int = 8;
 pub const UV_PREPARE: c_int = 9;
+/// `uv_poll_event`.
+pub const UV_READABLE: c_int = 1;
 
 pub type Loop = *mut c_void;
 pub type Handle = *mut c_void;
 pub type HandleCallback = unsafe extern "C" fn(Handle);
+pub type PollCallback = unsafe extern "C" fn(Handle, c_int, c_int);
 
 /// Function pointers with the types of uv.h.
 pub struct Api {
@@ -24,6 +29,8 @@ pub struct Api {
     pub idle_init: unsafe extern "C" fn(Loop, Handle) -> c_int,
     pub idle_start: unsafe extern "C" fn(Handle, HandleCallback) -> c_int,
     pub idle_stop: unsafe extern "C" fn(Handle) -> c_int,
+    pub poll_init: unsafe extern "C" fn(Loop, Handle, c_int) -> c_int,
+    pub poll_start: unsafe extern "C" fn(Handle, c_int, PollCallback) -> c_int,
     pub prepare_init: unsafe extern "C" fn(Loop, Handle) -> c_int,
     pub prepare_start: unsafe extern "C" fn(Handle, HandleCallback) -> c_int,
 }
@@ -56,6 +63,7 @@ macro_rules! find {
 
 #[allow(clippy::missing_transmute_annotations, reason = "the field says the type")]
 fn find_all() -> Result<Api, MissingSymbol> {
+    keep_loaded();
     Ok(Api {
         backend_fd: find!(c"uv_backend_fd"),
         backend_timeout: find!(c"uv_backend_timeout"),
@@ -67,9 +75,29 @@ fn find_all() -> Result<Api, MissingSymbol> {
         idle_init: find!(c"uv_idle_init"),
         idle_start: find!(c"uv_idle_start"),
         idle_stop: find!(c"uv_idle_stop"),
+        poll_init: find!(c"uv_poll_init"),
+        poll_start: find!(c"uv_poll_start"),
         prepare_init: find!(c"uv_prepare_init"),
         prepare_start: find!(c"uv_prepare_start"),
     })
+}
+
+/// Keeps this library in memory: libuv closes a handle after the worker's environment, and with it the addon, is gone.
+fn keep_loaded() {
+    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: the address is a function of this library; there is room for the answer.
+    if unsafe { libc::dladdr(keep_loaded as *const c_void, info.as_mut_ptr()) } == 0 {
+        return;
+    }
+    // SAFETY: zeros are a valid answer, and dladdr(3) has written one.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: the name is a C string of the dynamic linker; a library that is loaded is not loaded again.
+    unsafe {
+        libc::dlopen(
+            info.dli_fname,
+            libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE,
+        )
+    };
 }
 
 fn address_of(name: &CStr) -> Option<*mut c_void> {

@@ -2,6 +2,7 @@
 
 use crate::UvLoop;
 use crate::api::{Api, Handle, Loop, UV_IDLE, UV_PREPARE};
+use crate::owned_callback::OwnedCallback;
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ struct State {
     api: &'static Api,
     idle: Handle,
     is_asked: Cell<bool>,
-    callback: Box<dyn Fn()>,
+    callback: OwnedCallback,
 }
 
 impl PollPhase {
@@ -34,7 +35,7 @@ impl PollPhase {
             api,
             idle,
             is_asked: Cell::new(false),
-            callback: Box::new(callback),
+            callback: OwnedCallback::new(callback),
         });
         // SAFETY: the handle is initialized; its data is a reference that `on_prepare_closed` gives back.
         unsafe { (api.handle_set_data)(prepare, Rc::into_raw(Rc::clone(&state)).cast_mut().cast()) };
@@ -67,6 +68,7 @@ impl PollPhase {
 impl Drop for PollPhase {
     fn drop(&mut self) {
         self.state.is_asked.set(false);
+        self.state.callback.forget();
         // SAFETY: the handle is open; libuv calls back when it does not need it any more.
         unsafe { (self.state.api.close)(self.state.idle, on_idle_closed) };
         // SAFETY: as above.
@@ -76,11 +78,7 @@ impl Drop for PollPhase {
 
 /// Memory for a handle of `kind`, initialized.
 fn new_handle(uv_loop: UvLoop, kind: c_int, init: unsafe extern "C" fn(Loop, Handle) -> c_int) -> Handle {
-    // SAFETY: a pure function.
-    let bytes = unsafe { (uv_loop.api().handle_size)(kind) };
-    // SAFETY: any size may be asked for; the memory is zeroed and aligned for any C type.
-    let handle = unsafe { libc::calloc(1, bytes) };
-    assert!(!handle.is_null(), "no memory for a libuv handle");
+    let handle = uv_loop.allocate_handle(kind);
     // SAFETY: the loop is valid by the contract of `UvLoop`, the memory has the handle's size.
     let initialized = unsafe { init(uv_loop.raw(), handle) };
     debug_assert!(initialized == 0, "uv_idle_init and uv_prepare_init do not fail");
@@ -100,7 +98,7 @@ unsafe extern "C" fn on_prepare(prepare: Handle) {
     if state.is_asked.replace(false) {
         // SAFETY: the idle handle is open as long as the prepare handle is.
         unsafe { (api.idle_stop)(state.idle) };
-        (state.callback)();
+        state.callback.call();
     }
 }
 
@@ -111,7 +109,7 @@ unsafe extern "C" fn on_prepare_closed(prepare: Handle) {
         // SAFETY: the reference that `PollPhase::new` left in the handle.
         drop(unsafe { Rc::from_raw(state) });
     }
-    // SAFETY: `new_handle` allocated it, libuv is done with it.
+    // SAFETY: `allocate_handle` made it, libuv is done with it.
     unsafe { libc::free(prepare) };
 }
 

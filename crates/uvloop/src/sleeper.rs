@@ -1,6 +1,7 @@
 //! A futex that the loop's thread sleeps on, woken by the loop's events too.
 
-use crate::{UvLoop, UvWatcher};
+use crate::UvWatcher;
+use rustix::fd::AsFd;
 use rustix::io::Result;
 use rustix::thread::futex::{self, Flags, Timespec};
 use std::sync::Arc;
@@ -23,17 +24,17 @@ pub struct Waker {
 }
 
 impl Sleeper {
-    /// A sleeper for the thread of `uv_loop`. Errors: as [`UvWatcher::start`].
-    #[allow(clippy::missing_errors_doc, reason = "said above")]
-    pub fn new(uv_loop: UvLoop) -> Result<Self> {
+    /// A sleeper for the thread whose loop has this backend descriptor.
+    ///
+    /// # Errors
+    /// As [`UvWatcher::start`].
+    pub fn new(backend: impl AsFd) -> Result<Self> {
         let word = Arc::new(AtomicU32::new(RUNNING));
         let waker = Waker {
             word: Arc::clone(&word),
         };
-        Ok(Self {
-            word,
-            watcher: UvWatcher::start(uv_loop.backend_fd(), move || waker.wake())?,
-        })
+        let watcher = UvWatcher::start(backend, move || waker.wake())?;
+        Ok(Self { word, watcher })
     }
 
     /// What makes this one return.
@@ -44,13 +45,12 @@ impl Sleeper {
         }
     }
 
-    /// Sleeps until a wake, an event of the loop, the loop's next timer, or the end of `timeout_ms` (infinity for
-    /// none). May return early. Does not sleep at all when the loop has work.
-    pub fn sleep(&self, uv_loop: UvLoop, timeout_ms: f64) {
-        let limit_ms = timeout_ms.min(uv_loop.timeout_ms());
-        if limit_ms > 0.0 && self.word.compare_exchange(RUNNING, SLEEPING, SeqCst, SeqCst).is_ok() {
+    /// Sleeps until a wake, an event of the loop, or the end of `timeout_ms` (infinity for none): the sooner of the
+    /// caller's and [`crate::UvLoop::timeout_ms`]. May return early, and at once when `timeout_ms` is 0.
+    pub fn sleep(&self, timeout_ms: f64) {
+        if timeout_ms > 0.0 && self.word.compare_exchange(RUNNING, SLEEPING, SeqCst, SeqCst).is_ok() {
             self.watcher.arm();
-            let timeout = duration(limit_ms);
+            let timeout = duration(timeout_ms);
             // Woken, timed out and interrupted are one to the caller: it looks again.
             let _ = futex::wait(&self.word, Flags::PRIVATE, SLEEPING, timeout.as_ref());
             self.watcher.disarm();
@@ -80,4 +80,59 @@ fn duration(timeout_ms: f64) -> Option<Timespec> {
         tv_sec: ns / 1_000_000_000,
         tv_nsec: ns % 1_000_000_000,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+    use rustix::event::{EventfdFlags, eventfd};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    const LONG_MS: f64 = 5000.0;
+
+    fn slept_ms(sleeper: &Sleeper, timeout_ms: f64) -> f64 {
+        let begin = Instant::now();
+        sleeper.sleep(timeout_ms);
+        begin.elapsed().as_secs_f64() * 1e3
+    }
+
+    fn in_a_while(action: impl FnOnce() + Send + 'static) {
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            action();
+        });
+    }
+
+    #[test]
+    fn a_wake_ends_the_sleep() {
+        let backend = epoll::create(CreateFlags::CLOEXEC).expect("epoll");
+        let sleeper = Sleeper::new(&backend).expect("thread");
+        let waker = sleeper.waker();
+        in_a_while(move || waker.wake());
+        assert!((19.0..LONG_MS).contains(&slept_ms(&sleeper, f64::INFINITY)));
+    }
+
+    #[test]
+    fn a_wake_before_the_sleep_counts_once() {
+        let backend = epoll::create(CreateFlags::CLOEXEC).expect("epoll");
+        let sleeper = Sleeper::new(&backend).expect("thread");
+        sleeper.waker().wake();
+        assert!(slept_ms(&sleeper, LONG_MS) < LONG_MS);
+        assert!(slept_ms(&sleeper, 20.0) >= 19.0);
+    }
+
+    #[test]
+    fn an_event_of_the_loop_ends_the_sleep() {
+        let backend = epoll::create(CreateFlags::CLOEXEC).expect("epoll");
+        let event = eventfd(0, EventfdFlags::CLOEXEC).expect("eventfd");
+        epoll::add(&backend, &event, EventData::new_u64(0), EventFlags::IN).expect("add");
+        let sleeper = Sleeper::new(&backend).expect("thread");
+        let writer = event.try_clone().expect("dup");
+        in_a_while(move || {
+            rustix::io::write(&writer, &1u64.to_ne_bytes()).expect("write");
+        });
+        assert!((19.0..LONG_MS).contains(&slept_ms(&sleeper, f64::INFINITY)));
+    }
 }

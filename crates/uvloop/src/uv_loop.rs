@@ -1,8 +1,8 @@
 //! A libuv loop, asked by the thread that runs it.
 
-use crate::api::{Api, Loop, MissingSymbol, api};
+use crate::api::{Api, Handle, Loop, MissingSymbol, api};
 use rustix::fd::{BorrowedFd, RawFd};
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 
 /// A loop of this thread. It is neither `Send` nor `Sync`: libuv's functions are for the loop's thread.
 #[derive(Clone, Copy)]
@@ -45,6 +45,16 @@ impl UvLoop {
         } else {
             f64::from(timeout_ms)
         }
+    }
+
+    /// Zeroed memory for a handle of `kind`, to be initialized and later given to free(3).
+    pub(crate) fn allocate_handle(&self, kind: c_int) -> Handle {
+        // SAFETY: a pure function.
+        let bytes = unsafe { (self.api.handle_size)(kind) };
+        // SAFETY: any size may be asked for; the memory is aligned for any C type.
+        let handle = unsafe { libc::calloc(1, bytes) };
+        assert!(!handle.is_null(), "no memory for a libuv handle");
+        handle
     }
 
     pub(crate) fn raw(&self) -> Loop {

@@ -1,1 +1,13 @@
-export {};
+export * from './clock.js';
+export * from './directory.js';
+export { FdWatcher } from './fd-watcher.js';
+export { LoopSleeper } from './loop-sleeper.js';
+export * from './namespace.js';
+export * from './open-file.js';
+export * from './pipe.js';
+export { PollPhase, onPollPhase } from './poll-phase.js';
+export * from './process.js';
+export * from './stat.js';
+export * from './terminal.js';
+export * from './unix-socket.js';
+export * from './xattr.js';

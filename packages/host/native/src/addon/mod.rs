@@ -1,0 +1,16 @@
+//! What JavaScript calls: decode, call, encode. A file each man-page topic.
+
+mod arguments;
+mod callback;
+mod clock;
+mod event_loop;
+mod fd_watcher;
+mod files;
+mod names;
+mod namespaces;
+mod pipes;
+mod process;
+mod results;
+mod sockets;
+mod terminals;
+mod xattrs;

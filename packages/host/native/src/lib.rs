@@ -1,0 +1,8 @@
+//! Host system calls that Node lacks. Results are numbers: a negated errno says what went wrong.
+
+pub mod stat_fields;
+pub mod sys;
+pub mod tsc;
+
+#[cfg(not(test))]
+mod addon;

@@ -1,0 +1,200 @@
+//! The system calls that no crate wraps, or wraps for owners of descriptors only.
+
+use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
+use rustix::io::{Errno, Result};
+use std::ffi::{CStr, c_int, c_long};
+use std::io::Error;
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+/// What a libc function returned, or errno.
+fn checked(returned: c_int) -> Result<c_int> {
+    if returned < 0 { Err(last_errno()) } else { Ok(returned) }
+}
+
+fn checked_long(returned: c_long) -> Result<u64> {
+    u64::try_from(returned).map_err(|_| last_errno())
+}
+
+/// close(2).
+pub fn close(fd: RawFd) -> Result<()> {
+    // SAFETY: any number may be given; whose descriptor it is, is the caller's to know.
+    checked(unsafe { libc::close(fd) }).map(|_| ())
+}
+
+/// dup3(2). Returns `newfd`.
+pub fn dup3(oldfd: RawFd, newfd: RawFd, flags: c_int) -> Result<RawFd> {
+    // SAFETY: as in `close`.
+    checked(unsafe { libc::dup3(oldfd, newfd, flags) })
+}
+
+/// fcntl(2) for commands that take no pointer. Errors: EINVAL for others.
+pub fn fcntl_int(fd: RawFd, command: c_int, argument: c_int) -> Result<c_int> {
+    const COMMANDS: [c_int; 14] = [
+        libc::F_DUPFD,
+        libc::F_DUPFD_CLOEXEC,
+        libc::F_GETFD,
+        libc::F_SETFD,
+        libc::F_GETFL,
+        libc::F_SETFL,
+        libc::F_GETOWN,
+        libc::F_SETOWN,
+        libc::F_GETPIPE_SZ,
+        libc::F_SETPIPE_SZ,
+        libc::F_ADD_SEALS,
+        libc::F_GET_SEALS,
+        libc::F_SETLEASE,
+        libc::F_GETLEASE,
+    ];
+    if !COMMANDS.contains(&command) {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: these commands read an int or nothing.
+    checked(unsafe { libc::fcntl(fd, command, argument) })
+}
+
+/// lseek(2), with SEEK_DATA and SEEK_HOLE.
+pub fn lseek(fd: RawFd, offset: i64, whence: u32) -> Result<u64> {
+    let whence = c_int::try_from(whence).map_err(|_| Errno::INVAL)?;
+    // SAFETY: no memory is involved.
+    checked_long(unsafe { libc::lseek(fd, offset, whence) })
+}
+
+/// getdents64(2). Returns bytes.
+pub fn getdents64(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    let len = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+    // SAFETY: the kernel writes at most `len` bytes to the buffer.
+    let returned = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), buffer.as_mut_ptr(), len) };
+    usize::try_from(returned).map_err(|_| last_errno())
+}
+
+/// fchmodat2(2), and fchmodat(2) when there are no flags.
+pub fn fchmodat2(dirfd: BorrowedFd<'_>, path: &CStr, mode: u32, flags: u32) -> Result<()> {
+    let (dirfd, path) = (dirfd.as_raw_fd(), path.as_ptr());
+    let returned = if flags == 0 {
+        // SAFETY: the path is a C string.
+        unsafe { libc::syscall(libc::SYS_fchmodat, dirfd, path, mode) }
+    } else {
+        // SAFETY: the path is a C string.
+        unsafe { libc::syscall(libc::SYS_fchmodat2, dirfd, path, mode, flags) }
+    };
+    checked_long(returned).map(|_| ())
+}
+
+/// Bytes of the kernel's `struct termios`, <asm/termbits.h>.
+pub const TERMIOS_BYTES: usize = 36;
+
+/// TCGETS, ioctl_tty(2).
+pub fn tcgetattr(fd: BorrowedFd<'_>, termios: &mut [u8; TERMIOS_BYTES]) -> Result<()> {
+    // SAFETY: the kernel writes TERMIOS_BYTES bytes.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TCGETS, termios.as_mut_ptr()) }).map(|_| ())
+}
+
+/// TCSETS, TCSETSW or TCSETSF (`action` 0, 1, 2: TCSANOW, TCSADRAIN, TCSAFLUSH), ioctl_tty(2).
+pub fn tcsetattr(fd: BorrowedFd<'_>, action: u32, termios: &[u8; TERMIOS_BYTES]) -> Result<()> {
+    let request = match action {
+        0 => libc::TCSETS,
+        1 => libc::TCSETSW,
+        2 => libc::TCSETSF,
+        _ => return Err(Errno::INVAL),
+    };
+    // SAFETY: the kernel reads TERMIOS_BYTES bytes.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), request, termios.as_ptr()) }).map(|_| ())
+}
+
+/// TIOCSCTTY, ioctl_tty(2). `force` 1 steals it, with CAP_SYS_ADMIN.
+pub fn set_controlling_terminal(fd: BorrowedFd<'_>, force: c_int) -> Result<()> {
+    // SAFETY: the argument is an int.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCSCTTY, force) }).map(|_| ())
+}
+
+/// FIONREAD, ioctl_tty(2).
+pub fn bytes_readable(fd: BorrowedFd<'_>) -> Result<c_int> {
+    let mut bytes: c_int = 0;
+    // SAFETY: the kernel writes an int.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut bytes) })?;
+    Ok(bytes)
+}
+
+/// clone(2) flags of `unshare`.
+pub fn unshare(flags: c_int) -> Result<()> {
+    // CLONE_FILES and CLONE_VM would pull the ground from under other threads' descriptors and stacks.
+    if flags & (libc::CLONE_FILES | libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) != 0 {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: namespaces of the calling thread; no memory or descriptors are unshared.
+    checked(unsafe { libc::unshare(flags) }).map(|_| ())
+}
+
+/// setns(2).
+pub fn setns(fd: BorrowedFd<'_>, kind: c_int) -> Result<()> {
+    // SAFETY: namespaces of the calling thread; no memory is involved.
+    checked(unsafe { libc::setns(fd.as_raw_fd(), kind) }).map(|_| ())
+}
+
+/// getrusage(2).
+pub fn getrusage(who: c_int) -> Result<libc::rusage> {
+    let mut usage = std::mem::MaybeUninit::zeroed();
+    // SAFETY: the kernel writes a `struct rusage`.
+    checked(unsafe { libc::getrusage(who, usage.as_mut_ptr()) })?;
+    // SAFETY: zeros are a valid `struct rusage`, and the kernel has filled it.
+    Ok(unsafe { usage.assume_init() })
+}
+
+/// prlimit(2) of this process: sets the limit if there is a new one, and returns the old one.
+pub fn prlimit(resource: u32, new: Option<libc::rlimit64>) -> Result<libc::rlimit64> {
+    let mut old = libc::rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `new` is null or a limit that outlives the call; the kernel writes the old one.
+    let returned = unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource, new, &raw mut old) };
+    checked_long(returned).map(|_| old)
+}
+
+/// pivot_root(2).
+pub fn pivot_root(new_root: &CStr, put_old: &CStr) -> Result<()> {
+    // SAFETY: both are C strings.
+    let returned = unsafe { libc::syscall(libc::SYS_pivot_root, new_root.as_ptr(), put_old.as_ptr()) };
+    checked_long(returned).map(|_| ())
+}
+
+/// mount(2). Null strings are absent.
+pub fn mount(
+    source: Option<&CStr>,
+    target: &CStr,
+    kind: Option<&CStr>,
+    flags: libc::c_ulong,
+    data: Option<&CStr>,
+) -> Result<()> {
+    let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
+    let (source, kind, data) = (pointer(source), pointer(kind), pointer(data));
+    // SAFETY: each is null or a C string.
+    checked(unsafe { libc::mount(source, target.as_ptr(), kind, flags, data.cast()) }).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_with_pointers_are_refused() {
+        assert_eq!(fcntl_int(0, libc::F_GETLK, 0), Err(Errno::INVAL));
+        assert_eq!(fcntl_int(-1, libc::F_GETFD, 0), Err(Errno::BADF));
+    }
+
+    #[test]
+    fn limits_are_read_without_being_set() {
+        let before = prlimit(libc::RLIMIT_NOFILE, None).expect("prlimit");
+        let after = prlimit(libc::RLIMIT_NOFILE, None).expect("prlimit");
+        assert_eq!((before.rlim_cur, before.rlim_max), (after.rlim_cur, after.rlim_max));
+    }
+
+    #[test]
+    fn memory_is_never_unshared() {
+        assert_eq!(unshare(libc::CLONE_FILES), Err(Errno::INVAL));
+    }
+}

@@ -1,0 +1,20 @@
+import native from '../native/index.js';
+
+/** Open files: reading, writing, allocation, flags. Each returns a value of 0 or more, or a negated errno. */
+export const {
+  openat2,
+  close,
+  dup3,
+  fcntl,
+  read,
+  write,
+  preadv2,
+  pwritev2,
+  lseek,
+  ftruncate,
+  fallocate,
+  copyFileRange,
+  fsync,
+  fdatasync,
+  memfdCreate,
+} = native;

@@ -1,0 +1,183 @@
+import { readFile } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { LoopSleeper } from './loop-sleeper.js';
+import { PollPhase, onPollPhase } from './poll-phase.js';
+
+let phase: PollPhase | undefined;
+afterEach(() => {
+  phase?.close();
+});
+
+/** Resolves when `step` has returned true in a poll phase. */
+function untilPollPhase(step: (phase: PollPhase) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    phase = onPollPhase(() => {
+      if (step(phase!)) resolve();
+      else phase!.again();
+    });
+  });
+}
+
+describe('onPollPhase', () => {
+  it('calls once for each time it is asked', async () => {
+    let calls = 0;
+    phase = onPollPhase(() => calls++);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(calls).toBe(1);
+    phase.again();
+    phase.again();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(calls).toBe(2);
+  });
+
+  it('lets immediates, timers and ticks run in between', async () => {
+    const seen: string[] = [];
+    let turns = 0;
+    await untilPollPhase(() => {
+      seen.push('phase');
+      setImmediate(() => seen.push('immediate'));
+      process.nextTick(() => seen.push('tick'));
+      return ++turns === 3;
+    });
+    expect(seen.slice(0, 7)).toEqual(['phase', 'tick', 'immediate', 'phase', 'tick', 'immediate', 'phase']);
+  });
+
+  it('runs microtasks of the callback when it has returned', async () => {
+    let hasRun = false;
+    let atReturn = true;
+    await untilPollPhase(() => {
+      void Promise.resolve().then(() => (hasRun = true));
+      atReturn = hasRun;
+      return true;
+    });
+    expect([atReturn, hasRun]).toEqual([false, true]);
+  });
+
+  it('tells how long the loop would sleep', async () => {
+    const timer = setTimeout(() => undefined, 500);
+    let timeoutMs = 0;
+    await untilPollPhase((current) => (timeoutMs = current.timeoutMs()) > 0);
+    clearTimeout(timer);
+    expect(timeoutMs).toBeGreaterThan(400);
+    expect(timeoutMs).toBeLessThanOrEqual(501);
+  });
+
+  it('tells 0 when an immediate is pending', async () => {
+    let timeoutMs = NaN;
+    await untilPollPhase((current) => {
+      setImmediate(() => undefined);
+      timeoutMs = current.timeoutMs();
+      return true;
+    });
+    expect(timeoutMs).toBe(0);
+  });
+
+  it('does not call when closed, also from the callback', async () => {
+    let calls = 0;
+    phase = onPollPhase(() => {
+      calls++;
+      phase!.again();
+      phase!.close();
+      phase!.again();
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(calls).toBe(1);
+  });
+
+  it('does not stop a worker from ending', async () => {
+    const worker = new Worker(
+      `const native = require(${JSON.stringify(require.resolve('../native/index.js'))});
+       const phase = new native.PollPhase(() => require('worker_threads').parentPort.postMessage('called'));
+       phase.again();`,
+      { eval: true },
+    );
+    await new Promise((resolve) => worker.once('message', resolve));
+    expect(await worker.terminate()).toBe(1);
+  });
+});
+
+describe('LoopSleeper.sleep, from a poll phase', () => {
+  let sleeper: LoopSleeper;
+  beforeEach(() => {
+    sleeper = new LoopSleeper();
+  });
+  afterEach(() => {
+    sleeper.close();
+  });
+
+  /** Sleeps in poll phases until `isDone`. Returns how often it slept. */
+  async function sleepUntil(isDone: () => boolean): Promise<number> {
+    let sleeps = 0;
+    await untilPollPhase(() => {
+      if (isDone()) return true;
+      sleeps++;
+      sleeper.sleep(Infinity);
+      return false;
+    });
+    return sleeps;
+  }
+
+  it('ends in time for a timer', async () => {
+    let firedAfterMs = 0;
+    const begin = performance.now();
+    setTimeout(() => (firedAfterMs = performance.now() - begin), 50);
+    const sleeps = await sleepUntil(() => firedAfterMs > 0);
+    expect(firedAfterMs).toBeGreaterThan(48);
+    expect(firedAfterMs).toBeLessThan(100);
+    expect(sleeps).toBeLessThan(20);
+  });
+
+  it('ends when the thread pool has read a file', async () => {
+    let text = '';
+    readFile(__filename, 'utf8', (_error, data) => (text = data));
+    const sleeps = await sleepUntil(() => text !== '');
+    expect(text).toContain('the thread pool has read a file');
+    expect(sleeps).toBeLessThan(50);
+  });
+
+  it('ends when a worker posts a message', async () => {
+    const worker = new Worker(
+      `setTimeout(() => require('worker_threads').parentPort.postMessage('hello'), 30); setInterval(() => {}, 1000);`,
+      { eval: true },
+    );
+    let message: unknown;
+    worker.once('message', (data) => (message = data));
+    await sleepUntil(() => message !== undefined);
+    expect(message).toBe('hello');
+    await worker.terminate();
+  });
+
+  it('ends at the caller limit', async () => {
+    let sleptMs = 0;
+    await untilPollPhase(() => {
+      const begin = performance.now();
+      sleeper.sleep(25.5);
+      sleptMs = performance.now() - begin;
+      return sleptMs > 20;
+    });
+    expect(sleptMs).toBeGreaterThan(25);
+    expect(sleptMs).toBeLessThan(60);
+  });
+
+  it('does not begin after a wake', async () => {
+    let sleptMs = NaN;
+    await untilPollPhase(() => {
+      sleeper.wake();
+      const begin = performance.now();
+      sleeper.sleep(1000);
+      sleptMs = performance.now() - begin;
+      return true;
+    });
+    expect(sleptMs).toBeLessThan(100);
+  });
+
+  it('uses no CPU time', async () => {
+    let isDone = false;
+    setTimeout(() => (isDone = true), 1000);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const begin = process.cpuUsage();
+    await sleepUntil(() => isDone);
+    const used = process.cpuUsage(begin);
+    expect((used.user + used.system) / 1e3).toBeLessThan(40);
+  });
+});
