@@ -16,6 +16,7 @@ import { IN_ATTRIB, notifyInode } from './notify/file-watch.js';
 import { linkFrom, mkdirFrom, mknodFrom, symlinkFrom } from './path/create.js';
 import { openFrom, openPath, resolveFrom } from './path/open.js';
 import { LOOKUP_FOLLOW, PathWalk } from './path/path-walk.js';
+import { dentryText, displayPath, pathText } from './path/path-text.js';
 import { rmdirFrom, unlinkFrom } from './path/remove.js';
 import { renameFrom } from './path/rename.js';
 import { VfsPath } from './path/vfs-path.js';
@@ -40,6 +41,8 @@ export class VirtualFileSystem {
   readonly linkableTmpfiles = new WeakSet<Inode>();
   readonly #types = new Map<string, FileSystemType>();
   readonly #superBlocks = new WeakMap<FileSystem, SuperBlock>();
+  /** Mounts of filesystems whose files have no names; they stay. */
+  readonly #anonymousMounts = new WeakMap<FileSystem, Mount>();
   readonly #executing = new WeakMap<Inode, number>();
   #lastDevMinor = 0;
   #lastMountId = 0;
@@ -78,6 +81,10 @@ export class VirtualFileSystem {
   /** In the order of registration, as /proc/filesystems shows them. */
   get types(): FileSystemType[] {
     return [...this.#types.values()];
+  }
+
+  get typeNames(): string[] {
+    return [...this.#types.keys()];
   }
 
   /** The super block of `fs`: one as long as it is mounted anywhere. */
@@ -169,6 +176,33 @@ export class VirtualFileSystem {
     flags = 0,
   ): 0 | Errno {
     return renameFrom(this, caller, oldStart, oldPath, newStart, newPath, flags);
+  }
+
+  /** Where `path` is for a process whose root is `root`; with ` (deleted)` behind a name that was removed. */
+  pathText(path: VfsPath, root: VfsPath): string {
+    return displayPath(root, path);
+  }
+  /** Where `dentry` is in its filesystem, as the fourth field of /proc/PID/mountinfo. */
+  pathInFileSystem(dentry: Dentry): string {
+    return dentryText(dentry);
+  }
+  /** Where `mount` is for a process whose root is `root`, or null when it cannot be seen from there. */
+  mountpointText(mount: Mount, root: VfsPath): string | null {
+    const { text, isReachable } = pathText(root, new VfsPath(mount, mount.root));
+    return isReachable ? text : null;
+  }
+
+  /** A path to a file that has none (a pipe, a socket), for magic links; a reference is the caller's. */
+  anonymousPath(inode: Inode): VfsPath {
+    let mount = this.#anonymousMounts.get(inode.fs);
+    if (mount === undefined) {
+      mount = this.createMount(inode.fs, inode.fs.typeName, 0);
+      this.#anonymousMounts.set(inode.fs, mount);
+    }
+    inode.incRef();
+    const path = new VfsPath(mount, this.dentries.addAnonymous(inode.fs, '', inode));
+    mount.incRef();
+    return path;
   }
 
   /** A program runs from `inode`: opening it for writing fails with ETXTBSY until {@link endExecution}. */

@@ -1,6 +1,7 @@
 import { ENOSPC, type Errno } from '@tsv/abi';
 import type { Dentry } from '../dentry/dentry.js';
-import { Mount } from './mount.js';
+import { VfsPath } from '../path/vfs-path.js';
+import type { Mount } from './mount.js';
 
 /** Mounts that one namespace may have, /proc/sys/fs/mount-max. */
 export const MOUNT_COUNT_MAX = 100_000;
@@ -55,6 +56,17 @@ export class MountNamespace {
   disown(mount: Mount): void {
     mount.namespace = null;
     this.mounts.delete(mount);
+  }
+
+  /** The same place in this namespace, which was copied from that of `place`; null if it was not. A new reference. */
+  copyOf(place: VfsPath): VfsPath | null {
+    for (const mount of this.mounts) {
+      if (mount.copiedFromId !== place.mount.id) continue;
+      const copy = new VfsPath(mount, place.dentry);
+      copy.incRef();
+      return copy;
+    }
+    return null;
   }
 
   /** Whether a mount of this namespace covers `dentry`: such a name cannot be removed (EBUSY). */

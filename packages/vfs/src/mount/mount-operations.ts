@@ -14,7 +14,7 @@ import {
 } from '@tsv/abi';
 import type { Dentry } from '../dentry/dentry.js';
 import type { FileSystem } from '../file-system.js';
-import { VfsPath } from '../path/vfs-path.js';
+import type { VfsPath } from '../path/vfs-path.js';
 import type { VirtualFileSystem } from '../virtual-file-system.js';
 import { MOUNT_FLAGS } from './mount-flags.js';
 import { mountTree, type MountNamespace } from './mount-namespace.js';
@@ -146,24 +146,14 @@ export function pivotRoot(namespace: MountNamespace, root: VfsPath, newRoot: Vfs
   return 0;
 }
 
-/**
- * unshare(2) CLONE_NEWNS: a namespace with a copy of every mount. `places` (root and working directories of the
- * process) are replaced by the same places in the copy; their references are moved.
- */
-export function cloneNamespace(vfs: VirtualFileSystem, namespace: MountNamespace, places: VfsPath[]): MountNamespace {
+/** unshare(2) CLONE_NEWNS: a namespace with a copy of every mount. Errors: ENOSPC. The reference is the caller's. */
+export function cloneNamespace(vfs: VirtualFileSystem, namespace: MountNamespace): MountNamespace | Errno {
+  const error = namespace.reserve(0);
+  if (error < 0) return error;
   const copies = new Map<Mount, Mount>();
   const root = copyTree(vfs, namespace.root, namespace.root.root, true, true, copies);
-  const copy = vfs.namespaceOf(root);
-  for (let i = 0; i < places.length; i++) {
-    const place = places[i]!;
-    const mount = copies.get(place.mount);
-    if (mount === undefined) continue;
-    const moved = new VfsPath(mount, place.dentry);
-    moved.incRef();
-    place.decRef();
-    places[i] = moved;
-  }
-  return copy;
+  for (const [mount, copy] of copies) copy.copiedFromId = mount.id;
+  return vfs.namespaceOf(root);
 }
 
 /** The last process of `namespace` is gone: its mounts go. */

@@ -27,6 +27,8 @@ export class Mount {
   peers: PeerGroup | null = null;
   master: PeerGroup | null = null;
   isUnbindable = false;
+  /** The mount that it was copied from with its whole namespace, or 0. */
+  copiedFromId = 0;
   /** umount2(2) MNT_EXPIRE was asked for and nobody used it since. */
   isExpiring = false;
   /** The mount that a process cannot unmount or reveal on its own. */
