@@ -24,7 +24,9 @@ export async function findPlatform(name: string): Promise<PlatformType> {
 }
 
 /** Every platform with what it is and why it cannot run here, for `tsv help platforms`. */
-export async function describePlatforms(): Promise<{ name: string; description: string; unavailable: string | null }[]> {
+export async function describePlatforms(): Promise<
+  { name: string; description: string; unavailable: string | null }[]
+> {
   const types = await Promise.all(Object.values(LOADERS).map((load) => load()));
   return types.map((type) => ({
     name: type.name,

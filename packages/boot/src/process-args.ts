@@ -83,7 +83,8 @@ export function createEnvironment(process: Process): string[] {
   const values = new Map<string, string>();
   for (const [index, entry] of (process.env ?? []).entries()) {
     const cut = entry.indexOf('=');
-    if (cut <= 0 || entry.includes('\0')) throw new SandboxError(`Cannot use process.env.${index}: it is not NAME=VALUE`);
+    if (cut <= 0 || entry.includes('\0'))
+      throw new SandboxError(`Cannot use process.env.${index}: it is not NAME=VALUE`);
     const name = entry.slice(0, cut);
     values.delete(name);
     values.set(name, entry.slice(cut + 1));

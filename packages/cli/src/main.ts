@@ -57,7 +57,10 @@ function optionSpecs(): Record<string, OptionSpec> {
   const specs: Record<string, OptionSpec> = {};
   for (const options of [GLOBAL_OPTIONS, ...COMMANDS.map((command) => command.options)]) {
     for (const [name, option] of Object.entries(options)) {
-      specs[name] = { type: option.type === 'boolean' ? 'boolean' : 'string', ...(option.alias && { alias: option.alias }) };
+      specs[name] = {
+        type: option.type === 'boolean' ? 'boolean' : 'string',
+        ...(option.alias && { alias: option.alias }),
+      };
     }
   }
   specs['help'] = specs['version'] = { type: 'boolean' };

@@ -1,1 +1,1 @@
-export {};
+export { HostFileSystem, type HostFileSystemOptions } from './host-file-system.js';

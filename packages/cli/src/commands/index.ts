@@ -4,7 +4,7 @@ import type { Command } from '../command.js';
 export const COMMANDS: readonly Command[] = [
   {
     words: 'run [id]',
-    describe: 'Create and start a container and wait for it; without a bundle, on the host\'s files',
+    describe: "Create and start a container and wait for it; without a bundle, on the host's files",
     options: {
       bundle: { type: 'string', alias: 'b', describe: 'Directory of an OCI bundle' },
       'pid-file': { type: 'string', describe: 'File to write the process id of the sandbox to' },
@@ -13,7 +13,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     words: 'do',
-    describe: 'Run a command in a throw-away sandbox over the host\'s files',
+    describe: "Run a command in a throw-away sandbox over the host's files",
     options: {
       'root-dir': { type: 'string', describe: 'Root filesystem; the host\'s by default (also --root after "do")' },
       cwd: { type: 'string', describe: 'Working directory; the current one by default' },

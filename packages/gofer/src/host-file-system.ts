@@ -1,0 +1,127 @@
+import { close, fstatfs, openat2 } from '@tsv/host';
+import { O_CLOEXEC, O_DIRECTORY, O_PATH, type Errno } from '@tsv/abi';
+import type { FileSystem, FileSystemStatistics } from '@tsv/vfs';
+import { HostInode } from './host-inode.js';
+import { HostStat } from './host-stat.js';
+
+/** How a directory of the host is given to a sandbox. */
+export interface HostFileSystemOptions {
+  /** `st_dev` that guests see. */
+  readonly dev: number;
+  /**
+   * Whether others may change the files meanwhile (`--file-access shared`): every name is looked up again then. An
+   * exclusive one trusts what it saw.
+   */
+  readonly isShared: boolean;
+  /** Whether files that are made belong to the guest's user on the host too, which takes root. */
+  readonly setsOwner: boolean;
+}
+
+/** AT_EMPTY_PATH, openat(2). */
+export const AT_EMPTY_PATH = 0x1000;
+/** RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH, openat2(2): no name leads out. */
+export const RESOLVE_BENEATH_ONLY = 0x02 | 0x04 | 0x08;
+/** Inode numbers of files that are on another device than the root are shifted by multiples of this. */
+const INO_PER_DEVICE = 2 ** 48;
+
+/**
+ * Files of the host beneath a directory. Every host call names one component under a descriptor that was opened the same
+ * way, and follows no link: path walk is the VFS's business, and no name can lead out of the root.
+ */
+export class HostFileSystem implements FileSystem {
+  readonly typeName = 'hostfs';
+  readonly dev: number;
+  readonly mustRevalidate: boolean;
+  readonly cachesNegatives: boolean;
+  readonly setsOwner: boolean;
+  readonly root: HostInode;
+  readonly #inodes = new Map<number, HostInode>();
+  readonly #devices = new Map<number, number>();
+  readonly #statfs = new Float64Array(9);
+
+  private constructor(options: HostFileSystemOptions, rootFd: number, stat: HostStat) {
+    this.dev = options.dev;
+    this.mustRevalidate = options.isShared;
+    this.cachesNegatives = !options.isShared;
+    this.setsOwner = options.setsOwner;
+    this.root = new HostInode(this, this.inoOf(stat), stat, null, '');
+    this.root.adoptPathFd(rootFd);
+    this.#inodes.set(this.root.ino, this.root);
+  }
+
+  /** The directory at `path` of the host, a byte string. Errors: those of open(2). */
+  static open(path: string, options: HostFileSystemOptions): HostFileSystem | Errno {
+    const rootFd = openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0);
+    if (rootFd < 0) return rootFd;
+    const stat = new HostStat();
+    const error = stat.load(rootFd, '', AT_EMPTY_PATH);
+    if (error < 0) {
+      close(rootFd);
+      return error;
+    }
+    return new HostFileSystem(options, rootFd, stat);
+  }
+
+  /** A number that no other file of this filesystem has, though they may be on several devices of the host. */
+  inoOf(stat: HostStat): number {
+    let index = this.#devices.get(stat.dev);
+    if (index === undefined) {
+      index = this.#devices.size;
+      this.#devices.set(stat.dev, index);
+    }
+    return index * INO_PER_DEVICE + stat.ino;
+  }
+
+  /** The inode of what `stat` describes, known or new, with a reference for the caller. */
+  inodeFor(stat: HostStat, parent: HostInode, name: string): HostInode {
+    const ino = this.inoOf(stat);
+    const known = this.#inodes.get(ino);
+    if (known !== undefined) {
+      known.incRef();
+      known.moved(parent, name);
+      known.apply(stat);
+      return known;
+    }
+    const inode = new HostInode(this, ino, stat, parent, name);
+    this.#inodes.set(ino, inode);
+    return inode;
+  }
+
+  /** Nobody holds `inode` any more. */
+  forget(inode: HostInode): void {
+    this.#inodes.delete(inode.ino);
+  }
+
+  statistics(): FileSystemStatistics {
+    const fields = this.#statfs;
+    const error = fstatfs(this.root.pathFd(), fields);
+    if (error < 0) fields.fill(0);
+    return {
+      type: EXT4_SUPER_MAGIC,
+      blockBytes: fields[1]!,
+      blockCount: fields[2]!,
+      freeBlockCount: fields[3]!,
+      availableBlockCount: fields[4]!,
+      fileCount: fields[5]!,
+      freeFileCount: fields[6]!,
+      nameBytesMax: 255,
+    };
+  }
+
+  sync(): number {
+    return 0;
+  }
+
+  mountOptions(): string {
+    return '';
+  }
+
+  destroy(): void {
+    for (const inode of this.#inodes.values()) inode.closePathFd();
+    this.#inodes.clear();
+  }
+}
+
+const AT_FDCWD = -100;
+/** Told to guests: some programs know only common filesystems. */
+const EXT4_SUPER_MAGIC = 0xef53;

@@ -1,0 +1,301 @@
+import {
+  close,
+  fchmodat,
+  fchownat,
+  ftruncate,
+  linkat,
+  mkdirat,
+  mknodat,
+  openat2,
+  readlinkat,
+  renameat2,
+  symlinkat,
+  unlinkat,
+  utimensat,
+} from '@tsv/host';
+import * as abi from '@tsv/abi';
+import { Inode, makedev, type Caller, type OpenFile, type SetAttributes, type TimeValue, type VfsPath } from '@tsv/vfs';
+import { HostDirectoryFile } from './host-directory-file.js';
+import { AT_EMPTY_PATH, RESOLVE_BENEATH_ONLY, type HostFileSystem } from './host-file-system.js';
+import { HostRegularFile } from './host-regular-file.js';
+import { HostStat } from './host-stat.js';
+
+/** Shared by all inodes: each use ends before the next begins. */
+const stat = new HostStat();
+const linkBytes = new Uint8Array(4096);
+
+/** UTIME_NOW and UTIME_OMIT, utimensat(2). */
+const UTIME_NOW = 0x3fffffff;
+const UTIME_OMIT = 0x3ffffffe;
+const AT_REMOVEDIR = 0x200;
+
+/**
+ * A file of the host. It is reached by its parent and name; directories, and files whose name may be gone, keep an
+ * O_PATH descriptor. Held by dentries and open files; the last reference closes the descriptor.
+ */
+export class HostInode extends Inode {
+  declare readonly fs: HostFileSystem;
+  #parent: HostInode | null;
+  #name: string;
+  #pathFd = -1;
+  #refCount = 1;
+  /** Attributes may differ from the host's: ask again. */
+  #isStale = false;
+
+  constructor(fs: HostFileSystem, ino: number, from: HostStat, parent: HostInode | null, name: string) {
+    super(fs, ino, from.mode);
+    this.#parent = parent;
+    this.#name = name;
+    parent?.incRef();
+    this.apply(from);
+  }
+
+  override incRef(): void {
+    this.#refCount++;
+  }
+
+  override decRef(): void {
+    this.#refCount--;
+    if (this.#refCount > 0 || this.#parent === null) return;
+    this.fs.forget(this);
+    this.closePathFd();
+    this.#parent.decRef();
+  }
+
+  /** Takes what the host says of it. */
+  apply(from: HostStat): void {
+    this.mode = from.mode;
+    this.uid = from.uid;
+    this.gid = from.gid;
+    this.nlink = from.nlink;
+    this.rdev = makedev(from.rdevMajor, from.rdevMinor);
+    this.sizeBytes = from.sizeBytes;
+    this.blockCount = from.blockCount;
+    this.blockBytes = from.blockBytes;
+    from.storeTimes(this.atime, this.mtime, this.ctime, this.btime);
+    this.#isStale = false;
+  }
+
+  /** It has another name now. */
+  moved(parent: HostInode, name: string): void {
+    if (this.#parent === null) return;
+    if (this.#parent !== parent) {
+      parent.incRef();
+      this.#parent.decRef();
+      this.#parent = parent;
+    }
+    this.#name = name;
+  }
+
+  /** Something was changed through us: attributes are asked for when they are needed next. */
+  markStale(): void {
+    this.#isStale = true;
+  }
+
+  override refresh(): number {
+    if (!this.#isStale && !this.fs.mustRevalidate) return 0;
+    const error = this.#load();
+    if (error === 0) this.apply(stat);
+    return error;
+  }
+
+  /** O_PATH descriptor of this file, kept until the inode goes. Negative on failure. */
+  pathFd(): number {
+    if (this.#pathFd < 0 && this.#parent !== null) {
+      const fd = this.#open(abi.O_PATH);
+      if (fd < 0) return fd;
+      this.#pathFd = fd;
+    }
+    return this.#pathFd;
+  }
+
+  /** The root is given its descriptor. */
+  adoptPathFd(fd: number): void {
+    this.#pathFd = fd;
+  }
+
+  closePathFd(): void {
+    if (this.#pathFd >= 0) close(this.#pathFd);
+    this.#pathFd = -1;
+  }
+
+  override lookup(name: string): HostInode | number {
+    const dirFd = this.pathFd();
+    if (dirFd < 0) return dirFd;
+    const error = stat.load(dirFd, name);
+    return error < 0 ? error : this.fs.inodeFor(stat, this, name);
+  }
+
+  override isCurrent(name: string, child: Inode | null): boolean {
+    const dirFd = this.pathFd();
+    if (dirFd < 0) return false;
+    if (stat.load(dirFd, name) < 0) return child === null;
+    return child !== null && this.fs.inoOf(stat) === child.ino;
+  }
+
+  open(path: VfsPath | null, flags: number, _caller: Caller): OpenFile | number {
+    const kept = flags & ~(abi.O_CREAT | abi.O_EXCL | abi.O_TRUNC | abi.O_NOCTTY);
+    if (this.isDirectory) {
+      const fd = this.#open(abi.O_RDONLY | abi.O_DIRECTORY);
+      return fd < 0 ? fd : new HostDirectoryFile(this, path, kept, fd);
+    }
+    if (!this.isRegular) return -abi.ENXIO;
+    const fd = this.#open(flags & (abi.O_ACCMODE | abi.O_DIRECT | abi.O_SYNC | abi.O_DSYNC));
+    return fd < 0 ? fd : new HostRegularFile(this, path, kept, fd);
+  }
+
+  override readlink(_caller: Caller): string | number {
+    const [fd, name] = this.#place();
+    const len = readlinkat(fd, name, linkBytes);
+    if (len < 0) return len;
+    let text = '';
+    for (let i = 0; i < len; i++) text += String.fromCharCode(linkBytes[i]!);
+    return text;
+  }
+
+  override setAttributes(change: SetAttributes, _caller: Caller): number {
+    const [fd, name] = this.#place();
+    const flags = name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
+    let error = 0;
+    if (change.sizeBytes !== undefined) error = this.#truncate(change.sizeBytes);
+    if (error === 0 && (change.uid !== undefined || change.gid !== undefined)) {
+      error = fchownat(fd, name, change.uid ?? UNCHANGED_ID, change.gid ?? UNCHANGED_ID, flags);
+    }
+    if (error === 0 && change.mode !== undefined && !this.isSymlink) {
+      error = fchmodat(fd, name, change.mode & 0o7777, flags);
+    }
+    if (error === 0 && (change.atime !== undefined || change.mtime !== undefined)) {
+      const [atimeSec, atimeNsec] = timeArguments(change.atime);
+      const [mtimeSec, mtimeNsec] = timeArguments(change.mtime);
+      error = utimensat(fd, name, atimeSec, atimeNsec, mtimeSec, mtimeNsec, flags);
+    }
+    this.markStale();
+    return error;
+  }
+
+  override mknod(name: string, mode: number, _rdev: number, caller: Caller): HostInode | number {
+    const type = mode & abi.S_IFMT;
+    // Devices of the host are not a guest's to make.
+    if (type === abi.S_IFCHR || type === abi.S_IFBLK) return -abi.EPERM;
+    return this.#created(name, caller, (fd) => mknodat(fd, name, mode, 0, 0));
+  }
+
+  override mkdir(name: string, mode: number, caller: Caller): HostInode | number {
+    return this.#created(name, caller, (fd) => mkdirat(fd, name, mode & 0o7777));
+  }
+
+  override symlink(name: string, target: string, caller: Caller): HostInode | number {
+    return this.#created(name, caller, (fd) => symlinkat(target, fd, name));
+  }
+
+  override link(name: string, inode: Inode, _caller: Caller): number {
+    if (!(inode instanceof HostInode)) return -abi.EXDEV;
+    const dirFd = this.pathFd();
+    if (dirFd < 0) return dirFd;
+    const [fd, oldName] = inode.#place();
+    const error = linkat(fd, oldName, dirFd, name, oldName === '' ? AT_EMPTY_PATH : 0);
+    inode.markStale();
+    this.markStale();
+    return error;
+  }
+
+  override unlink(name: string, child: Inode, _caller: Caller): number {
+    // The descriptor must exist before the name goes: open files and links may still need the inode.
+    return this.#removed(name, child, 0);
+  }
+
+  override rmdir(name: string, child: Inode, _caller: Caller): number {
+    return this.#removed(name, child, AT_REMOVEDIR);
+  }
+
+  override rename(
+    name: string,
+    child: Inode,
+    newDir: Inode,
+    newName: string,
+    replaced: Inode | null,
+    flags: number,
+    _caller: Caller,
+  ): number {
+    if (!(newDir instanceof HostInode) || !(child instanceof HostInode)) return -abi.EXDEV;
+    const [fromFd, toFd] = [this.pathFd(), newDir.pathFd()];
+    if (fromFd < 0 || toFd < 0) return fromFd < 0 ? fromFd : toFd;
+    if (replaced instanceof HostInode) replaced.pathFd();
+    const error = renameat2(fromFd, name, toFd, newName, flags);
+    if (error < 0) return error;
+    child.moved(newDir, newName);
+    if (replaced instanceof HostInode && (flags & RENAME_EXCHANGE) !== 0) replaced.moved(this, name);
+    for (const inode of [this, newDir, child, replaced]) if (inode instanceof HostInode) inode.markStale();
+    return 0;
+  }
+
+  /** Opens it with `flags`; what is there must still be this file. */
+  #open(flags: number): number {
+    const all = flags | abi.O_CLOEXEC | abi.O_NOFOLLOW;
+    if (this.#pathFd >= 0 && (flags & abi.O_PATH) === 0) {
+      if (this.isDirectory) return openat2(this.#pathFd, '.', all, 0, RESOLVE_BENEATH_ONLY);
+      // A descriptor is opened again by its link in /proc, which the kernel resolves to this very file.
+      return openat2(AT_FDCWD, `/proc/self/fd/${this.#pathFd}`, flags | abi.O_CLOEXEC, 0, 0);
+    }
+    const parentFd = this.#parent === null ? this.#pathFd : this.#parent.pathFd();
+    if (parentFd < 0) return parentFd;
+    const fd = openat2(parentFd, this.#parent === null ? '.' : this.#name, all, 0, RESOLVE_BENEATH_ONLY);
+    if (fd < 0 || !this.fs.mustRevalidate) return fd;
+    const error = stat.load(fd, '', AT_EMPTY_PATH);
+    if (error === 0 && this.fs.inoOf(stat) === this.ino) return fd;
+    close(fd);
+    return error < 0 ? error : -abi.ESTALE;
+  }
+
+  #load(): number {
+    const [fd, name] = this.#place();
+    if (fd < 0) return fd;
+    return stat.load(fd, name, name === '' ? AT_EMPTY_PATH : 0);
+  }
+
+  /** How to name it in a host call: its own descriptor and an empty name, or its directory's and its name. */
+  #place(): [number, string] {
+    if (this.#pathFd >= 0 || this.#parent === null) return [this.#pathFd, ''];
+    return [this.#parent.pathFd(), this.#name];
+  }
+
+  #truncate(lenBytes: number): number {
+    const fd = this.#open(abi.O_WRONLY);
+    if (fd < 0) return fd;
+    const error = ftruncate(fd, lenBytes);
+    close(fd);
+    return error;
+  }
+
+  #created(name: string, caller: Caller, create: (dirFd: number) => number): HostInode | number {
+    const dirFd = this.pathFd();
+    if (dirFd < 0) return dirFd;
+    const error = create(dirFd);
+    if (error < 0) return error;
+    if (this.fs.setsOwner) fchownat(dirFd, name, caller.creds.fsuid, caller.creds.fsgid, AT_SYMLINK_NOFOLLOW);
+    this.markStale();
+    return this.lookup(name);
+  }
+
+  #removed(name: string, child: Inode, flags: number): number {
+    const dirFd = this.pathFd();
+    if (dirFd < 0) return dirFd;
+    if (child instanceof HostInode) child.pathFd();
+    const error = unlinkat(dirFd, name, flags);
+    if (error < 0) return error;
+    this.markStale();
+    if (child instanceof HostInode) child.markStale();
+    return 0;
+  }
+}
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const RENAME_EXCHANGE = 2;
+/** (uid_t)-1: chown(2) leaves that ID as it is. */
+const UNCHANGED_ID = 0xffffffff;
+
+function timeArguments(time: TimeValue | 'now' | undefined): [sec: number, nsec: number] {
+  if (time === undefined) return [0, UTIME_OMIT];
+  return time === 'now' ? [0, UTIME_NOW] : [time.sec, time.nsec];
+}

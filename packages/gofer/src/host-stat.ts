@@ -1,0 +1,69 @@
+import { statx } from '@tsv/host';
+import type { TimeValue } from '@tsv/vfs';
+
+/** STATX_BASIC_STATS | STATX_BTIME, statx(2). */
+const STATX_ALL = 0xfff;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+
+const DEV_MAJOR = 3;
+const DEV_MINOR = 4;
+const RDEV_MAJOR = 8;
+const RDEV_MINOR = 9;
+
+/** What statx(2) said last; used again and again. */
+export class HostStat {
+  readonly #fields = new Float64Array(24);
+
+  /** Asks for `name` under `dirFd`, links not followed. Returns 0 or an error. */
+  load(dirFd: number, name: string, flags = 0): number {
+    return statx(dirFd, name, flags | AT_SYMLINK_NOFOLLOW, STATX_ALL, this.#fields);
+  }
+
+  get mode(): number {
+    return this.#fields[1]!;
+  }
+  get ino(): number {
+    return this.#fields[2]!;
+  }
+  /** Device that the file is on, as one number. */
+  get dev(): number {
+    return this.#fields[DEV_MAJOR]! * 0x10_0000 + this.#fields[DEV_MINOR]!;
+  }
+  get nlink(): number {
+    return this.#fields[5]!;
+  }
+  get uid(): number {
+    return this.#fields[6]!;
+  }
+  get gid(): number {
+    return this.#fields[7]!;
+  }
+  get rdevMajor(): number {
+    return this.#fields[RDEV_MAJOR]!;
+  }
+  get rdevMinor(): number {
+    return this.#fields[RDEV_MINOR]!;
+  }
+  get sizeBytes(): number {
+    return this.#fields[10]!;
+  }
+  get blockBytes(): number {
+    return this.#fields[11]!;
+  }
+  get blockCount(): number {
+    return this.#fields[12]!;
+  }
+
+  /** Copies the times to an inode. */
+  storeTimes(atime: TimeValue, mtime: TimeValue, ctime: TimeValue, btime: TimeValue): void {
+    this.#store(atime, 13);
+    this.#store(mtime, 15);
+    this.#store(ctime, 17);
+    this.#store(btime, 19);
+  }
+
+  #store(time: TimeValue, index: number): void {
+    time.sec = this.#fields[index]!;
+    time.nsec = this.#fields[index + 1]!;
+  }
+}
