@@ -80,7 +80,10 @@ export class Dispatcher {
 
   #call(task: Task): number {
     const handler = this.#handlers[task.syscallNr];
-    return handler === undefined ? this.#unknown(task) : handler(task, task.args);
+    this.#kernel.current = task;
+    const result = handler === undefined ? this.#unknown(task) : handler(task, task.args);
+    if (result !== BLOCKED && task.restart.file !== null) task.restart.dropFile();
+    return result;
   }
 
   /** Ends the system call of `task` with what its handler returned. */

@@ -58,6 +58,8 @@ export class Kernel {
   /** The namespaces that processes of {@link createProcess} start in. */
   readonly ns: NsProxy;
   readonly futexes = new FutexTable();
+  /** The task whose handler runs, or ran last. Written by the dispatcher. */
+  current: Task | null = null;
   readonly anonymousFiles: AnonymousFiles;
   /** Called when a process has exited, before it is reaped. Boot learns here how process 1 ended. */
   onExit: ((threadGroup: ThreadGroup) => void) | null = null;

@@ -1,3 +1,5 @@
+import { sysSignalfd, sysSignalfd4 } from './signalfd.js';
+import { sysTimerfdCreate, sysTimerfdGettime, sysTimerfdSettime } from './timerfd.js';
 import { sysEventfd, sysEventfd2 } from './eventfd.js';
 import { sysEpollCreate, sysEpollCreate1, sysEpollCtl, sysEpollPwait, sysEpollPwait2, sysEpollWait } from './epoll.js';
 import { sysPselect6, sysSelect } from './select.js';
@@ -136,6 +138,13 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 200, name: 'tkill', run: sysTkill },
   { nr: 234, name: 'tgkill', run: sysTgkill },
   { nr: 297, name: 'rt_tgsigqueueinfo', run: sysRtTgsigqueueinfo },
+  // timerfd.ts
+  { nr: 283, name: 'timerfd_create', run: sysTimerfdCreate },
+  { nr: 286, name: 'timerfd_settime', run: sysTimerfdSettime },
+  { nr: 287, name: 'timerfd_gettime', run: sysTimerfdGettime },
+  // signalfd.ts
+  { nr: 282, name: 'signalfd', run: sysSignalfd },
+  { nr: 289, name: 'signalfd4', run: sysSignalfd4 },
 ];
 
 /** The handlers by number, with holes. */
