@@ -1,0 +1,51 @@
+/** Options of IP and IPv6 sockets, linux/in.h and linux/in6.h. */
+
+export const IP_TOS = 1;
+export const IP_TTL = 2;
+export const IP_HDRINCL = 3;
+export const IP_OPTIONS = 4;
+export const IP_RECVOPTS = 6;
+export const IP_PKTINFO = 8;
+export const IP_MTU_DISCOVER = 10;
+export const IP_RECVERR = 11;
+export const IP_RECVTTL = 12;
+export const IP_RECVTOS = 13;
+export const IP_MTU = 14;
+export const IP_FREEBIND = 15;
+export const IP_TRANSPARENT = 19;
+export const IP_RECVORIGDSTADDR = 20;
+export const IP_MINTTL = 21;
+export const IP_BIND_ADDRESS_NO_PORT = 24;
+export const IP_MULTICAST_IF = 32;
+export const IP_MULTICAST_TTL = 33;
+export const IP_MULTICAST_LOOP = 34;
+export const IP_ADD_MEMBERSHIP = 35;
+export const IP_DROP_MEMBERSHIP = 36;
+export const MCAST_JOIN_GROUP = 42;
+export const MCAST_LEAVE_GROUP = 45;
+export const IP_MULTICAST_ALL = 49;
+
+export const IP_PMTUDISC_DONT = 0;
+export const IP_PMTUDISC_WANT = 1;
+export const IP_PMTUDISC_DO = 2;
+export const IP_PMTUDISC_PROBE = 3;
+
+export const IPV6_UNICAST_HOPS = 16;
+export const IPV6_MULTICAST_IF = 17;
+export const IPV6_MULTICAST_HOPS = 18;
+export const IPV6_MULTICAST_LOOP = 19;
+export const IPV6_ADD_MEMBERSHIP = 20;
+export const IPV6_DROP_MEMBERSHIP = 21;
+export const IPV6_MTU_DISCOVER = 23;
+export const IPV6_MTU = 24;
+export const IPV6_RECVERR = 25;
+export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
+export const IPV6_RECVHOPLIMIT = 51;
+export const IPV6_HOPLIMIT = 52;
+export const IPV6_RECVTCLASS = 66;
+export const IPV6_TCLASS = 67;
+export const IPV6_CHECKSUM = 7;
+export const IPV6_HDRINCL = 36;
+export const IPV6_DONTFRAG = 62;

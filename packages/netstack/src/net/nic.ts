@@ -1,0 +1,315 @@
+import { type PacketBuffer, PacketBuffer as Packet, PacketFlag } from '../buffer/packet-buffer.js';
+import type { LinkEndpoint, LinkSink } from '../link/link-endpoint.js';
+import { NeighbourCache, type NeighbourSolicitor } from '../link/neighbour-cache.js';
+import type { Stack } from '../stack.js';
+import { ARPOP_REQUEST, ARP_BYTES, storeArp } from '../wire/arp.js';
+import {
+  ETHERNET_BROADCAST,
+  ETHERNET_HEADER_BYTES,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  ethernetDestinationAt,
+  ethernetType,
+  isLinkBroadcast,
+  isLinkMulticast,
+  type LinkAddress,
+  linkAddressEquals,
+  multicastLinkAddress,
+  storeEthernet,
+} from '../wire/ethernet.js';
+import { IPV6_MTU_MIN } from '../wire/ipv6.js';
+import { IPV4_ALL_SYSTEMS, IPV6_ALL_NODES, type IpAddress, type IpPrefix, prefixBitsOf } from '../wire/ip-address.js';
+import { AddressMap } from './address-map.js';
+import { arpInput } from './arp.js';
+import { NicAddress } from './nic-address.js';
+import { completeChecksum } from './transport-checksum.js';
+
+/** Groups that one interface may join, as IP_MAX_MEMBERSHIPS bounds a socket's. */
+export const GROUP_COUNT_MAX = 1024;
+
+/** Counters of rtnetlink(7) `rtnl_link_stats`. */
+export class NicStats {
+  rxPackets = 0;
+  rxBytes = 0;
+  rxDropped = 0;
+  rxErrors = 0;
+  multicast = 0;
+  txPackets = 0;
+  txBytes = 0;
+  txDropped = 0;
+}
+
+/** A network interface: a link, its addresses, groups and neighbours. Made by {@link Stack.addNic}. */
+export class Nic implements LinkSink, NeighbourSolicitor {
+  readonly id: number;
+  readonly name: string;
+  readonly link: LinkEndpoint;
+  readonly stats = new NicStats();
+  /** Neighbours, if the link has addresses. */
+  readonly neighbours: NeighbourCache | null;
+  /** How many want frames that are for others too. */
+  promiscuity = 0;
+  /** Hop limit that a router advertised, RFC 4861 section 6.3.2. */
+  hopLimit: number;
+  /** Accepts router advertisements and configures itself by them. */
+  acceptsRouterAdvertisements = false;
+  /** Bytes of the largest IP packet; at most the link's. Set by {@link Nic.setMtu}. */
+  mtu: number;
+  #isUp = false;
+  readonly #stack: Stack;
+  readonly #addresses: NicAddress[] = [];
+  readonly #groups = new AddressMap<number>();
+
+  constructor(stack: Stack, id: number, name: string, link: LinkEndpoint) {
+    this.#stack = stack;
+    this.id = id;
+    this.name = name;
+    this.link = link;
+    this.mtu = link.mtu;
+    this.hopLimit = stack.hopLimit;
+    this.neighbours = link.linkAddress === null ? null : new NeighbourCache(stack.timers, stack.random, this);
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  get isLoopback(): boolean {
+    return this.link.isLoopback;
+  }
+
+  get addresses(): readonly NicAddress[] {
+    return this.#addresses;
+  }
+
+  /** Whether the link carries IPv6 packets. */
+  get hasIpv6(): boolean {
+    return this.mtu >= IPV6_MTU_MIN;
+  }
+
+  /** Takes packets from now on. IPv6 gets its link-local address and looks for routers. */
+  up(): void {
+    if (this.#isUp) return;
+    this.#isUp = true;
+    this.link.attach(this);
+    this.joinGroup(IPV4_ALL_SYSTEMS);
+    if (this.hasIpv6) {
+      this.joinGroup(IPV6_ALL_NODES);
+      this.#stack.ndp.nicUp(this);
+    }
+    this.#stack.routes.invalidate();
+  }
+
+  down(): void {
+    if (!this.#isUp) return;
+    this.#isUp = false;
+    this.link.attach(null);
+    this.#stack.ndp.nicDown(this);
+    this.leaveGroup(IPV4_ALL_SYSTEMS);
+    if (this.hasIpv6) this.leaveGroup(IPV6_ALL_NODES);
+    this.neighbours?.clear();
+    this.#stack.routes.invalidate();
+  }
+
+  /** Sets the MTU, 68 to the link's. False if it is out of range. */
+  setMtu(mtu: number): boolean {
+    if (mtu < 68 || mtu > this.link.mtu) return false;
+    this.mtu = mtu;
+    this.#stack.routes.invalidate();
+    return true;
+  }
+
+  /** Adds an address and, unless `flags` have IFA_F_NOPREFIXROUTE, the route to its prefix. Null if it is there. */
+  addAddress(prefix: IpPrefix, flags = 0): NicAddress | null {
+    if (this.findAddress(prefix.address) !== undefined) return null;
+    const entry = new NicAddress(this, prefix.address.clone(), prefix.prefixLen, flags);
+    this.#addresses.push(entry);
+    this.#stack.addressAdded(this, entry);
+    return entry;
+  }
+
+  /** Removes an address and the route to its prefix; whether it was there. */
+  removeAddress(address: IpAddress): boolean {
+    const index = this.#addresses.findIndex((entry) => entry.address.equals(address));
+    if (index < 0) return false;
+    const [entry] = this.#addresses.splice(index, 1);
+    this.#stack.addressRemoved(this, entry!);
+    return true;
+  }
+
+  findAddress(address: IpAddress): NicAddress | undefined {
+    for (const entry of this.#addresses) if (entry.address.equals(address)) return entry;
+    return undefined;
+  }
+
+  /** Whether `address` is on the link: in the prefix of one of the interface's addresses. */
+  isOnLink(address: IpAddress): boolean {
+    for (const entry of this.#addresses) {
+      if (entry.address.isIpv4 === address.isIpv4 && address.matches(entry.address, prefixBitsOf(entry))) return true;
+    }
+    return false;
+  }
+
+  /** Whether `address` is 255.255.255.255 or the broadcast address of one of the prefixes. */
+  isBroadcast(address: IpAddress): boolean {
+    if (!address.isIpv4) return false;
+    if (address.w3 === -1) return true;
+    for (const entry of this.#addresses) if (entry.isBroadcast(address)) return true;
+    return false;
+  }
+
+  /** Joins a multicast group once more. False when the interface has joined too many. */
+  joinGroup(group: IpAddress): boolean {
+    const count = this.#groups.get(group) ?? 0;
+    if (count === 0 && this.#groups.count >= GROUP_COUNT_MAX) return false;
+    this.#groups.set(group, count + 1);
+    if (count === 0) this.#stack.groups.joined(this, group);
+    return true;
+  }
+
+  /** Undoes one {@link Nic.joinGroup}; whether the group was joined. */
+  leaveGroup(group: IpAddress): boolean {
+    const count = this.#groups.get(group);
+    if (count === undefined) return false;
+    if (count > 1) this.#groups.set(group, count - 1);
+    else {
+      this.#groups.delete(group);
+      this.#stack.groups.left(this, group);
+    }
+    return true;
+  }
+
+  hasGroup(group: IpAddress): boolean {
+    return this.#groups.has(group);
+  }
+
+  /** The groups joined. */
+  groups(): IterableIterator<IpAddress> {
+    return this.#groups.keys();
+  }
+
+  /** Takes a packet from the link; the stack gets to it as soon as it is not busy with another. */
+  deliver(packet: PacketBuffer): void {
+    this.#stack.enqueue(this, packet);
+  }
+
+  /** Handles a packet that {@link Nic.deliver} took. */
+  receive(packet: PacketBuffer): void {
+    if (!this.#isUp) return packet.release();
+    this.stats.rxPackets++;
+    this.stats.rxBytes += packet.len;
+    packet.nicId = this.id;
+    packet.mark = 0;
+    packet.arrivedMs = this.#stack.nowMs;
+    packet.flags &= PacketFlag.CHECKSUM_VERIFIED | PacketFlag.CHECKSUM_PARTIAL | PacketFlag.LOOPED_BACK;
+    packet.linkAt = packet.at;
+    packet.transportAt = -1;
+    if (packet.flags & PacketFlag.LOOPED_BACK) return this.#demux(packet);
+    if (this.link.linkAddress === null) this.#receiveBare(packet);
+    else this.#receiveFrame(packet, this.link.linkAddress);
+  }
+
+  /**
+   * Sends an IP packet to `nextHop`, which is on the link, a group or a broadcast address. The packet is no larger
+   * than the MTU.
+   */
+  transmit(packet: PacketBuffer, nextHop: IpAddress): void {
+    const { neighbours } = this;
+    if (packet.flags & PacketFlag.CHECKSUM_PARTIAL && !this.link.hasChecksumOffload) completeChecksum(packet);
+    if (neighbours === null) return this.#send(packet);
+    if (nextHop.isMulticast) return this.transmitTo(packet, multicastLinkAddress(nextHop));
+    if (this.isBroadcast(nextHop)) return this.transmitTo(packet, ETHERNET_BROADCAST);
+    neighbours.send(packet, nextHop, this.#stack.nowMs);
+  }
+
+  /** Sends a packet of type {@link PacketBuffer.etherType} to a link address. */
+  transmitTo(packet: PacketBuffer, to: LinkAddress): void {
+    const at = packet.prepend(ETHERNET_HEADER_BYTES);
+    packet.linkAt = at;
+    storeEthernet(packet.bytes, at, to, this.link.linkAddress!, packet.etherType);
+    this.#send(packet);
+  }
+
+  /** Sends a whole frame (or bare packet) as it is: packet sockets. */
+  transmitRaw(packet: PacketBuffer): void {
+    this.#send(packet);
+  }
+
+  /** Part of {@link NeighbourSolicitor}. */
+  solicit(target: IpAddress, to: LinkAddress | null): void {
+    if (target.isIpv4) this.#arpRequest(target, to);
+    else this.#stack.ndp.solicitNeighbour(this, target, to);
+  }
+
+  /** Part of {@link NeighbourSolicitor}: the next hop does not answer. */
+  unreachable(packet: PacketBuffer): void {
+    this.#stack.hostUnreachable(packet);
+  }
+
+  /** Sends an ARP request or probe: with a null `to` to everybody. */
+  #arpRequest(target: IpAddress, to: LinkAddress | null): void {
+    const source = this.#stack.sourceFor(this, target);
+    if (source === null) return;
+    const packet = Packet.allocate(ARP_BYTES);
+    packet.etherType = ETH_P_ARP;
+    const at = packet.extend(ARP_BYTES);
+    storeArp(packet.bytes, at, ARPOP_REQUEST, this.link.linkAddress!, source, null, target);
+    this.transmitTo(packet, to ?? ETHERNET_BROADCAST);
+  }
+
+  #send(packet: PacketBuffer): void {
+    if (!this.#isUp) {
+      this.stats.txDropped++;
+      return packet.release();
+    }
+    this.stats.txPackets++;
+    this.stats.txBytes += packet.len;
+    if (this.#stack.raw.hasPacketSockets) this.#stack.raw.tapOutgoing(this, packet);
+    this.link.send(packet);
+  }
+
+  #receiveBare(packet: PacketBuffer): void {
+    const version = packet.len === 0 ? 0 : packet.bytes[packet.at]! >>> 4;
+    packet.etherType = version === 4 ? ETH_P_IP : version === 6 ? ETH_P_IPV6 : 0;
+    if (this.#stack.raw.hasPacketSockets) this.#stack.raw.tapIncoming(this, packet);
+    this.#demux(packet);
+  }
+
+  #receiveFrame(packet: PacketBuffer, own: LinkAddress): void {
+    const { bytes, at } = packet;
+    if (packet.len < ETHERNET_HEADER_BYTES) return this.#drop(packet);
+    packet.etherType = ethernetType(bytes, at);
+    const to = ethernetDestinationAt(at);
+    const isOurs = linkAddressEquals(bytes, to, own);
+    if (!isOurs && isLinkMulticast(bytes, to)) {
+      this.stats.multicast++;
+      packet.flags |= isLinkBroadcast(bytes, to) ? PacketFlag.LINK_BROADCAST : PacketFlag.LINK_MULTICAST;
+    } else if (!isOurs) {
+      if (this.promiscuity === 0) return this.#drop(packet);
+      if (this.#stack.raw.hasPacketSockets) this.#stack.raw.tapIncoming(this, packet);
+      return packet.release();
+    }
+    if (this.#stack.raw.hasPacketSockets) this.#stack.raw.tapIncoming(this, packet);
+    packet.trimFront(ETHERNET_HEADER_BYTES);
+    this.#demux(packet);
+  }
+
+  #demux(packet: PacketBuffer): void {
+    switch (packet.etherType) {
+      case ETH_P_IP:
+        return this.#stack.ipv4.input(this, packet);
+      case ETH_P_IPV6:
+        return this.hasIpv6 ? this.#stack.ipv6.input(this, packet) : this.#drop(packet);
+      case ETH_P_ARP:
+        return this.link.linkAddress === null ? this.#drop(packet) : arpInput(this.#stack, this, packet);
+      default:
+        return this.#drop(packet);
+    }
+  }
+
+  #drop(packet: PacketBuffer): void {
+    this.stats.rxDropped++;
+    packet.release();
+  }
+}

@@ -1,0 +1,291 @@
+import {
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  EAGAIN,
+  EBADF,
+  EDESTADDRREQ,
+  EINVAL,
+  ENOBUFS,
+  ENODEV,
+  ENOPROTOOPT,
+  ENOTCONN,
+  IP_PMTUDISC_DO,
+  MSG_PEEK,
+  MSG_TRUNC,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLRDHUP,
+  POLLRDNORM,
+  POLLWRNORM,
+  SHUT_RD,
+  SHUT_WR,
+} from '@tsv/abi';
+import { copyBytes, type PacketBuffer, PacketFlag, PacketQueue } from '../buffer/packet-buffer.js';
+import type { IcmpError } from '../icmp/icmp-error.js';
+import type { Path } from '../net/path.js';
+import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
+import { Socket } from './socket.js';
+import type { ReceiveInfo, SocketAddress } from './socket-address.js';
+
+/** What a queued packet costs beyond its buffer, as `struct sk_buff`. */
+const PACKET_OVERHEAD_BYTES = 256;
+/** net.ipv4.igmp_max_memberships. */
+export const MEMBERSHIP_COUNT_MAX = 20;
+
+/** A socket of packets: UDP, ping and raw sockets share the queue, connect(2), errors and multicast memberships. */
+export abstract class DatagramSocket extends Socket {
+  /** The peer of a connected socket, else null. */
+  remoteAddress: IpAddress | null = null;
+  remotePort = 0;
+  remoteScopeId = 0;
+  droppedCount = 0;
+  readonly #queue = new PacketQueue();
+  readonly #memberships: { group: IpAddress; nicId: number }[] = [];
+  #queuedBytes = 0;
+  #isReadShut = false;
+  #isWriteShut = false;
+
+  /** Source port of a received packet, as recvfrom(2) reports it. */
+  protected abstract sourcePortOf(packet: PacketBuffer): number;
+
+  /** Bytes of the upper-layer header that an ICMP error quotes. */
+  protected abstract readonly headerBytes: number;
+
+  /** Datagrams that wait. */
+  get queuedCount(): number {
+    return this.#queue.count;
+  }
+
+  /** Length of the first datagram that waits, 0 if none: FIONREAD of udp(7). */
+  get nextLen(): number {
+    return this.#queue.head?.len ?? 0;
+  }
+
+  get isWriteShut(): boolean {
+    return this.#isWriteShut;
+  }
+
+  readiness(): number {
+    let mask = POLLOUT | POLLWRNORM;
+    if (this.#queue.count > 0 || this.#isReadShut) mask |= POLLIN | POLLRDNORM;
+    if (this.#isReadShut) mask |= POLLRDHUP;
+    if (this.#isReadShut && this.#isWriteShut) mask |= POLLHUP;
+    if (this.pendingError !== 0 || this.errors.count > 0) mask |= POLLERR;
+    return mask;
+  }
+
+  /** Takes a packet whose data is the payload; it is the socket's then, or dropped if there is no room. */
+  enqueue(packet: PacketBuffer): void {
+    const cost = packet.bytes.length + PACKET_OVERHEAD_BYTES;
+    if (this.#isReadShut || this.#queuedBytes + cost > this.options.receiveBytesMax) {
+      // An empty queue takes one packet whatever its buffer, as Linux does.
+      if (this.#isReadShut || this.#queue.count > 0) {
+        this.droppedCount++;
+        return packet.release();
+      }
+    }
+    this.#queuedBytes += cost;
+    this.#queue.push(packet);
+    this.waiters.notify(POLLIN | POLLRDNORM);
+  }
+
+  /**
+   * Receives the next datagram into `dst[at..at+len)`; what does not fit is lost. Fills `from` and `info` if given.
+   * Returns the bytes stored, or with MSG_TRUNC the datagram's length. Errors: EAGAIN, and a pending error.
+   */
+  receive(
+    dst: Uint8Array,
+    at: number,
+    len: number,
+    flags: number,
+    from: SocketAddress | null,
+    info: ReceiveInfo | null,
+  ): number {
+    if (this.pendingError !== 0) return this.takeError();
+    const packet = this.#queue.head;
+    if (packet === null) return this.#isReadShut ? 0 : -EAGAIN;
+    const count = Math.min(len, packet.len);
+    copyBytes(packet.bytes, packet.at, dst, at, count);
+    if (from !== null) {
+      const scopeId = packet.src.isLinkLocal ? packet.nicId : 0;
+      from.set(packet.src.clone(), this.sourcePortOf(packet), scopeId);
+    }
+    if (info !== null) this.#describe(packet, len, info);
+    const datagramLen = packet.len;
+    if ((flags & MSG_PEEK) === 0) {
+      this.#queue.shift();
+      this.#queuedBytes -= packet.bytes.length + PACKET_OVERHEAD_BYTES;
+      packet.release();
+    }
+    return flags & MSG_TRUNC ? datagramLen : count;
+  }
+
+  /** Sets the peer: packets of others are not received. Errors: those of {@link Stack.findPath}. */
+  connect(address: IpAddress, port: number, scopeId: number): number {
+    const family = this.checkFamily(address);
+    if (family !== 0) return family;
+    const path = this.pathTo(address, scopeId);
+    if (typeof path === 'number') return path;
+    const bound = this.bindForSending();
+    if (bound !== 0) return bound;
+    this.remoteAddress = path.dst;
+    this.remotePort = port;
+    this.remoteScopeId = scopeId;
+    if (this.localAddress.isUnspecified) this.moveTo(path.src);
+    return 0;
+  }
+
+  /** Forgets the peer: connect(2) with AF_UNSPEC. */
+  disconnect(): void {
+    this.remoteAddress = null;
+    this.remotePort = 0;
+  }
+
+  /** Stops receiving (SHUT_RD), sending (SHUT_WR) or both. Errors: ENOTCONN, EINVAL. */
+  shutdown(how: number): number {
+    if (how < SHUT_RD || how > 2) return -EINVAL;
+    if (this.remoteAddress === null) return -ENOTCONN;
+    if (how !== SHUT_WR) this.#isReadShut = true;
+    if (how !== SHUT_RD) this.#isWriteShut = true;
+    this.waiters.notify(this.readiness());
+    return 0;
+  }
+
+  getSocketName(into: SocketAddress): number {
+    into.set(this.localAddress, this.localPort, this.localAddress.isLinkLocal ? this.options.boundNicId : 0);
+    return 0;
+  }
+
+  /** Errors: ENOTCONN. */
+  getPeerName(into: SocketAddress): number {
+    if (this.remoteAddress === null) return -ENOTCONN;
+    into.set(this.remoteAddress, this.remotePort, this.remoteScopeId);
+    return 0;
+  }
+
+  /** Joins a group on interface `nicId`, or on that of the route. Errors: EINVAL, ENODEV, EADDRINUSE, ENOBUFS. */
+  joinGroup(group: IpAddress, nicId: number): number {
+    if (!group.isMulticast) return -EINVAL;
+    const nic = this.#groupNic(group, nicId);
+    if (nic === undefined) return -ENODEV;
+    if (this.#memberships.some((entry) => entry.nicId === nic.id && entry.group.equals(group))) return -EADDRINUSE;
+    if (this.#memberships.length >= MEMBERSHIP_COUNT_MAX || !nic.joinGroup(group)) return -ENOBUFS;
+    this.#memberships.push({ group: group.clone(), nicId: nic.id });
+    return 0;
+  }
+
+  /** Errors: EADDRNOTAVAIL if the group was not joined, ENODEV. */
+  leaveGroup(group: IpAddress, nicId: number): number {
+    const index = this.#memberships.findIndex(
+      (entry) => entry.group.equals(group) && (nicId === 0 || entry.nicId === nicId),
+    );
+    if (index < 0) return -EADDRNOTAVAIL;
+    const [entry] = this.#memberships.splice(index, 1);
+    this.stack.nic(entry!.nicId)?.leaveGroup(group);
+    return 0;
+  }
+
+  /** Whether the socket wants packets to a group: it joined it there, or takes all that the interface gets. */
+  wantsGroup(group: IpAddress, nicId: number): boolean {
+    if (this.options.takesAllGroups && group.isIpv4) return true;
+    return this.#memberships.some((entry) => entry.nicId === nicId && entry.group.equals(group));
+  }
+
+  icmpError(error: IcmpError): void {
+    const wantsQueue = error.src.isIpv4 ? this.options.queuesErrors : this.options.queuesErrors6;
+    if (wantsQueue) this.errors.push(error, this.quotedPort(error), this.headerBytes);
+    // Without a queue, only a connected socket hears of errors, and only of hard ones.
+    const isTold = wantsQueue || (this.remoteAddress !== null && error.isHard);
+    if (isTold) this.fail(error.errno);
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#queue.clear();
+    this.errors.clear();
+    for (const { group, nicId } of this.#memberships.splice(0)) this.stack.nic(nicId)?.leaveGroup(group);
+    this.unregister();
+    this.waiters.notify(POLLHUP);
+  }
+
+  /** Takes the socket out of the tables of its protocol. */
+  protected abstract unregister(): void;
+
+  /** Gives the socket a port if it has none. Errors: EAGAIN when there is none left. */
+  protected abstract bindForSending(): number;
+
+  /** Changes the local address of a registered socket. */
+  protected moveTo(address: IpAddress): void {
+    this.localAddress = address;
+  }
+
+  /** Port that the packet in question was sent to. */
+  protected quotedPort(error: IcmpError): number {
+    const packet = error.packet;
+    return packet === null ? 0 : (packet.bytes[error.quoteAt + 2]! << 8) | packet.bytes[error.quoteAt + 3]!;
+  }
+
+  /** The way for a datagram: to `to`, or to the peer. Errors: EBADF, EDESTADDRREQ and what finding a path says. */
+  protected route(to: SocketAddress | null): Path | number {
+    if (this.isClosed) return -EBADF;
+    if (this.pendingError !== 0) return this.takeError();
+    const address = to === null ? this.remoteAddress : to.address;
+    if (address === null) return -EDESTADDRREQ;
+    const family = this.checkFamily(address);
+    if (family !== 0) return family;
+    return this.pathTo(address, to === null ? this.remoteScopeId : to.scopeId);
+  }
+
+  /** Sends upper-layer data along `path` with the socket's TTL, TOS and flags. */
+  protected sendAlong(path: Path, packet: PacketBuffer, protocol: number): number {
+    const { options } = this;
+    const isGroup = path.dst.isMulticast;
+    packet.mark = options.mark;
+    if (path.dst.isIpv4) {
+      if (options.pmtuDiscovery >= IP_PMTUDISC_DO) packet.flags |= PacketFlag.DONT_FRAGMENT;
+      if (isGroup && !options.loopsMulticast) packet.flags |= PacketFlag.NO_LOOP;
+      const ttl = isGroup ? options.multicastTtl : options.ttl;
+      return this.stack.ipv4.send(packet, path, protocol, ttl, options.tos);
+    }
+    if (options.dontFragment6 || options.pmtuDiscovery >= IP_PMTUDISC_DO) packet.flags |= PacketFlag.DONT_FRAGMENT;
+    if (isGroup && !options.loopsMulticast6) packet.flags |= PacketFlag.NO_LOOP;
+    const hops = isGroup ? options.multicastHops : options.hops;
+    return this.stack.ipv6.send(packet, path, protocol, hops, options.trafficClass);
+  }
+
+  #describe(packet: PacketBuffer, len: number, info: ReceiveInfo): void {
+    info.datagramLen = packet.len;
+    info.msgFlags = packet.len > len ? MSG_TRUNC : 0;
+    info.nicId = packet.nicId;
+    info.dst = packet.dst.clone();
+    info.dstPort = this.localPort;
+    info.hopLimit = packet.hopLimit;
+    info.trafficClass = packet.trafficClass;
+    info.arrivedMs = packet.arrivedMs;
+    info.droppedCount = this.droppedCount;
+  }
+
+  #groupNic(group: IpAddress, nicId: number): ReturnType<typeof this.stack.nic> {
+    if (nicId !== 0) return this.stack.nic(nicId);
+    const path = this.stack.findPath(group, null, this.options.boundNicId);
+    return typeof path === 'number' ? undefined : path.nic;
+  }
+
+  /** The wildcard address of the socket's family. */
+  protected get anyAddress(): IpAddress {
+    return this.isIpv6 ? IPV6_ANY : IPV4_ANY;
+  }
+
+  /** Sets an option of an `int`; setsockopt(2). */
+  setOption(level: number, name: number, value: number): number {
+    return this.isClosed ? -EBADF : this.options.set(level, name, value);
+  }
+
+  /** The value of an option, or -ENOPROTOOPT. */
+  getOption(level: number, name: number): number {
+    return this.isClosed ? -ENOPROTOOPT : this.options.get(level, name);
+  }
+}

@@ -1,0 +1,57 @@
+import type { IcmpError } from '../icmp/icmp-error.js';
+import type { IpAddress } from '../wire/ip-address.js';
+
+/** Errors kept for one socket. */
+export const ERROR_COUNT_MAX = 64;
+/** Bytes of the packet in question that are kept. */
+const QUOTE_BYTES_MAX = 512;
+
+/** One entry of a socket's error queue, `struct sock_extended_err` of ip(7). */
+export interface QueuedError {
+  readonly errno: number;
+  readonly origin: number;
+  readonly type: number;
+  readonly code: number;
+  readonly info: number;
+  readonly offender: IpAddress;
+  /** Where the packet was sent. */
+  readonly dst: IpAddress;
+  readonly dstPort: number;
+  /** What is left of the packet's payload. */
+  readonly payload: Uint8Array;
+}
+
+/** Errors that MSG_ERRQUEUE reads, for sockets with IP_RECVERR. */
+export class ErrorQueue {
+  readonly #errors: QueuedError[] = [];
+
+  get count(): number {
+    return this.#errors.length;
+  }
+
+  /** Appends an error; without room it is lost. `headerLen`: bytes of the quoted upper-layer header. */
+  push(error: IcmpError, dstPort: number, headerLen: number): void {
+    if (this.#errors.length >= ERROR_COUNT_MAX) return;
+    const from = Math.min(error.quoteAt + headerLen, error.quoteEnd);
+    const to = Math.min(error.quoteEnd, from + QUOTE_BYTES_MAX);
+    this.#errors.push({
+      errno: error.errno,
+      origin: error.origin,
+      type: error.type,
+      code: error.code,
+      info: error.info,
+      offender: error.offender.clone(),
+      dst: error.dst.clone(),
+      dstPort,
+      payload: error.packet === null ? new Uint8Array(0) : error.packet.bytes.slice(from, to),
+    });
+  }
+
+  shift(): QueuedError | undefined {
+    return this.#errors.shift();
+  }
+
+  clear(): void {
+    this.#errors.length = 0;
+  }
+}
