@@ -1,0 +1,48 @@
+import { readFileSync, readdirSync } from 'node:fs';
+
+/** Processes whose parent is `parent` and that are stubs. A zombie is one too. */
+export function stubsOf(parent: number): number[] {
+  return allProcesses().filter((pid) => {
+    const stat = statOf(pid);
+    return stat !== null && stat.parent === parent && stat.comm === 'tsv-stub';
+  });
+}
+
+/** All stubs on this host, whoever their parent is. */
+export function stubsInSession(session: number): number[] {
+  return allProcesses().filter((pid) => statOf(pid)?.session === session);
+}
+
+/** Threads of a process. */
+export function threadCount(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).length;
+}
+
+/** A field of `/proc/PID/status`. */
+export function statusField(pid: number, name: string): string | undefined {
+  return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+}
+
+interface Stat {
+  readonly comm: string;
+  readonly parent: number;
+  readonly session: number;
+}
+
+function allProcesses(): number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger);
+}
+
+/** Null for a process that has just ended. */
+function statOf(pid: number): Stat | null {
+  let text;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
+  }
+  const comm = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'));
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { comm, parent: Number(fields[1]), session: Number(fields[3]) };
+}
