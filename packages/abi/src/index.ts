@@ -5,6 +5,7 @@ export * from './errno.js';
 export * from './eventfd.js';
 export * from './eventpoll.js';
 export * from './fcntl.js';
+export * from './futex.js';
 export * from './in.js';
 export * from './ioctl.js';
 export * from './membarrier.js';

@@ -1,6 +1,4 @@
-/**
- * `time.h`: clocks and timers, clock_gettime(2), timer_create(2), x86-64 Linux.
- */
+/** clock_gettime(2), setitimer(2), timer_create(2). */
 
 export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;
@@ -14,10 +12,13 @@ export const CLOCK_REALTIME_ALARM = 8;
 export const CLOCK_BOOTTIME_ALARM = 9;
 export const CLOCK_TAI = 11;
 
-/** Flag of clock_nanosleep(2) and timer_settime(2). */
 export const TIMER_ABSTIME = 1;
 
-/** setitimer(2). */
 export const ITIMER_REAL = 0;
 export const ITIMER_VIRTUAL = 1;
 export const ITIMER_PROF = 2;
+/** `struct itimerval`: interval, then value. */
+export const SIZEOF_ITIMERVAL = 32;
+
+/** `struct tms`, times(2). */
+export const SIZEOF_TMS = 32;

@@ -11,6 +11,9 @@ export class FutexWaiter {
   /** Whether a wake has reached it. */
   isWoken = false;
   isQueued = false;
+  /** For a PI futex: where its word is in the waiter's memory, and who holds the lock. */
+  piAddr = 0;
+  piOwner: Task | null = null;
   prev: FutexWaiter | null = null;
   next: FutexWaiter | null = null;
 
@@ -19,12 +22,15 @@ export class FutexWaiter {
   }
 }
 
+/** A power of two. */
 const BUCKET_COUNT = 256;
 
 /** Who waits for which futex word, futex(2). Waiters are kept by key in first-come order. */
 export class FutexTable {
   readonly #heads: (FutexWaiter | null)[] = new Array<FutexWaiter | null>(BUCKET_COUNT).fill(null);
   readonly #tails: (FutexWaiter | null)[] = new Array<FutexWaiter | null>(BUCKET_COUNT).fill(null);
+  /** Waiters of PI futexes, all together. */
+  piWaiterCount = 0;
 
   /** Queues `waiter` for the word `key`, of `mm` if that is private to it. */
   add(waiter: FutexWaiter, mm: Mm | null, key: number, bitset: number): void {
@@ -52,6 +58,32 @@ export class FutexTable {
     waiter.prev = null;
     waiter.next = null;
     waiter.isQueued = false;
+    if (waiter.piOwner !== null) this.piWaiterCount--;
+  }
+
+  /** Who waits longest for a word, or null. */
+  first(mm: Mm | null, key: number): FutexWaiter | null {
+    for (let w = this.#heads[bucketOf(key)]!; w !== null; w = w.next!) if (w.key === key && w.mm === mm) return w;
+    return null;
+  }
+
+  /** Who waits longest for a lock that `owner` holds, or null. */
+  firstPiWaiterFor(owner: Task): FutexWaiter | null {
+    for (const head of this.#heads) {
+      for (let w = head; w !== null; w = w.next) if (w.piOwner === owner) return w;
+    }
+    return null;
+  }
+
+  /** Tells the waiters of a word who holds the lock now. Returns whether there is one. */
+  setPiOwner(mm: Mm | null, key: number, owner: Task): boolean {
+    let isAny = false;
+    for (let w = this.#heads[bucketOf(key)]!; w !== null; w = w.next!) {
+      if (w.key !== key || w.mm !== mm || w.piOwner === null) continue;
+      w.piOwner = owner;
+      isAny = true;
+    }
+    return isAny;
   }
 
   /** Wakes up to `countMax` waiters of the word whose bitset meets `bitset`. Returns how many. */

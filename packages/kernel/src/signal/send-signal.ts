@@ -1,4 +1,4 @@
-import { EAGAIN, RLIMIT_SIGPENDING, SIGCONT, SIGKILL, SIGRTMIN, SIGSTOP, SIG_DFL, SI_USER } from '@tsv/abi';
+import { EAGAIN, POLLIN, RLIMIT_SIGPENDING, SIGCONT, SIGKILL, SIGRTMIN, SIGSTOP, SIG_DFL, SI_USER } from '@tsv/abi';
 import { ProcessGroup } from '../task/session.js';
 import { Task, TaskState } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
@@ -30,6 +30,7 @@ function send(group: ThreadGroup, task: Task | null, info: SigInfo): number {
     return -EAGAIN;
   }
   queue.add(info);
+  group.signalArrived.notify(POLLIN);
   if (signo === SIGKILL) return killGroup(group, SIGKILL);
   if (task !== null) interruptTask(task, signo);
   else interruptSomeTask(group, signo);

@@ -87,6 +87,13 @@ export class TaskSignals {
     return this.pending.take(low, high) ?? this.threadGroup.pending.take(low, high);
   }
 
+  /** Takes a pending signal of the two halves, blocked or not: sigtimedwait(2), signalfd(2); null for none. */
+  takeOf(low: number, high: number): SigInfo | null {
+    const info = this.pending.take(~low, ~high) ?? this.threadGroup.pending.take(~low, ~high);
+    if (info !== null) this.recalculate();
+    return info;
+  }
+
   /** Whether the stack pointer lies on the alternate stack. With SS_AUTODISARM nothing counts as on it. */
   isOnAltStack(stackPointer: number): boolean {
     if ((this.altStackFlags & SS_AUTODISARM) !== 0) return false;
@@ -95,6 +102,12 @@ export class TaskSignals {
 
   isInAltStack(stackPointer: number): boolean {
     return stackPointer > this.altStackAddr && stackPointer - this.altStackAddr <= this.altStackBytes;
+  }
+
+  copyAltStack(from: TaskSignals): void {
+    this.altStackAddr = from.altStackAddr;
+    this.altStackBytes = from.altStackBytes;
+    this.altStackFlags = from.altStackFlags;
   }
 
   resetAltStack(): void {

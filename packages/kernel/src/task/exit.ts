@@ -1,4 +1,5 @@
 import { SIGKILL } from '@tsv/abi';
+import { leaveFutexes } from '../futex/futex-wait.js';
 import { wakeFutex } from '../futex/futex-wake.js';
 import { releaseRobustFutexes } from '../futex/robust-list.js';
 import { reportStopIfComplete } from '../signal/job-control.js';
@@ -17,6 +18,7 @@ export function exitTask(task: Task, status: number): void {
   task.exitCode = group.isExiting ? group.exitStatus : status;
   if (task.state === TaskState.STOPPED) group.stoppedCount--;
   task.wait.clear();
+  leaveFutexes(task);
   task.state = TaskState.ZOMBIE;
   retargetShared(task);
   releaseMemory(task);

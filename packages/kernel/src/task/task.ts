@@ -4,6 +4,7 @@ import type { Caller, VfsPath } from '@tsv/vfs';
 import type { WaitQueue } from '@tsv/waiter';
 import type { Credentials } from '../cred/credentials.js';
 import type { FdTable } from '../fd/fd-table.js';
+import type { FutexWaiter } from '../futex/futex-table.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../mm/mm.js';
 import type { UserIo } from '../mm/user-io.js';
@@ -82,6 +83,9 @@ export class Task implements Caller {
   clearChildTid = 0;
   /** set_robust_list(2). */
   robustListAddr = 0;
+  /** Its places in futex queues: made at the first futex(2) and futex_waitv(2) wait. */
+  futexWaiter: FutexWaiter | null = null;
+  futexVector: FutexWaiter[] | null = null;
   exitCode = 0;
   /** Parked at the exit of the kernel: no handler runs when the task goes on. Written by signal delivery. */
   isLeaving = false;
@@ -151,6 +155,18 @@ export class Task implements Caller {
   }
   get memory(): Mm {
     return this.mm;
+  }
+
+  /** Goes on in another guest thread, execve(2). */
+  enterContext(context: Context): void {
+    this.context = context;
+    this.page = context.page;
+    this.args.attach(context.page);
+  }
+
+  /** Its ID is another thread's now: execve(2) of a thread that was not the leader. */
+  retire(): void {
+    this.state = TaskState.DEAD;
   }
 
   /** Waits for an event of `mask` on `queue`. Returns what the handler must return. */

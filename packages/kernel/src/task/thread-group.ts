@@ -30,6 +30,8 @@ export class ThreadGroup {
   readonly childExited = new WaitQueue();
   /** Told (POLLIN) when this process becomes a zombie: pidfds. */
   readonly exited = new WaitQueue();
+  /** Told (POLLIN) when a signal for the process or one of its threads became pending: signalfds. */
+  readonly signalArrived = new WaitQueue();
   /** Signal for the parent at exit, 0 for none, clone(2). */
   exitSignal = SIGCHLD;
   /** All threads are to exit with {@link exitStatus}. */
