@@ -1,0 +1,105 @@
+/** Smallest ring with memory of its own, and what an empty ring keeps. */
+const CAPACITY_BYTES_MIN = 4096;
+const KEPT_BYTES_MAX = 65536;
+const NO_BYTES = new Uint8Array(0);
+const COPY_LOOP_BYTES = 48;
+
+/**
+ * A queue of bytes in a ring that grows by doubling and is freed when empty. Bytes may be stored behind the end of the
+ * queue, where they wait until {@link ByteRing.commit} makes them part of it: so out-of-order text is stored once.
+ */
+export class ByteRing {
+  #bytes: Uint8Array = NO_BYTES;
+  #headAt = 0;
+  #len = 0;
+
+  /** The array, and where in it {@link ByteRing.span} found the bytes. */
+  spanAt = 0;
+
+  /** Bytes in the queue. */
+  get len(): number {
+    return this.#len;
+  }
+
+  get capacityBytes(): number {
+    return this.#bytes.length;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Stores bytes from `offset` bytes behind the head on, which may be past the end of the queue. */
+  store(offset: number, src: Uint8Array, at: number, len: number): void {
+    if (offset + len > this.#bytes.length) this.#grow(offset + len);
+    const toAt = (this.#headAt + offset) & (this.#bytes.length - 1);
+    const firstLen = Math.min(len, this.#bytes.length - toAt);
+    copy(src, at, this.#bytes, toAt, firstLen);
+    if (firstLen < len) copy(src, at + firstLen, this.#bytes, 0, len - firstLen);
+  }
+
+  /** Appends bytes to the queue. */
+  push(src: Uint8Array, at: number, len: number): void {
+    this.store(this.#len, src, at, len);
+    this.#len += len;
+  }
+
+  /** Makes `len` bytes stored behind the end part of the queue. */
+  commit(len: number): void {
+    this.#len += len;
+  }
+
+  /** Copies up to `len` bytes from `offset` bytes behind the head and returns how many. */
+  copyTo(offset: number, dst: Uint8Array, at: number, len: number): number {
+    const count = Math.min(len, this.#len - offset);
+    if (count <= 0) return 0;
+    const fromAt = (this.#headAt + offset) & (this.#bytes.length - 1);
+    const firstLen = Math.min(count, this.#bytes.length - fromAt);
+    copy(this.#bytes, fromAt, dst, at, firstLen);
+    if (firstLen < count) copy(this.#bytes, 0, dst, at + firstLen, count - firstLen);
+    return count;
+  }
+
+  /** How many of the `len` bytes at `offset` lie in one piece, which starts at `bytes[spanAt]`. */
+  span(offset: number, len: number): number {
+    this.spanAt = (this.#headAt + offset) & (this.#bytes.length - 1);
+    return Math.min(len, this.#len - offset, this.#bytes.length - this.spanAt);
+  }
+
+  /** Removes `len` bytes, which there are, from the head. */
+  consume(len: number): void {
+    this.#headAt = (this.#headAt + len) & (this.#bytes.length - 1);
+    this.#len -= len;
+  }
+
+  /** Frees the memory of a large ring. Preconditions: empty, with nothing stored behind its end. */
+  trim(): void {
+    if (this.#bytes.length > KEPT_BYTES_MAX) this.clear();
+  }
+
+  /** Forgets all bytes and frees the memory. */
+  clear(): void {
+    this.#bytes = NO_BYTES;
+    this.#headAt = 0;
+    this.#len = 0;
+  }
+
+  #grow(needed: number): void {
+    const old = this.#bytes;
+    let capacity = Math.max(old.length, CAPACITY_BYTES_MIN);
+    while (capacity < needed) capacity *= 2;
+    const bytes = new Uint8Array(capacity);
+    bytes.set(old.subarray(this.#headAt), 0);
+    bytes.set(old.subarray(0, this.#headAt), old.length - this.#headAt);
+    this.#bytes = bytes;
+    this.#headAt = 0;
+  }
+}
+
+function copy(src: Uint8Array, srcAt: number, dst: Uint8Array, dstAt: number, len: number): void {
+  if (len > COPY_LOOP_BYTES) {
+    dst.set(srcAt === 0 && len === src.length ? src : src.subarray(srcAt, srcAt + len), dstAt);
+    return;
+  }
+  for (let i = 0; i < len; i++) dst[dstAt + i] = src[srcAt + i]!;
+}

@@ -1,0 +1,167 @@
+import type { IpAddress } from '../wire/ip-address.js';
+import type { Receiver } from './receiver.js';
+import { ACK, CWR, ECE, Ecn, FIN, PSH, RST, type Segment, type SegmentSink, SYN, URG } from './segment.js';
+import { seqDiff, seqGt, seqLt } from './sequence.js';
+import type { Sender } from './sender.js';
+import { SentFlag, type SentSegment } from './sent-queue.js';
+import type { TcpContext } from './tcp-settings.js';
+
+/** SACK blocks beside timestamps: RFC 7323 appendix A. */
+const SACK_BLOCKS_WITH_TIMESTAMPS = 3;
+const SACK_BLOCKS_ALONE = 4;
+
+/** Makes the segments of one connection from the state of its halves, and hands them to the sink. */
+export class SegmentWriter {
+  readonly #context: TcpContext;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  readonly local: IpAddress;
+  readonly localPort: number;
+  readonly remote: IpAddress;
+  readonly remotePort: number;
+
+  hasTimestamps = false;
+  /** What is added to milliseconds to make a timestamp, RFC 7323 section 5.4. */
+  tsOffset = 0;
+  /** RFC 3168: both sides agreed on ECN; the peer is to be told of congestion. */
+  isEcnUsed = false;
+  hasEcnEcho = false;
+
+  constructor(
+    context: TcpContext,
+    sender: Sender,
+    receiver: Receiver,
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    remotePort: number,
+  ) {
+    this.#context = context;
+    this.#sender = sender;
+    this.#receiver = receiver;
+    this.local = local;
+    this.localPort = localPort;
+    this.remote = remote;
+    this.remotePort = remotePort;
+  }
+
+  /** Our timestamp at `nowMs`. */
+  tsNow(nowMs: number): number {
+    return (Math.floor(nowMs) + this.tsOffset) | 0;
+  }
+
+  /** An acknowledgement without text. */
+  ack(nowMs: number, sink: SegmentSink): void {
+    const seg = this.#begin(ACK, this.#sender.sndNxt, nowMs);
+    this.#receiver.addSackBlocks(seg, this.hasTimestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE);
+    this.#emitAck(seg, sink);
+  }
+
+  /** A segment below the window, which the peer must answer: keepalive and zero-window probe, as Linux sends them. */
+  probe(nowMs: number, sink: SegmentSink): void {
+    this.#emitAck(this.#begin(ACK, (this.#sender.sndUna - 1) | 0, nowMs), sink);
+  }
+
+  /** `sent`, which the sender has just counted, with its text. `mssBytes`: what the path takes. */
+  text(sent: Readonly<SentSegment>, nowMs: number, sink: SegmentSink): void {
+    const sender = this.#sender;
+    const isRetransmission = (sent.flags & SentFlag.EVER_RETRANS) !== 0;
+    let flags = ACK;
+    if (sent.flags & SentFlag.FIN) flags |= FIN;
+    if (!seqLt(sent.end, sender.endSeq)) flags |= PSH;
+    const seg = this.#begin(flags, sent.seq, nowMs);
+    const len = sender.textLen(sent);
+    this.#setText(seg, sender.textOffset(sent), len);
+    if (len > sender.mssBytes) seg.segmentBytes = sender.mssBytes;
+    if (this.isEcnUsed && !isRetransmission) {
+      seg.ecn = Ecn.ECT_0;
+      if (sender.recovery.hasCongestionSignal) {
+        seg.flags |= CWR;
+        sender.recovery.hasCongestionSignal = false;
+      }
+    }
+    if (sender.hasUrgent && seqGt(sender.sndUp, sent.seq)) {
+      seg.flags |= URG;
+      seg.urgentPointer = Math.min(seqDiff(sender.sndUp, sent.seq), 0xffff);
+    }
+    if (isRetransmission) this.#context.counters.RetransSegs++;
+    this.#emitAck(seg, sink);
+  }
+
+  /** A SYN, or the SYN and ACK of a simultaneous open; the caller adds options. */
+  beginSyn(flags: number, nowMs: number): Segment {
+    const seg = this.#begin(flags, this.#sender.iss, nowMs);
+    // RFC 7323 section 2.2: never scaled.
+    seg.window = Math.min(this.#receiver.freeBytes, 0xffff);
+    return seg;
+  }
+
+  /** Text from the ring for a SYN. */
+  setSynText(seg: Segment, len: number): void {
+    this.#setText(seg, 0, len);
+  }
+
+  emit(seg: Segment, sink: SegmentSink): void {
+    this.#context.counters.OutSegs++;
+    sink.emit(seg);
+  }
+
+  /** A reset of this connection. */
+  reset(nowMs: number, sink: SegmentSink): void {
+    const seg = this.#begin(RST | ACK, this.#sender.sndNxt, nowMs);
+    this.#context.counters.OutRsts++;
+    this.emit(seg, sink);
+  }
+
+  /** A reset that answers an unacceptable acknowledgement: <SEQ=SEG.ACK><CTL=RST>, RFC 9293 section 3.5.2. */
+  resetAt(seq: number, sink: SegmentSink): void {
+    const seg = this.#header(RST, seq);
+    this.#context.counters.OutRsts++;
+    this.emit(seg, sink);
+  }
+
+  #emitAck(seg: Segment, sink: SegmentSink): void {
+    this.#receiver.onAckSent();
+    this.emit(seg, sink);
+  }
+
+  #begin(flags: number, seq: number, nowMs: number): Segment {
+    const seg = this.#header(flags, seq);
+    const receiver = this.#receiver;
+    if (flags & ACK) {
+      seg.ack = receiver.rcvNxt;
+      if (!(flags & SYN)) seg.window = receiver.offerWindow(receiver.windowShift);
+      if (this.hasEcnEcho && !(flags & (SYN | RST))) seg.flags |= ECE;
+    }
+    if (this.hasTimestamps) {
+      seg.hasTimestamps = true;
+      seg.tsVal = this.tsNow(nowMs);
+      seg.tsEcr = flags & ACK ? receiver.tsRecent : 0;
+    }
+    return seg;
+  }
+
+  #header(flags: number, seq: number): Segment {
+    const seg = this.#context.segment;
+    seg.clear();
+    seg.src = this.local;
+    seg.dst = this.remote;
+    seg.srcPort = this.localPort;
+    seg.dstPort = this.remotePort;
+    seg.flags = flags;
+    seg.seq = seq;
+    return seg;
+  }
+
+  #setText(seg: Segment, offset: number, len: number): void {
+    if (len <= 0) return;
+    const { ring } = this.#sender;
+    if (ring.span(offset, len) === len) {
+      seg.setText(ring.bytes, ring.spanAt, len);
+      return;
+    }
+    const { gatherBytes } = this.#context;
+    ring.copyTo(offset, gatherBytes, 0, len);
+    seg.setText(gatherBytes, 0, len);
+  }
+}

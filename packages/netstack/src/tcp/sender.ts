@@ -1,0 +1,534 @@
+import { ByteRing } from './byte-ring.js';
+import type { CongestionControl } from './congestion/congestion-control.js';
+import { DeliveryRate } from './delivery-rate.js';
+import { LossRecovery } from './loss-recovery.js';
+import { Rack } from './rack.js';
+import { RttEstimator, RTO_MAX_MS } from './rtt-estimator.js';
+import { Scoreboard } from './scoreboard.js';
+import { ACK, ECE, FIN, type Segment, SYN } from './segment.js';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt } from './sequence.js';
+import { SENT_SEGMENTS_MAX, SentFlag, SentQueue, type SentSegment } from './sent-queue.js';
+
+/** What the one timer of the sender waits for. */
+export const SendTimer = { NONE: 0, RETRANSMIT: 1, LOSS_PROBE: 2, REORDER: 3, PERSIST: 4 } as const;
+export type SendTimer = (typeof SendTimer)[keyof typeof SendTimer];
+
+/** What {@link Sender.runTimer} asks for. */
+export const SendEvent = { NONE: 0, PROBE_WINDOW: 1, GIVE_UP: 2 } as const;
+export type SendEvent = (typeof SendEvent)[keyof typeof SendEvent];
+
+/** tcp(7): text may be corked for at most 200 ms. */
+const CORK_MS_MAX = 200;
+/** Text of one segment that the link cuts up (GSO). */
+const GSO_BYTES_MAX = 65535 - 60 - 40;
+
+/** The sending half of a connection: SND.* of RFC 9293 section 3.3.1, the text, and when to send what of it. */
+export class Sender {
+  readonly queue = new SentQueue();
+  readonly rack = new Rack();
+  readonly rtt = new RttEstimator();
+  readonly rate = new DeliveryRate();
+  readonly scoreboard = new Scoreboard(this.queue, this.rack, this.rate, this.rtt);
+  readonly recovery: LossRecovery;
+  readonly ring = new ByteRing();
+
+  iss = 0;
+  sndUna = 0;
+  sndNxt = 0;
+  /** SND.WND in bytes. */
+  sndWnd = 0;
+  sndWl1 = 0;
+  sndWl2 = 0;
+  /** Largest window that the peer has offered: Max(SND.WND). */
+  maxSndWnd = 0;
+  /** Shift of the peer's window field. */
+  windowShift = 0;
+  /** One past the urgent text, if `hasUrgent`. */
+  sndUp = 0;
+  hasUrgent = false;
+  /** Text bytes of a segment: Eff.snd.MSS of RFC 9293 section 3.7.1. */
+  mssBytes = 536;
+  /** Both sides agreed on ECN. */
+  isEcnUsed = false;
+  /** The link cuts up larger segments. */
+  isGsoUsed = false;
+
+  bufferBytesMax = 0;
+  isNoDelay = false;
+  isCorked = false;
+  /** The application said that more follows at once (MSG_MORE). */
+  hasMore = false;
+  userTimeoutMs = 0;
+  retriesMax = 15;
+  /** Rate limit (SO_MAX_PACING_RATE); 0 for none. */
+  maxPacingBytesPerMs = 0;
+
+  isFinQueued = false;
+  /** Timeouts in a row, of the retransmission timer or of window probes. */
+  retryCount = 0;
+  retransmitCount = 0;
+  retransmittedBytes = 0;
+  lastSentMs = -1;
+  timer: SendTimer = SendTimer.NONE;
+  timerAtMs = Infinity;
+  /** When the peer last took something, or there was nothing for it to take. */
+  progressMs = 0;
+
+  #dataSeq = 0;
+  #smallEnd = 0;
+  #hasSmall = false;
+  #corkedSinceMs = -1;
+  #pacedUntilMs = 0;
+  /** When pacing or corking lets the next segment go. */
+  #wakeAtMs = Infinity;
+  #cwndLimitedSeq = 0;
+  #mayOverrideSws = false;
+  #mustProbe = false;
+
+  constructor(cc: CongestionControl) {
+    this.recovery = new LossRecovery(this.queue, this.rack, this.rtt, this.rate, cc);
+  }
+
+  get cc(): CongestionControl {
+    return this.recovery.cc;
+  }
+
+  /** Sequence number behind the queued text. */
+  get endSeq(): number {
+    return (this.#dataSeq + this.ring.len) | 0;
+  }
+
+  get unsentBytes(): number {
+    return Math.max(0, seqDiff(this.endSeq, this.sndNxt));
+  }
+
+  /** Our FIN has been sent. */
+  get isFinSent(): boolean {
+    return this.isFinQueued && seqGt(this.sndNxt, this.endSeq);
+  }
+
+  get isFinAcked(): boolean {
+    return this.isFinQueued && seqGt(this.sndUna, this.endSeq);
+  }
+
+  /** Everything queued is acknowledged, the FIN too. */
+  get isDrained(): boolean {
+    return this.ring.len === 0 && (!this.isFinQueued || this.isFinAcked);
+  }
+
+  get freeBytes(): number {
+    return Math.max(0, this.bufferBytesMax - this.ring.len);
+  }
+
+  /** Earliest time at which something may have to be done. */
+  get pollAtMs(): number {
+    return Math.min(this.timerAtMs, this.#wakeAtMs);
+  }
+
+  /** The handshake starts with `iss`. */
+  start(iss: number, nowMs: number): void {
+    this.iss = iss;
+    this.sndUna = iss;
+    this.sndNxt = (iss + 1) | 0;
+    this.#dataSeq = (iss + 1) | 0;
+    this.#cwndLimitedSeq = iss;
+    this.recovery.highSeq = iss;
+    this.rack.start(iss);
+    this.progressMs = nowMs;
+  }
+
+  /** Our SYN, and `ack - iss - 1` bytes of text in it, are acknowledged. */
+  onSynAcked(ack: number, nowMs: number): void {
+    this.ring.consume(Math.max(0, seqDiff(ack, this.#dataSeq)));
+    this.sndUna = ack;
+    this.sndNxt = ack;
+    this.#dataSeq = ack;
+    this.recovery.highSeq = ack;
+    this.#cwndLimitedSeq = ack;
+    this.progressMs = nowMs;
+    this.retryCount = 0;
+    this.rate.deliveredMs = nowMs;
+    this.rate.firstXmitMs = nowMs;
+  }
+
+  /** Sets the text bytes of a segment, after the handshake or when the path MTU changes. */
+  setMss(mssBytes: number): void {
+    const isSmaller = mssBytes < this.mssBytes;
+    this.mssBytes = mssBytes;
+    this.cc.mssBytes = mssBytes;
+    this.scoreboard.mssBytes = mssBytes;
+    if (isSmaller && this.queue.count > 0) this.recovery.onMtuReduced(mssBytes);
+  }
+
+  /** SND.WND from the peer's segment: RFC 9293 section 3.10.7.4, fifth. True if the window moved. */
+  updateWindow(seg: Readonly<Segment>): boolean {
+    const isNewer = seqLt(this.sndWl1, seg.seq) || (this.sndWl1 === seg.seq && seqLe(this.sndWl2, seg.ack));
+    if (!isNewer) return false;
+    // RFC 7323 section 2.2: the window of a SYN is never scaled.
+    return this.setWindow(seg, seg.flags & SYN ? seg.window : seg.window * 2 ** this.windowShift);
+  }
+
+  /** Takes `windowBytes`, which `seg` offers, in any case. */
+  setWindow(seg: Readonly<Segment>, windowBytes: number): boolean {
+    const hasChanged = windowBytes !== this.sndWnd;
+    this.sndWl1 = seg.seq;
+    this.sndWl2 = seg.ack;
+    this.sndWnd = windowBytes;
+    if (windowBytes > this.maxSndWnd) this.maxSndWnd = windowBytes;
+    return hasChanged;
+  }
+
+  /** Takes an acknowledgement in sndUna..sndNxt of a synchronized state. True if `sndUna` moved. */
+  acceptAck(seg: Readonly<Segment>, tsNow: number, nowMs: number): boolean {
+    const { queue, recovery } = this;
+    const { sample } = recovery;
+    const priorUna = this.sndUna;
+    const hasWindowChanged = this.updateWindow(seg);
+    sample.clear();
+    sample.priorInFlightBytes = queue.inFlightBytes;
+    sample.hasUnaAdvanced = seqGt(seg.ack, priorUna);
+    sample.hasEce = this.isEcnUsed && (seg.flags & ECE) !== 0;
+    sample.hasTimestamps = seg.hasTimestamps;
+    sample.tsEcr = seg.tsEcr;
+    sample.isCwndLimited = this.#isCwndLimited();
+    if (recovery.isSackUsed && seg.sackCount > 0) {
+      this.scoreboard.processSacks(seg, priorUna, this.sndNxt, recovery.highSeq, sample, nowMs);
+    }
+    if (sample.hasUnaAdvanced) {
+      this.#advance(seg.ack, nowMs);
+    } else {
+      const isBare = seg.textLen === 0 && (seg.flags & FIN) === 0;
+      sample.isDuplicate = queue.count > 0 && isBare && !hasWindowChanged && !sample.hasDsack;
+    }
+    this.#sampleRtt(seg, tsNow, nowMs);
+    // A probe that was answered counts as no failure (RFC 9293 section 3.8.6.1, MUST-37).
+    if (sample.hasUnaAdvanced || this.timer === SendTimer.PERSIST) this.retryCount = 0;
+    if (queue.count > 0 || sample.hasUnaAdvanced) recovery.onAck(this.sndUna, this.sndNxt, nowMs);
+    this.#rearmOnAck(nowMs);
+    return sample.hasUnaAdvanced;
+  }
+
+  /**
+   * The next segment to send, already counted as sent; null if nothing may go now. Its text starts at
+   * {@link Sender.textOffset} in the ring.
+   */
+  next(nowMs: number): SentSegment | null {
+    this.#wakeAtMs = Infinity;
+    if (this.#mustProbe && this.queue.tail !== null) return this.#nextProbe(this.queue.tail, nowMs);
+    if (nowMs < this.#pacedUntilMs) {
+      this.#wakeAtMs = this.#pacedUntilMs;
+      return null;
+    }
+    const lost = this.recovery.holdsRetransmissions ? null : this.queue.firstLost();
+    if (lost !== null) return this.#retransmit(lost, nowMs);
+    return this.#nextNew(nowMs);
+  }
+
+  /** Where the text of `sent` starts in the ring. */
+  textOffset(sent: Readonly<SentSegment>): number {
+    return seqDiff(sent.seq, this.#dataSeq);
+  }
+
+  /** Text bytes of `sent`. */
+  textLen(sent: Readonly<SentSegment>): number {
+    return sent.len - (sent.flags & SentFlag.FIN ? 1 : 0);
+  }
+
+  /** Does what the timer waited for, if its time has come. */
+  runTimer(nowMs: number): SendEvent {
+    if (nowMs < this.timerAtMs) return SendEvent.NONE;
+    const kind = this.timer;
+    switch (kind) {
+      case SendTimer.NONE:
+        this.timerAtMs = Infinity;
+        return SendEvent.NONE;
+      case SendTimer.RETRANSMIT:
+        return this.#onRetransmitTimer(nowMs);
+      case SendTimer.LOSS_PROBE:
+        this.#mustProbe = true;
+        this.#arm(SendTimer.RETRANSMIT, nowMs + this.rtt.rtoMs);
+        return SendEvent.NONE;
+      case SendTimer.REORDER:
+        this.recovery.onReorderTimeout(this.sndUna, this.sndNxt, nowMs);
+        this.#arm(SendTimer.RETRANSMIT, nowMs + this.rtt.rtoMs);
+        return SendEvent.NONE;
+      case SendTimer.PERSIST:
+        return this.#onPersistTimer(nowMs);
+    }
+  }
+
+  /** Forgets what is queued and stops the timer. */
+  clear(): void {
+    this.queue.clear();
+    this.ring.clear();
+    this.#dataSeq = this.sndNxt;
+    this.#wakeAtMs = Infinity;
+    this.#mustProbe = false;
+    this.#arm(SendTimer.NONE, Infinity);
+  }
+
+  #advance(ack: number, nowMs: number): void {
+    const { recovery } = this;
+    this.scoreboard.acknowledge(ack, recovery.highSeq, recovery.sample, nowMs);
+    this.sndUna = ack;
+    const consumed = Math.min(seqDiff(ack, this.#dataSeq), this.ring.len);
+    this.ring.consume(consumed);
+    this.#dataSeq = (this.#dataSeq + consumed) | 0;
+    if (this.ring.len === 0) this.ring.trim();
+    if (this.hasUrgent && seqGe(ack, this.sndUp)) this.hasUrgent = false;
+    this.progressMs = nowMs;
+    if (this.queue.count === 0) this.queue.renoSackedBytes = 0;
+  }
+
+  #sampleRtt(seg: Readonly<Segment>, tsNow: number, nowMs: number): void {
+    const { sample } = this.recovery;
+    let rttMs = sample.firstRttMs;
+    // RFC 7323 section 4.3: timestamps make samples of segments that were sent again.
+    if (rttMs < 0 && sample.hasUnaAdvanced && seg.hasTimestamps && seg.tsEcr !== 0) {
+      const elapsed = seqDiff(tsNow, seg.tsEcr);
+      if (elapsed >= 0 && elapsed < RTO_MAX_MS) rttMs = elapsed;
+    }
+    if (rttMs >= 0) this.rtt.onSample(rttMs, nowMs);
+    else if (sample.hasUnaAdvanced) this.rtt.backoff = 0;
+  }
+
+  #isCwndLimited(): boolean {
+    if (seqLe(this.sndUna, this.#cwndLimitedSeq)) return true;
+    // RFC 7661: in slow start, what was used of the window may double.
+    return this.cc.isInSlowStart && this.cc.cwndBytes < 2 * this.recovery.sample.priorInFlightBytes;
+  }
+
+  #rearmOnAck(nowMs: number): void {
+    const { sample, reorderWaitMs } = this.recovery;
+    if (this.queue.count === 0) {
+      if (this.timer === SendTimer.PERSIST && this.sndWnd === 0) return;
+      if (this.timer === SendTimer.PERSIST) this.rtt.backoff = 0;
+      this.#arm(SendTimer.NONE, Infinity);
+      this.#mustProbe = false;
+      return;
+    }
+    if (reorderWaitMs > 0) this.#arm(SendTimer.REORDER, nowMs + reorderWaitMs);
+    else if (sample.hasUnaAdvanced || this.timer === SendTimer.REORDER) this.#armTransmit(nowMs);
+    else if (this.timer === SendTimer.LOSS_PROBE && !this.recovery.canProbe) this.#armTransmit(nowMs);
+  }
+
+  #armTransmit(nowMs: number): void {
+    if (this.recovery.canProbe) this.#arm(SendTimer.LOSS_PROBE, nowMs + this.recovery.probeTimeoutMs);
+    else this.#arm(SendTimer.RETRANSMIT, nowMs + this.rtt.rtoMs);
+  }
+
+  #arm(kind: SendTimer, atMs: number): void {
+    this.timer = kind;
+    const givesUp = kind !== SendTimer.NONE && this.userTimeoutMs > 0 && this.retryCount > 0;
+    this.timerAtMs = givesUp ? Math.min(atMs, this.progressMs + this.userTimeoutMs) : atMs;
+  }
+
+  #onRetransmitTimer(nowMs: number): SendEvent {
+    const { head } = this.queue;
+    if (head === null) {
+      this.#arm(SendTimer.NONE, Infinity);
+      return SendEvent.NONE;
+    }
+    if (this.#hasTimedOut(nowMs)) return SendEvent.GIVE_UP;
+    this.recovery.onTimeout(this.sndUna, this.sndNxt, this.retryCount, nowMs);
+    this.retryCount++;
+    this.#pacedUntilMs = 0;
+    this.rtt.backOff();
+    this.#arm(SendTimer.RETRANSMIT, nowMs + this.rtt.rtoMs);
+    return SendEvent.NONE;
+  }
+
+  /** RFC 9293 section 3.8.6.1: the peer may have reopened its window unheard. */
+  #onPersistTimer(nowMs: number): SendEvent {
+    if (this.#hasTimedOut(nowMs)) return SendEvent.GIVE_UP;
+    this.retryCount++;
+    this.rtt.backOff();
+    this.#arm(SendTimer.PERSIST, nowMs + this.rtt.rtoMs);
+    if (seqDiff((this.sndUna + this.sndWnd) | 0, this.sndNxt) > 0) {
+      this.#mayOverrideSws = true;
+      return SendEvent.NONE;
+    }
+    return SendEvent.PROBE_WINDOW;
+  }
+
+  #hasTimedOut(nowMs: number): boolean {
+    if (this.userTimeoutMs > 0) return this.retryCount > 0 && nowMs - this.progressMs >= this.userTimeoutMs;
+    return this.retryCount >= this.retriesMax;
+  }
+
+  #retransmit(lost: SentSegment, nowMs: number): SentSegment | null {
+    // The peer may have shrunk its window (RFC 9293 section 3.8.6, MUST-34); the first segment goes in any case.
+    const isFirst = lost.seq === this.sndUna;
+    if (!isFirst && seqGe(lost.seq, (this.sndUna + this.sndWnd) | 0)) return null;
+    const { inFlightBytes } = this.queue;
+    const room = this.cc.cwndBytes - inFlightBytes;
+    const textLen = this.textLen(lost);
+    if (Math.min(textLen, this.mssBytes) > room && inFlightBytes > 0) {
+      this.#cwndLimitedSeq = this.sndNxt;
+      return null;
+    }
+    const lenMax = this.isGsoUsed ? Math.min(this.#gsoBytesMax(), Math.floor(room / this.mssBytes) * this.mssBytes) : 0;
+    const len = Math.max(lenMax, this.mssBytes);
+    if (textLen > len) this.queue.split(lost, (lost.seq + len) | 0);
+    this.#resend(lost, nowMs);
+    return lost;
+  }
+
+  #resend(sent: SentSegment, nowMs: number): void {
+    this.recovery.onRetransmit(sent, (Math.floor(nowMs) + this.scoreboard.tsOffset) | 0);
+    this.queue.markRetransmitted(sent, nowMs);
+    this.rate.onSend(sent, false, nowMs);
+    this.retransmitCount++;
+    this.retransmittedBytes += sent.len;
+    this.#afterSend(sent.len, nowMs);
+    if (this.timer === SendTimer.NONE || this.timer === SendTimer.PERSIST) {
+      this.#arm(SendTimer.RETRANSMIT, nowMs + this.rtt.rtoMs);
+    }
+  }
+
+  /** Loss probe: new text if there is some, else the last segment again. RFC 8985 section 7.3. */
+  #nextProbe(tail: SentSegment, nowMs: number): SentSegment {
+    this.#mustProbe = false;
+    const window = seqDiff((this.sndUna + this.sndWnd) | 0, this.sndNxt);
+    const len = Math.min(this.unsentBytes, this.mssBytes);
+    if (len > 0 && len <= window) {
+      const sent = this.#sendNew(len, nowMs);
+      this.recovery.onProbe(sent.end, false);
+      this.#arm(SendTimer.RETRANSMIT, nowMs + this.rtt.rtoMs);
+      return sent;
+    }
+    if (this.textLen(tail) > this.mssBytes) {
+      this.queue.split(tail, (tail.end - (tail.flags & SentFlag.FIN ? 1 : 0) - this.mssBytes) | 0);
+    }
+    const last = this.queue.tail!;
+    this.#resend(last, nowMs);
+    this.recovery.onProbe(last.end, true);
+    return last;
+  }
+
+  #nextNew(nowMs: number): SentSegment | null {
+    const unsent = this.unsentBytes;
+    const hasFin = this.isFinQueued && !this.isFinSent;
+    if (unsent === 0 && !hasFin) {
+      if (this.queue.inFlightBytes < this.cc.cwndBytes) this.rate.onAppLimited(this.queue.inFlightBytes);
+      return null;
+    }
+    if (this.queue.count >= SENT_SEGMENTS_MAX) return null;
+    if (this.queue.count === 0) this.#endIdle(nowMs);
+    const window = seqDiff((this.sndUna + this.sndWnd) | 0, this.sndNxt);
+    const windowLen = Math.min(unsent, window);
+    if (windowLen < 0 || (window <= 0 && (unsent > 0 || hasFin))) return this.#waitForWindow(nowMs);
+    const len = this.#cut(windowLen);
+    if (len < 0) {
+      this.#cwndLimitedSeq = this.sndNxt;
+      return null;
+    }
+    if (len < this.mssBytes && !this.#maySendSmall(len, unsent, hasFin && window > unsent, nowMs)) {
+      if (len < unsent) return this.#waitForWindow(nowMs);
+      return null;
+    }
+    this.#mayOverrideSws = false;
+    return this.#sendNew(len, nowMs);
+  }
+
+  /** How much of `len` bytes goes in the next segment by congestion window and MSS; -1 if nothing may. */
+  #cut(len: number): number {
+    const mss = this.mssBytes;
+    const { inFlightBytes } = this.queue;
+    const room = this.cc.cwndBytes - inFlightBytes;
+    const largest = this.isGsoUsed ? this.#gsoBytesMax() : mss;
+    if (len <= mss) return len <= room || inFlightBytes === 0 ? len : -1;
+    if (room < mss) return inFlightBytes === 0 ? mss : -1;
+    const whole = Math.min(largest, Math.floor(room / mss) * mss);
+    return Math.min(whole, len < largest ? Math.floor(len / mss) * mss : largest);
+  }
+
+  #gsoBytesMax(): number {
+    return Math.max(1, Math.floor(GSO_BYTES_MAX / this.mssBytes)) * this.mssBytes;
+  }
+
+  /**
+   * Whether a segment that is not full may go: Nagle's algorithm in Minshall's form, cork, and silly window avoidance
+   * (RFC 9293 sections 3.7.4 and 3.8.6.2.1).
+   */
+  #maySendSmall(len: number, unsent: number, withFin: boolean, nowMs: number): boolean {
+    if (this.#mayOverrideSws) return true;
+    if (len < unsent) return len * 2 >= this.maxSndWnd;
+    if (withFin) return true;
+    if (this.isCorked || this.hasMore) {
+      if (this.#corkedSinceMs < 0) this.#corkedSinceMs = nowMs;
+      const untilMs = this.#corkedSinceMs + CORK_MS_MAX;
+      if (nowMs < untilMs) {
+        this.#wakeAtMs = untilMs;
+        return false;
+      }
+      return true;
+    }
+    if (this.isNoDelay || (this.hasUrgent && seqGt(this.sndUp, this.sndNxt))) return true;
+    return !(this.#hasSmall && seqGt(this.#smallEnd, this.sndUna));
+  }
+
+  #waitForWindow(nowMs: number): null {
+    if (this.queue.count === 0 && this.timer !== SendTimer.PERSIST) {
+      this.progressMs = nowMs;
+      this.#arm(SendTimer.PERSIST, nowMs + this.rtt.rtoMs);
+    }
+    return null;
+  }
+
+  #sendNew(len: number, nowMs: number): SentSegment {
+    const seq = this.sndNxt;
+    const hasFin = this.isFinQueued && len === this.unsentBytes && this.#windowTakesFin(len);
+    const end = (seq + len + (hasFin ? 1 : 0)) | 0;
+    const isPipeEmpty = this.queue.count === 0;
+    if (isPipeEmpty) this.progressMs = nowMs;
+    const sent = this.queue.push(seq, end, hasFin ? SentFlag.FIN : 0, nowMs);
+    this.rate.onSend(sent, isPipeEmpty, nowMs);
+    this.sndNxt = end;
+    if (len < this.mssBytes) {
+      this.#hasSmall = true;
+      this.#smallEnd = end;
+    }
+    this.#corkedSinceMs = -1;
+    this.recovery.onSent(sent.len);
+    this.#afterSend(sent.len, nowMs);
+    if (this.timer !== SendTimer.RETRANSMIT && this.timer !== SendTimer.REORDER) this.#armTransmit(nowMs);
+    return sent;
+  }
+
+  #windowTakesFin(len: number): boolean {
+    return seqDiff((this.sndUna + this.sndWnd) | 0, this.sndNxt) > len;
+  }
+
+  #afterSend(len: number, nowMs: number): void {
+    this.lastSentMs = nowMs;
+    const rate = this.#pacingRate();
+    if (rate > 0) this.#pacedUntilMs = Math.max(this.#pacedUntilMs, nowMs) + len / rate;
+  }
+
+  #pacingRate(): number {
+    const { pacingBytesPerMs } = this.cc;
+    if (this.maxPacingBytesPerMs === 0) return pacingBytesPerMs;
+    return pacingBytesPerMs === 0 ? this.maxPacingBytesPerMs : Math.min(pacingBytesPerMs, this.maxPacingBytesPerMs);
+  }
+
+  /** RFC 2861: the window decays while nothing is sent. */
+  #endIdle(nowMs: number): void {
+    const idleMs = nowMs - this.lastSentMs;
+    if (this.lastSentMs < 0 || idleMs <= this.rtt.rtoMs) return;
+    const { cc } = this;
+    this.lastSentMs = nowMs;
+    cc.onIdleEnd(idleMs);
+    if (cc.ownsWindow) return;
+    const restartBytes = Math.min(10 * this.mssBytes, cc.cwndBytes);
+    cc.ssthreshBytes = Math.max(cc.ssthreshBytes, (cc.cwndBytes * 3) / 4);
+    for (let leftMs = idleMs - this.rtt.rtoMs; leftMs > 0 && cc.cwndBytes > restartBytes; leftMs -= this.rtt.rtoMs) {
+      cc.cwndBytes = Math.max(cc.cwndBytes / 2, restartBytes);
+    }
+  }
+}
+
+/** Whether `seg` says nothing but that something arrived. */
+export function isPureAck(seg: Readonly<Segment>): boolean {
+  return seg.textLen === 0 && (seg.flags & (SYN | FIN | ACK)) === ACK;
+}

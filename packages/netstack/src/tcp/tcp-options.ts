@@ -1,0 +1,49 @@
+import type { TcpSettings } from './tcp-settings.js';
+
+/** What an application may set on a connection, or on a listener for the connections that it accepts: tcp(7). */
+export class TcpOptions {
+  /** TCP_NODELAY, TCP_CORK. */
+  isNoDelay = false;
+  isCorked = false;
+  /** TCP_MAXSEG; 0 for what the path allows. */
+  maxSegBytes = 0;
+  /** SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT. */
+  isKeepAlive = false;
+  keepIdleMs: number;
+  keepIntervalMs: number;
+  keepCount: number;
+  /** TCP_SYNCNT, TCP_USER_TIMEOUT (0: none), TCP_LINGER2 (negative: no FIN_WAIT2), TCP_DEFER_ACCEPT (0: off). */
+  synRetries: number;
+  userTimeoutMs = 0;
+  linger2Ms: number;
+  deferAcceptMs = 0;
+  /** TCP_WINDOW_CLAMP; 0 for none. */
+  windowClampBytes = 0;
+  /** TCP_CONGESTION. */
+  congestionControl: string;
+  /** SO_RCVBUF, SO_SNDBUF: bytes of text; 0 while the stack tunes them. */
+  receiveBytes = 0;
+  sendBytes = 0;
+  /** SO_MAX_PACING_RATE; 0 for none. */
+  maxPacingBytesPerMs = 0;
+  /** SO_OOBINLINE. */
+  isUrgentInline = false;
+  /** TCP_NOTSENT_LOWAT; Infinity for none. */
+  notSentLowBytes = Infinity;
+  /** TCP_FASTOPEN of a listener: pending fast opens that it accepts. */
+  fastOpenMax = 0;
+
+  constructor(settings: TcpSettings) {
+    this.keepIdleMs = settings.keepIdleMs;
+    this.keepIntervalMs = settings.keepIntervalMs;
+    this.keepCount = settings.keepCount;
+    this.synRetries = settings.synRetries;
+    this.linger2Ms = settings.finTimeoutMs;
+    this.congestionControl = settings.congestionControl;
+  }
+
+  /** The options that an accepted connection inherits. */
+  clone(settings: TcpSettings): TcpOptions {
+    return Object.assign(new TcpOptions(settings), this);
+  }
+}

@@ -1,0 +1,291 @@
+import { SipHash } from '../../net/siphash.js';
+import { IpAddress } from '../../wire/ip-address.js';
+import { IsnGenerator } from '../isn.js';
+import { Ecn, resetFor, Segment, type SegmentSink } from '../segment.js';
+import { TcpEndpoint } from '../tcp-endpoint.js';
+import { TcpListener } from '../tcp-listener.js';
+import type { TcpOptions } from '../tcp-options.js';
+import { TcpContext } from '../tcp-settings.js';
+import { TcpState } from '../tcp-state.js';
+import { encodeSegment, parseSegment, segmentHeaderBytes, segmentPseudoSum, tcpChecksumIsRight } from '../wire.js';
+import { SeededRandom } from './random.js';
+
+/** What a path does to packets. */
+export interface PathFaults {
+  delayMs: number;
+  jitterMs: number;
+  loss: number;
+  duplication: number;
+  /** Probability that a packet is held back by `reorderMs`. */
+  reordering: number;
+  reorderMs: number;
+  /** 0 for no limit. */
+  bytesPerMs: number;
+  queueBytesMax: number;
+  /** Probability of CE on a packet that is ECN-capable. */
+  marking: number;
+}
+
+export const PERFECT_PATH: PathFaults = {
+  delayMs: 5,
+  jitterMs: 0,
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  reorderMs: 0,
+  bytesPerMs: 0,
+  queueBytesMax: Infinity,
+  marking: 0,
+};
+
+interface Packet {
+  atMs: number;
+  order: number;
+  bytes: Uint8Array;
+  ecn: number;
+  to: VirtualHost;
+}
+
+const SERVER_PORT = 80;
+
+/** A host with a client endpoint or a listener and its connections: what a stack does around TCP, in little. */
+export class VirtualHost implements SegmentSink {
+  readonly address: IpAddress;
+  readonly context: TcpContext;
+  readonly isns: IsnGenerator;
+  readonly hash: SipHash;
+  readonly endpoints: TcpEndpoint[] = [];
+  listener: TcpListener | null = null;
+  mss = 1460;
+  /** Segments that went out, to be looked at by a test. */
+  onEmit: ((seg: Readonly<Segment>) => void) | null = null;
+  readonly #network: VirtualNetwork;
+
+  constructor(network: VirtualNetwork, address: string, seed: number) {
+    this.#network = network;
+    this.address = IpAddress.parse(address);
+    const random = new SeededRandom(seed);
+    const key = Uint8Array.from({ length: 16 }, () => random.below(256));
+    this.hash = new SipHash(key);
+    this.context = new TcpContext(random);
+    this.isns = new IsnGenerator(this.hash);
+  }
+
+  listen(backlog = 16, options?: TcpOptions): TcpListener {
+    this.listener = new TcpListener(this.context, this.hash, this.address, SERVER_PORT, backlog, options);
+    return this.listener;
+  }
+
+  connect(peer: VirtualHost, port = 40000, options?: TcpOptions): TcpEndpoint {
+    const endpoint = this.createEndpoint(peer, port, SERVER_PORT, options);
+    const { nowMs } = this.#network;
+    const iss = this.isns.isn(this.address, port, peer.address, SERVER_PORT, nowMs);
+    endpoint.connect(iss, this.isns.tsOffset(this.address, peer.address), nowMs);
+    return endpoint;
+  }
+
+  createEndpoint(peer: VirtualHost, port: number, remotePort: number, options?: TcpOptions): TcpEndpoint {
+    const endpoint = new TcpEndpoint(this.context, this.address, port, peer.address, remotePort, this.mss, options);
+    this.endpoints.push(endpoint);
+    return endpoint;
+  }
+
+  emit(seg: Segment): void {
+    this.onEmit?.(seg);
+    this.#network.send(this, seg);
+  }
+
+  receive(seg: Segment, nowMs: number): void {
+    const endpoint = this.endpoints.find(
+      (e) => e.writer.localPort === seg.dstPort && e.writer.remotePort === seg.srcPort && e.state !== TcpState.CLOSE,
+    );
+    if (endpoint !== undefined) {
+      endpoint.input(seg, nowMs);
+    } else if (this.listener !== null) {
+      const child = this.listener.input(seg, this.mss, nowMs, this);
+      if (child !== null) this.endpoints.push(child);
+    } else if (resetFor(seg, this.context.segment)) {
+      this.emit(this.context.segment);
+    }
+  }
+
+  poll(nowMs: number): void {
+    this.listener?.output(nowMs, this);
+    for (const endpoint of this.endpoints) if (endpoint.pollAtMs() <= nowMs) endpoint.output(nowMs, this);
+  }
+
+  pollAtMs(): number {
+    let atMs = this.listener?.pollAtMs() ?? Infinity;
+    for (const endpoint of this.endpoints) atMs = Math.min(atMs, endpoint.pollAtMs());
+    return atMs;
+  }
+}
+
+/** Two hosts and a bad path between them, in virtual time. */
+export class VirtualNetwork {
+  nowMs = 1000;
+  readonly random: SeededRandom;
+  readonly client: VirtualHost;
+  readonly server: VirtualHost;
+  faults: PathFaults;
+  packetCount = 0;
+  #packets: Packet[] = [];
+  #order = 0;
+  readonly #busyUntilMs = new Map<VirtualHost, number>();
+  readonly #arrived = new Segment();
+
+  constructor(seed: number, faults: Partial<PathFaults> = {}) {
+    this.random = new SeededRandom(seed);
+    this.faults = { ...PERFECT_PATH, ...faults };
+    this.client = new VirtualHost(this, '10.0.0.1', seed ^ 0x5eed);
+    this.server = new VirtualHost(this, '10.0.0.2', seed ^ 0xcafe);
+  }
+
+  send(from: VirtualHost, seg: Segment): void {
+    const to = from === this.client ? this.server : this.client;
+    const bytes = new Uint8Array(segmentHeaderBytes(seg) + seg.textLen);
+    encodeSegment(seg, bytes, 0, segmentPseudoSum(seg, bytes.length, new Uint8Array(32)));
+    this.packetCount++;
+    const { faults, random } = this;
+    if (random.chance(faults.loss)) return;
+    const copies = random.chance(faults.duplication) ? 2 : 1;
+    let departMs = this.nowMs;
+    if (faults.bytesPerMs > 0) {
+      const busyMs = Math.max(this.#busyUntilMs.get(from) ?? 0, this.nowMs);
+      if ((busyMs - this.nowMs) * faults.bytesPerMs > faults.queueBytesMax) return;
+      departMs = busyMs + bytes.length / faults.bytesPerMs;
+      this.#busyUntilMs.set(from, departMs);
+    }
+    const ecn = seg.ecn !== Ecn.NOT_ECT && random.chance(faults.marking) ? Ecn.CE : seg.ecn;
+    for (let i = 0; i < copies; i++) {
+      let atMs = departMs + faults.delayMs + faults.jitterMs * (random.u32() / 2 ** 32);
+      if (random.chance(faults.reordering)) atMs += faults.reorderMs;
+      this.#packets.push({ atMs, order: this.#order++, bytes, ecn, to });
+    }
+  }
+
+  /** Moves time to the next event and lets it happen. False if there is none. */
+  step(): boolean {
+    this.client.poll(this.nowMs);
+    this.server.poll(this.nowMs);
+    const packet = this.#nextPacket();
+    const atMs = Math.min(packet?.atMs ?? Infinity, this.client.pollAtMs(), this.server.pollAtMs());
+    if (atMs === Infinity) return false;
+    this.nowMs = Math.max(this.nowMs, atMs);
+    if (packet !== null && packet.atMs <= this.nowMs) this.#deliver(packet);
+    return true;
+  }
+
+  /** Runs until `isDone`, at most until `untilMs`. */
+  runUntil(isDone: () => boolean, untilMs = this.nowMs + 600_000): boolean {
+    while (!isDone()) {
+      if (this.nowMs > untilMs || !this.step()) return isDone();
+    }
+    return true;
+  }
+
+  /** Lets `durationMs` pass. */
+  run(durationMs: number): void {
+    const untilMs = this.nowMs + durationMs;
+    for (;;) {
+      this.client.poll(this.nowMs);
+      this.server.poll(this.nowMs);
+      const packet = this.#nextPacket();
+      const atMs = Math.min(packet?.atMs ?? Infinity, this.client.pollAtMs(), this.server.pollAtMs());
+      if (atMs > untilMs) break;
+      this.nowMs = Math.max(this.nowMs, atMs);
+      if (packet !== null && packet.atMs <= this.nowMs) this.#deliver(packet);
+    }
+    this.nowMs = untilMs;
+  }
+
+  #nextPacket(): Packet | null {
+    let best: Packet | null = null;
+    for (const packet of this.#packets) {
+      if (best === null || packet.atMs < best.atMs || (packet.atMs === best.atMs && packet.order < best.order)) {
+        best = packet;
+      }
+    }
+    return best;
+  }
+
+  #deliver(packet: Packet): void {
+    this.#packets.splice(this.#packets.indexOf(packet), 1);
+    const seg = this.#arrived;
+    const from = packet.to === this.client ? this.server : this.client;
+    seg.src = from.address;
+    seg.dst = packet.to.address;
+    parseSegment(seg, packet.bytes, 0, packet.bytes.length);
+    seg.ecn = packet.ecn;
+    const sum = segmentPseudoSum(seg, packet.bytes.length, new Uint8Array(32));
+    if (!tcpChecksumIsRight(packet.bytes, 0, packet.bytes.length, sum)) throw new Error('wrong checksum');
+    packet.to.receive(seg, this.nowMs);
+    // The segment was borrowed: nobody may look at its text any more.
+    packet.bytes = packet.bytes.slice();
+  }
+}
+
+/** Text whose every byte tells its place, for `seed`. */
+export function patternByte(index: number, seed: number): number {
+  return (Math.imul(index ^ (index >>> 8) ^ seed, 0x9e3779b1) >>> 24) & 0xff;
+}
+
+/** Sends and receives a pattern over an endpoint as far as it goes now, in pieces of random size. */
+export class Talker {
+  readonly endpoint: TcpEndpoint;
+  sentCount = 0;
+  receivedCount = 0;
+  isEnded = false;
+  error = 0;
+  readonly #toSend: number;
+  readonly #sendSeed: number;
+  readonly #receiveSeed: number;
+  readonly #random: SeededRandom;
+  readonly #piece = new Uint8Array(70_000);
+
+  constructor(endpoint: TcpEndpoint, toSend: number, sendSeed: number, receiveSeed: number, random: SeededRandom) {
+    this.endpoint = endpoint;
+    this.#toSend = toSend;
+    this.#sendSeed = sendSeed;
+    this.#receiveSeed = receiveSeed;
+    this.#random = random;
+  }
+
+  get isSent(): boolean {
+    return this.sentCount === this.#toSend;
+  }
+
+  talk(): void {
+    this.#send();
+    this.#receive();
+  }
+
+  #send(): void {
+    while (!this.isSent) {
+      const len = Math.min(
+        this.#toSend - this.sentCount,
+        1 + this.#random.below(this.#random.pick([10, 2000, 60_000])),
+      );
+      for (let i = 0; i < len; i++) this.#piece[i] = patternByte(this.sentCount + i, this.#sendSeed);
+      const count = this.endpoint.send(this.#piece, 0, len);
+      if (count < 0) return;
+      this.sentCount += count;
+      if (this.isSent) this.endpoint.shutdownWrite();
+    }
+  }
+
+  #receive(): void {
+    while (!this.isEnded) {
+      const count = this.endpoint.recv(this.#piece, 0, 1 + this.#random.below(this.#piece.length - 1));
+      if (count === 0) this.isEnded = true;
+      if (count < -1) this.error = count;
+      if (count <= 0) return;
+      for (let i = 0; i < count; i++) {
+        if (this.#piece[i] !== patternByte(this.receivedCount + i, this.#receiveSeed)) {
+          throw new Error(`byte ${this.receivedCount + i} is wrong`);
+        }
+      }
+      this.receivedCount += count;
+    }
+  }
+}
