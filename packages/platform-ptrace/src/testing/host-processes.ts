@@ -8,9 +8,17 @@ export function stubsOf(parent: number): number[] {
   });
 }
 
-/** All stubs on this host, whoever their parent is. */
-export function stubsInSession(session: number): number[] {
-  return allProcesses().filter((pid) => statOf(pid)?.session === session);
+/** Processes of a session that were not ended, whoever their parent is. */
+export function liveInSession(session: number): number[] {
+  return allProcesses().filter((pid) => {
+    const stat = statOf(pid);
+    return stat !== null && stat.session === session && stat.state !== 'Z';
+  });
+}
+
+/** The session of a process. */
+export function sessionOf(pid: number): number {
+  return statOf(pid)?.session ?? -1;
 }
 
 /** Threads of a process. */
@@ -25,6 +33,7 @@ export function statusField(pid: number, name: string): string | undefined {
 
 interface Stat {
   readonly comm: string;
+  readonly state: string;
   readonly parent: number;
   readonly session: number;
 }
@@ -44,5 +53,5 @@ function statOf(pid: number): Stat | null {
   }
   const comm = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'));
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { comm, parent: Number(fields[1]), session: Number(fields[3]) };
+  return { comm, state: fields[0]!, parent: Number(fields[1]), session: Number(fields[3]) };
 }
