@@ -3,7 +3,7 @@
 
 /** A whole number that C has as `int`. */
 type I32 = number
-/** A whole number that C has as `unsigned int`. */
+/** A whole number that C has as `unsigned int`; negative ones mean the upper half. */
 type U32 = number
 /** A whole number to 2^53, either sign. */
 type I64 = number
@@ -176,7 +176,7 @@ export declare function memfdCreate(name: ByteString, flags: U32): number
 /** mkdirat(2). */
 export declare function mkdirat(dirfd: Fd, path: ByteString, mode: U32): number
 
-/** mknodat(2). `mode` has the type. */
+/** mknodat(2). `mode` has the type, none means a regular file. */
 export declare function mknodat(dirfd: Fd, path: ByteString, mode: U32, major: U32, minor: U32): number
 
 /** mount(2). `flags` are MS_*. An absent string is a null pointer. */

@@ -1,7 +1,17 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { LoopSleeper } from './loop-sleeper.js';
 import { PollPhase, onPollPhase } from './poll-phase.js';
+
+type Timeout = { timers: string; lower: number; upper: number };
+
+/** Runs `code` in a worker, with `native` and `parentPort`. */
+function inWorker(code: string): Worker {
+  const path = JSON.stringify(require.resolve('../native/index.js'));
+  const prelude = `const native = require(${path}); const { parentPort } = require('node:worker_threads');`;
+  return new Worker(prelude + code, { eval: true });
+}
 
 let phase: PollPhase | undefined;
 afterEach(() => {
@@ -53,13 +63,21 @@ describe('onPollPhase', () => {
     expect([atReturn, hasRun]).toEqual([false, true]);
   });
 
-  it('tells how long the loop would sleep', async () => {
-    const timer = setTimeout(() => undefined, 500);
-    let timeoutMs = 0;
-    await untilPollPhase((current) => (timeoutMs = current.timeoutMs()) > 0);
-    clearTimeout(timer);
-    expect(timeoutMs).toBeGreaterThan(400);
-    expect(timeoutMs).toBeLessThanOrEqual(501);
+  it.each`
+    timers         | lower  | upper
+    ${'500'}       | ${450} | ${501}
+    ${'500, 2000'} | ${450} | ${501}
+  `('tells how long the loop would sleep, with timers [$timers]', async ({ timers, lower, upper }: Timeout) => {
+    // A worker has a loop of its own, without Jest's timers.
+    const worker = inWorker(`
+      for (const ms of [${timers}]) setTimeout(() => {}, ms);
+      let turns = 0;
+      const phase = new native.PollPhase(() => (++turns < 5 ? phase.again() : parentPort.postMessage(phase.timeoutMs())));
+      phase.again();`);
+    const [timeoutMs] = (await once(worker, 'message')) as [number];
+    await worker.terminate();
+    expect(timeoutMs).toBeGreaterThanOrEqual(lower);
+    expect(timeoutMs).toBeLessThanOrEqual(upper);
   });
 
   it('tells 0 when an immediate is pending', async () => {
@@ -85,13 +103,12 @@ describe('onPollPhase', () => {
   });
 
   it('does not stop a worker from ending', async () => {
-    const worker = new Worker(
-      `const native = require(${JSON.stringify(require.resolve('../native/index.js'))});
-       const phase = new native.PollPhase(() => require('worker_threads').parentPort.postMessage('called'));
-       phase.again();`,
-      { eval: true },
-    );
-    await new Promise((resolve) => worker.once('message', resolve));
+    const worker = inWorker(`
+      const phase = new native.PollPhase(() => parentPort.postMessage('called'));
+      const watcher = new native.FdWatcher(new Int32Array(128), () => {});
+      const sleeper = new native.LoopSleeper();
+      phase.again();`);
+    await once(worker, 'message');
     expect(await worker.terminate()).toBe(1);
   });
 });

@@ -44,7 +44,7 @@ macro_rules! number {
         impl FromNapiValue for $name {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
             unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
-                whole(env, value, $min, $max).map(|number| Self(number as $type))
+                whole(env, value, $min, $max).map(|number| Self(number as i64 as $type))
             }
         }
     };
@@ -57,8 +57,8 @@ number!(
     I32, i32, -2_147_483_648.0, 2_147_483_647.0
 );
 number!(
-    /// A C `unsigned int`, flags, or a mode.
-    U32, u32, 0.0, 4_294_967_295.0
+    /// A C `unsigned int`, flags, or a mode. JavaScript's bit operators make negative numbers of the upper half.
+    U32, u32, -2_147_483_648.0, 4_294_967_295.0
 );
 number!(
     /// A signed offset, exact in JavaScript.

@@ -50,10 +50,15 @@ pub fn mkdirat(dirfd: Fd, path: ByteString, mode: U32) -> i32 {
     status(|| fs::mkdirat(dirfd.get()?, path.c_str()?, Mode::from_bits_retain(mode.0)))
 }
 
-/// mknodat(2). `mode` has the type.
+/// mknodat(2). `mode` has the type, none means a regular file.
 #[napi]
 pub fn mknodat(dirfd: Fd, path: ByteString, mode: U32, major: U32, minor: U32) -> i32 {
-    let kind = FileType::from_raw_mode(mode.0);
+    let has_type = mode.0 & libc::S_IFMT != 0;
+    let kind = if has_type {
+        FileType::from_raw_mode(mode.0)
+    } else {
+        FileType::RegularFile
+    };
     let device = fs::makedev(major.0, minor.0);
     status(|| fs::mknodat(dirfd.get()?, path.c_str()?, kind, Mode::from_raw_mode(mode.0), device))
 }

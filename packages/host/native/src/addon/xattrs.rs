@@ -8,7 +8,7 @@ use napi_derive::napi;
 use rustix::fd::{AsRawFd, BorrowedFd};
 use rustix::fs::{self, XattrFlags};
 use rustix::io::Errno;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 /// fgetxattr(2) into `len` bytes of `value` at `at`; 0 bytes ask for the size. Returns bytes.
 #[napi]
@@ -16,8 +16,9 @@ pub fn fgetxattr(fd: Fd, name: ByteString, value: Bytes, at: Len, len: Len) -> R
     let value = value.part(at, len)?;
     Ok(count(|| {
         let (fd, name) = (fd.get()?, name.c_str()?);
-        match fs::fgetxattr(fd, name, &mut *value) {
-            Err(Errno::BADF) => fs::getxattr(proc_path(fd)?, name, &mut *value),
+        match get(fd, name, value) {
+            Err(Errno::BADF) if value.is_empty() => fs::getxattr_query(proc_path(fd)?, name),
+            Err(Errno::BADF) => fs::getxattr(proc_path(fd)?, name, value),
             other => other,
         }
     }))
@@ -43,8 +44,9 @@ pub fn flistxattr(fd: Fd, names: Bytes, at: Len, len: Len) -> Result<i32> {
     let names = names.part(at, len)?;
     Ok(count(|| {
         let fd = fd.get()?;
-        match fs::flistxattr(fd, &mut *names) {
-            Err(Errno::BADF) => fs::listxattr(proc_path(fd)?, &mut *names),
+        match list(fd, names) {
+            Err(Errno::BADF) if names.is_empty() => fs::listxattr_query(proc_path(fd)?),
+            Err(Errno::BADF) => fs::listxattr(proc_path(fd)?, names),
             other => other,
         }
     }))
@@ -60,6 +62,22 @@ pub fn fremovexattr(fd: Fd, name: ByteString) -> i32 {
             other => other,
         }
     })
+}
+
+fn get(fd: BorrowedFd<'_>, name: &CStr, value: &mut [u8]) -> rustix::io::Result<usize> {
+    if value.is_empty() {
+        fs::fgetxattr_query(fd, name)
+    } else {
+        fs::fgetxattr(fd, name, value)
+    }
+}
+
+fn list(fd: BorrowedFd<'_>, names: &mut [u8]) -> rustix::io::Result<usize> {
+    if names.is_empty() {
+        fs::flistxattr_query(fd)
+    } else {
+        fs::flistxattr(fd, names)
+    }
 }
 
 fn proc_path(fd: BorrowedFd<'_>) -> rustix::io::Result<CString> {
