@@ -79,9 +79,13 @@ export class Dispatcher {
   }
 
   #call(task: Task): number {
-    const handler = this.#handlers[task.syscallNr];
+    const nr = task.syscallNr;
+    const handler = this.#handlers[nr];
+    const { strace } = this.#kernel;
     this.#kernel.current = task;
+    if (strace !== null && task.restart.tryCount === 0) strace.enter(task);
     const result = handler === undefined ? this.#unknown(task) : handler(task, task.args);
+    if (strace !== null && result !== BLOCKED) strace.exit(task, nr, result === TASK_GONE ? null : result);
     if (result !== BLOCKED && task.restart.file !== null) task.restart.dropFile();
     return result;
   }

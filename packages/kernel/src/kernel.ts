@@ -2,9 +2,11 @@ import type { Errno } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import { TimerQueue } from '@tsv/clock';
 import type { MemoryFile, Platform } from '@tsv/platform';
+import { VirtualFileSystem } from '@tsv/vfs';
 import { Dispatcher } from './dispatcher.js';
 import { handleFault } from './mm/fault.js';
 import type { Vdso } from './mm/vdso.js';
+import type { Strace } from './strace/strace.js';
 import { syscallHandlers } from './syscalls/table.js';
 import { AnonymousFiles } from './fd/anonymous-files.js';
 import { FutexTable } from './futex/futex-table.js';
@@ -61,10 +63,13 @@ export class Kernel {
   /** The task whose handler runs, or ran last. Written by the dispatcher. */
   current: Task | null = null;
   readonly anonymousFiles: AnonymousFiles;
+  readonly vfs: VirtualFileSystem;
   /** Called when a process has exited, before it is reaped. Boot learns here how process 1 ended. */
   onExit: ((threadGroup: ThreadGroup) => void) | null = null;
   readonly dispatcher: Dispatcher;
   readonly unimplemented = new UnimplementedSyscalls();
+  /** Logs system calls while set. */
+  strace: Strace | null = null;
   /** For handlers to build and read structures in; its content does not survive a call into other code. */
   readonly scratch = new Uint8Array(SCRATCH_BYTES);
   readonly scratchView = new DataView(this.scratch.buffer);
@@ -95,6 +100,7 @@ export class Kernel {
     };
     this.tasks = new TaskSet(this.pidNs);
     this.anonymousFiles = new AnonymousFiles(options.clock);
+    this.vfs = new VirtualFileSystem({ clock: options.clock });
     this.dispatcher = new Dispatcher(this, options.platform, syscallHandlers());
   }
 

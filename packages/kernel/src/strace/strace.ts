@@ -1,4 +1,5 @@
 import { errnoName, syscallName } from '@tsv/abi';
+import { REGISTERS_SET } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
 import { PRINTERS, type RawArguments } from './format-argument.js';
 import { parseSignatures, type StraceArgument, type StraceSignature } from './signatures.js';
@@ -44,8 +45,9 @@ export class Strace {
     this.#entries.set(task, { raw, shown });
   }
 
-  /** The call of `task` ends with `result`; null for one that does not return. */
-  exit(task: Task, nr: number, result: number | null): void {
+  /** The call of `task` ends with what its handler returned; null for one that does not return. */
+  exit(task: Task, nr: number, returned: number | null): void {
+    const result = returned === REGISTERS_SET ? 0 : returned;
     const entry = this.#entries.get(task);
     if (entry === undefined) return;
     this.#entries.delete(task);

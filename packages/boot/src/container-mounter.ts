@@ -1,0 +1,250 @@
+import * as abi from '@tsv/abi';
+import { HostFileSystem } from '@tsv/gofer';
+import { Credentials, type Kernel } from '@tsv/kernel';
+import type { Mount, Spec } from '@tsv/oci';
+import {
+  OverlayFileSystem,
+  TmpfsFileSystem,
+  VfsPath,
+  bindMount,
+  mountFileSystem,
+  remountBind,
+  type Caller,
+  type FileSystem,
+  type MountNamespace,
+} from '@tsv/vfs';
+import { isAbsolute, join, normalize } from 'node:path';
+import { toByteString } from './byte-string.js';
+import type { RuntimeConfig } from './config.js';
+import { SandboxError } from './sandbox-error.js';
+
+/** The mount of a container's root and everything below, ready for its first process. */
+export interface ContainerFiles {
+  readonly namespace: MountNamespace;
+  readonly root: VfsPath;
+  /** The kernel itself as the caller: root, without limits. */
+  readonly caller: Caller;
+}
+
+/** Mount options that are flags, mount(8); the others go to the filesystem. */
+const FLAG_OPTIONS: Readonly<Record<string, readonly [set: number, clear: number]>> = {
+  ro: [abi.MS_RDONLY, 0],
+  rw: [0, abi.MS_RDONLY],
+  nosuid: [abi.MS_NOSUID, 0],
+  suid: [0, abi.MS_NOSUID],
+  nodev: [abi.MS_NODEV, 0],
+  dev: [0, abi.MS_NODEV],
+  noexec: [abi.MS_NOEXEC, 0],
+  exec: [0, abi.MS_NOEXEC],
+  noatime: [abi.MS_NOATIME, 0],
+  nodiratime: [abi.MS_NODIRATIME, 0],
+  relatime: [abi.MS_RELATIME, 0],
+  strictatime: [abi.MS_STRICTATIME, 0],
+  sync: [abi.MS_SYNCHRONOUS, 0],
+  bind: [abi.MS_BIND, 0],
+  rbind: [abi.MS_BIND | abi.MS_REC, 0],
+};
+/** Propagation and recursive forms: accepted, as each container's tree is its own. */
+const IGNORED_OPTIONS = new Set(
+  'defaults private rprivate shared rshared slave rslave unbindable runbindable rro rnosuid rnodev rnoexec rw rec'.split(
+    ' ',
+  ),
+);
+
+/** Devices that a container has whatever its configuration says, config-linux.md "Default Devices". */
+const DEFAULT_DEVICES = [
+  ['null', 1, 3],
+  ['zero', 1, 5],
+  ['full', 1, 7],
+  ['random', 1, 8],
+  ['urandom', 1, 9],
+  ['tty', 5, 0],
+] as const;
+const DEFAULT_LINKS = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+  ['ptmx', 'pts/ptmx'],
+] as const;
+
+/** Builds the file tree of a container from its configuration. */
+export class ContainerMounter {
+  readonly #kernel: Kernel;
+  readonly #config: RuntimeConfig;
+  readonly #spec: Spec;
+  readonly #bundleDir: string;
+
+  constructor(kernel: Kernel, config: RuntimeConfig, spec: Spec, bundleDir: string) {
+    this.#kernel = kernel;
+    this.#config = config;
+    this.#spec = spec;
+    this.#bundleDir = bundleDir;
+  }
+
+  /** Mounts everything. Throws {@link SandboxError} naming the field that cannot be done. */
+  setUp(): ContainerFiles {
+    const { vfs } = this.#kernel;
+    const rootSpec = this.#spec.root ?? { path: 'rootfs' };
+    const rootDir = isAbsolute(rootSpec.path) ? rootSpec.path : join(this.#bundleDir, rootSpec.path);
+    const isOverlaid = this.#config.overlay !== 'none';
+    const lower = this.#openHost(rootDir, 'root.path');
+    const fs = isOverlaid ? this.#overlay(lower) : lower;
+    // Mount points may have to be made, so the root turns read-only at the end.
+    const namespace = vfs.createNamespace(fs, isOverlaid ? 'overlay' : 'none', 0);
+    const root = vfs.rootOf(namespace);
+    const caller = this.#caller(root);
+    for (const [index, mount] of (this.#spec.mounts ?? []).entries()) this.#mount(caller, mount, `mounts.${index}`);
+    this.#makeDevices(caller);
+    this.#restrictPaths(caller);
+    if (rootSpec.readonly === true) remountBind(root, abi.MS_RDONLY);
+    return { namespace, root, caller };
+  }
+
+  #caller(root: VfsPath): Caller {
+    const refuse = (): number => -abi.EFAULT;
+    return {
+      creds: Credentials.forUser(this.#kernel.userNs, 0, 0),
+      umask: 0,
+      root,
+      cwd: root,
+      memory: { copyIn: refuse, copyOut: refuse },
+    };
+  }
+
+  #openHost(path: string, where: string): HostFileSystem {
+    const fs = HostFileSystem.open(toByteString(path), {
+      dev: this.#kernel.vfs.allocateDev(),
+      isShared: false,
+      setsOwner: process.geteuid?.() === 0,
+    });
+    if (typeof fs === 'number') throw new SandboxError(`Cannot open ${where} "${path}": ${abi.errnoText(-fs)}`);
+    return fs;
+  }
+
+  #overlay(lower: FileSystem): FileSystem {
+    const { vfs, memoryFile, clock } = this.#kernel;
+    const upper = new TmpfsFileSystem({ dev: vfs.allocateDev(), pages: memoryFile, clock });
+    return new OverlayFileSystem({ dev: vfs.allocateDev(), clock, upper, lowers: [lower] });
+  }
+
+  #mount(caller: Caller, mount: Mount, where: string): void {
+    const { vfs } = this.#kernel;
+    const { flags, data } = splitOptions(mount.options ?? []);
+    const isBind = (flags & abi.MS_BIND) !== 0 || mount.type === 'bind';
+    const destination = toByteString(normalize(join('/', mount.destination)));
+    const fs = isBind ? this.#bindSource(mount, where) : this.#createFileSystem(caller, mount, data, where);
+    const at = this.#mountpoint(caller, destination, where);
+    const error = mountFileSystem(
+      vfs,
+      fs,
+      toByteString(mount.source ?? 'none'),
+      flags & ~(abi.MS_BIND | abi.MS_REC),
+      at,
+    );
+    at.decRef();
+    if (error < 0) throw new SandboxError(`Cannot mount ${where} on "${mount.destination}": ${abi.errnoText(-error)}`);
+  }
+
+  #bindSource(mount: Mount, where: string): FileSystem {
+    if (mount.source === undefined) throw new SandboxError(`Cannot mount ${where}: a bind mount needs a source`);
+    const source = isAbsolute(mount.source) ? mount.source : join(this.#bundleDir, mount.source);
+    const host = this.#openHost(source, `${where}.source`);
+    return this.#config.overlay === 'all:memory' ? this.#overlay(host) : host;
+  }
+
+  #createFileSystem(caller: Caller, mount: Mount, data: string, where: string): FileSystem {
+    const typeName = mount.type ?? 'none';
+    const type = this.#kernel.vfs.typeNamed(typeName);
+    if (type === undefined) throw new SandboxError(`Cannot mount ${where}: there is no filesystem "${typeName}"`);
+    const fs = type.create({ source: toByteString(mount.source ?? ''), data: toByteString(data), caller });
+    if (typeof fs === 'number') throw new SandboxError(`Cannot mount ${where} (${typeName}): ${abi.errnoText(-fs)}`);
+    return fs;
+  }
+
+  /** The directory to mount on, made if it is not there. */
+  #mountpoint(caller: Caller, destination: string, where: string): VfsPath {
+    const { vfs } = this.#kernel;
+    let made = '';
+    for (const word of destination.split('/').filter((part) => part !== '')) {
+      made += `/${word}`;
+      const error = vfs.mkdirAt(caller, caller.root, made, 0o755);
+      if (error < 0 && error !== -abi.EEXIST) {
+        throw new SandboxError(`Cannot make the mount point of ${where} "${made}": ${abi.errnoText(-error)}`);
+      }
+    }
+    const path = vfs.resolve(caller, caller.root, destination === '' ? '/' : destination);
+    if (typeof path === 'number') {
+      throw new SandboxError(`Cannot find the mount point of ${where} "${destination}": ${abi.errnoText(-path)}`);
+    }
+    return path;
+  }
+
+  #makeDevices(caller: Caller): void {
+    const { vfs } = this.#kernel;
+    for (const [name, major, minor] of DEFAULT_DEVICES) {
+      const error = vfs.mknodAt(caller, caller.root, `/dev/${name}`, abi.S_IFCHR | 0o666, abi.makedev(major, minor));
+      this.#accept(error, `/dev/${name}`);
+    }
+    for (const [name, target] of DEFAULT_LINKS) {
+      this.#accept(vfs.symlinkAt(caller, target, caller.root, `/dev/${name}`), `/dev/${name}`);
+    }
+    for (const [index, device] of (this.#spec.linux?.devices ?? []).entries()) {
+      if (device.type !== 'c' && device.type !== 'u' && device.type !== 'p') continue;
+      const type = device.type === 'p' ? abi.S_IFIFO : abi.S_IFCHR;
+      const rdev = abi.makedev(device.major ?? 0, device.minor ?? 0);
+      const path = toByteString(device.path);
+      const error = vfs.mknodAt(caller, caller.root, path, type | (device.fileMode ?? 0o666), rdev);
+      this.#accept(error, `linux.devices.${index} "${device.path}"`);
+    }
+  }
+
+  /** A device that is there already is as good; without /dev there is nowhere to put it. */
+  #accept(error: number, what: string): void {
+    if (error >= 0 || error === -abi.EEXIST || error === -abi.ENOENT) return;
+    throw new SandboxError(`Cannot make ${what}: ${abi.errnoText(-error)}`);
+  }
+
+  /** config-linux.md "Masked Paths" and "Readonly Paths": what is not there needs no hiding. */
+  #restrictPaths(caller: Caller): void {
+    const { vfs, clock, memoryFile } = this.#kernel;
+    for (const path of this.#spec.linux?.maskedPaths ?? []) {
+      const at = vfs.resolve(caller, caller.root, toByteString(path));
+      if (typeof at === 'number') continue;
+      if (at.inode.isDirectory) {
+        const empty = new TmpfsFileSystem({ dev: vfs.allocateDev(), pages: memoryFile, clock });
+        mountFileSystem(vfs, empty, 'tmpfs', abi.MS_RDONLY, at);
+      } else {
+        const nothing = vfs.resolve(caller, caller.root, '/dev/null');
+        if (typeof nothing !== 'number') {
+          bindMount(vfs, nothing, at, false);
+          nothing.decRef();
+        }
+      }
+      at.decRef();
+    }
+    for (const path of this.#spec.linux?.readonlyPaths ?? []) {
+      const at = vfs.resolve(caller, caller.root, toByteString(path));
+      if (typeof at === 'number') continue;
+      if (bindMount(vfs, at, at, true) === 0) {
+        const over = vfs.resolve(caller, caller.root, toByteString(path));
+        if (typeof over !== 'number') {
+          remountBind(over, over.mount.flags | abi.MS_RDONLY);
+          over.decRef();
+        }
+      }
+      at.decRef();
+    }
+  }
+}
+
+function splitOptions(options: readonly string[]): { flags: number; data: string } {
+  let flags = 0;
+  const data: string[] = [];
+  for (const option of options) {
+    const known = FLAG_OPTIONS[option];
+    if (known !== undefined) flags = (flags | known[0]) & ~known[1];
+    else if (!IGNORED_OPTIONS.has(option)) data.push(option);
+  }
+  return { flags, data: data.join(',') };
+}

@@ -1,0 +1,42 @@
+import { ProcFileSystem, SysFileSystem, Task, type CpuDescription, type Kernel } from '@tsv/kernel';
+import { registerTmpfs, type FileSystemType } from '@tsv/vfs';
+import { readFileSync } from 'node:fs';
+
+/** Makes the filesystems known that mount(2) and config.json can name. */
+export function registerFileSystems(kernel: Kernel): void {
+  const { vfs } = kernel;
+  const nodev = (name: string, create: FileSystemType['create']): void => {
+    vfs.registerType({ name, isNodev: true, create });
+  };
+  registerTmpfs(vfs, kernel.memoryFile);
+  const cpu = describeCpu();
+  nodev('proc', ({ caller }) => {
+    const pidNs = caller instanceof Task ? caller.pidNs : kernel.pidNs;
+    return new ProcFileSystem({ kernel, pidNs, dev: vfs.allocateDev(), cpu });
+  });
+  nodev('sysfs', () => new SysFileSystem(kernel, vfs.allocateDev()));
+}
+
+/** The host's first CPU, as its kernel describes it: guest code runs on it and may use what it has. */
+function describeCpu(): CpuDescription {
+  const rows = new Map(
+    readFileSync('/proc/cpuinfo', 'latin1')
+      .split('\n\n', 1)[0]!
+      .split('\n')
+      .map((line) => {
+        const cut = line.indexOf(':');
+        return [line.slice(0, cut).trim(), line.slice(cut + 1).trim()] as const;
+      }),
+  );
+  const number = (name: string): number => Number.parseFloat(rows.get(name) ?? '0') || 0;
+  return {
+    vendorId: rows.get('vendor_id') ?? 'unknown',
+    family: number('cpu family'),
+    model: number('model'),
+    modelName: rows.get('model name') ?? 'unknown',
+    stepping: number('stepping'),
+    mhz: number('cpu MHz'),
+    cacheKb: number('cache size'),
+    flags: (rows.get('flags') ?? '').split(' '),
+  };
+}

@@ -1,0 +1,23 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import pino, { type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import type { LogConfig } from './config.js';
+
+/** Where a sandbox says what it does. Lines are written at once: the thread may not come back to the event loop soon. */
+export type SandboxLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
+/** The log that `config` asks for; `name` is the sandbox's, for the file name. */
+export function createLog(config: LogConfig, name: string): SandboxLog {
+  const level = config.isDebug ? 'debug' : 'warn';
+  const destination = config.directory === null ? 2 : logFile(config.directory, name);
+  const stream = pino.destination({ dest: destination, sync: true });
+  const base = { level, base: null };
+  if (config.format === 'json') return pino(base, stream);
+  return pino(base, pretty({ destination: stream, sync: true, colorize: false, ignore: 'pid,hostname' }));
+}
+
+function logFile(directory: string, name: string): string {
+  mkdirSync(directory, { recursive: true });
+  return join(directory, `tsv.log.${name}.txt`);
+}
