@@ -6,6 +6,7 @@ export {
   truncatePath,
   withoutPrivileges,
 } from './attributes/attributes.js';
+export { XATTR_BYTES_MAX, XattrMap } from './attributes/xattr-map.js';
 export { getPathXattr, listPathXattrs, removePathXattr, setPathXattr } from './attributes/xattr.js';
 export type { Caller, FsCredentials, UserMemory } from './caller.js';
 export { DentryCache, UNUSED_DENTRIES_MAX } from './dentry/dentry-cache.js';
@@ -23,6 +24,12 @@ export { SyntheticFileSystem, type SyntheticFileSystemOptions } from './fs/synth
 export { SYNTHETIC_WRITE_BYTES_MAX, SyntheticFile } from './fs/synthetic/synthetic-file.js';
 export { SyntheticInode } from './fs/synthetic/synthetic-inode.js';
 export { StaticSymlink, SyntheticSymlink } from './fs/synthetic/synthetic-symlink.js';
+export { PageMap } from './fs/tmpfs/page-map.js';
+export { TmpfsContent, type PageBudget } from './fs/tmpfs/tmpfs-content.js';
+export { TmpfsDirectory } from './fs/tmpfs/tmpfs-directory.js';
+export { TMPFS_INODES_MAX, TMPFS_PAGES_MAX, TmpfsFileSystem, type TmpfsOptions } from './fs/tmpfs/tmpfs-file-system.js';
+export { TmpfsFile } from './fs/tmpfs/tmpfs-file.js';
+export { tmpfsType } from './fs/tmpfs/tmpfs-type.js';
 export { setTime, stampTime } from './inode-time.js';
 export { Inode, checkModeBits, type SetAttributes, type TimeValue } from './inode.js';
 export { FileLocks, RANGE_LOCK_COUNT_MAX, locksOf, type LockOwner, type RangeLock } from './lock/file-locks.js';
@@ -46,6 +53,8 @@ export * from './notify/file-watch.js';
 export { LOOKUP_DIRECTORY, LOOKUP_EMPTY, LOOKUP_FOLLOW, SYMLINKS_MAX } from './path/path-walk.js';
 export { dentryText, displayPath, pathText, type PathText } from './path/path-text.js';
 export { MAY_EXEC, MAY_READ, MAY_WRITE, checkPathAccess, isOwnerOrCapable } from './path/permission.js';
+export { HeapPagePool } from './page/heap-page-pool.js';
+export { PAGE_KIND_TMPFS, type PageKind, type PagePool } from './page/page-pool.js';
 export { VfsPath } from './path/vfs-path.js';
 export { VirtualFileSystem, type VirtualFileSystemOptions } from './virtual-file-system.js';
 export {
