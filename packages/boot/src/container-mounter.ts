@@ -124,7 +124,7 @@ export class ContainerMounter {
 
   #overlay(lower: FileSystem): FileSystem {
     const { vfs, memoryFile, clock } = this.#kernel;
-    const upper = new TmpfsFileSystem({ dev: vfs.allocateDev(), pages: memoryFile, clock });
+    const upper = new TmpfsFileSystem({ dev: vfs.allocateDev(), pool: memoryFile, clock });
     return new OverlayFileSystem({ dev: vfs.allocateDev(), clock, upper, lowers: [lower] });
   }
 
@@ -212,8 +212,8 @@ export class ContainerMounter {
       const at = vfs.resolve(caller, caller.root, toByteString(path));
       if (typeof at === 'number') continue;
       if (at.inode.isDirectory) {
-        const empty = new TmpfsFileSystem({ dev: vfs.allocateDev(), pages: memoryFile, clock });
-        mountFileSystem(vfs, empty, 'tmpfs', abi.MS_RDONLY, at);
+        const empty = new TmpfsFileSystem({ dev: vfs.allocateDev(), pool: memoryFile, clock });
+        mountFileSystem(vfs, empty, 'tmpfs', at, abi.MS_RDONLY);
       } else {
         const nothing = vfs.resolve(caller, caller.root, '/dev/null');
         if (typeof nothing !== 'number') {

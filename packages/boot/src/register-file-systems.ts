@@ -1,5 +1,5 @@
 import { ProcFileSystem, SysFileSystem, Task, type CpuDescription, type Kernel } from '@tsv/kernel';
-import { registerTmpfs, type FileSystemType } from '@tsv/vfs';
+import { tmpfsType, type FileSystemType } from '@tsv/vfs';
 import { readFileSync } from 'node:fs';
 
 /** Makes the filesystems known that mount(2) and config.json can name. */
@@ -8,7 +8,7 @@ export function registerFileSystems(kernel: Kernel): void {
   const nodev = (name: string, create: FileSystemType['create']): void => {
     vfs.registerType({ name, isNodev: true, create });
   };
-  registerTmpfs(vfs, kernel.memoryFile);
+  vfs.registerType(tmpfsType(vfs, kernel.memoryFile));
   const cpu = describeCpu();
   nodev('proc', ({ caller }) => {
     const pidNs = caller instanceof Task ? caller.pidNs : kernel.pidNs;

@@ -1,7 +1,5 @@
 import { FdWatcher } from '@tsv/host';
 
-/** Pairs of token and events that one batch may hold. */
-const BATCH_PAIRS = 64;
 const EPOLLONESHOT = 0x4000_0000;
 
 /** Who hears that a descriptor of the host became ready. */
@@ -12,14 +10,11 @@ export interface HostFdListener {
 
 /** Watches descriptors of the host through Node's event loop, each only while somebody waits for it. */
 export class HostFdWatcher {
-  readonly #ready = new Int32Array(BATCH_PAIRS * 2);
   readonly #watcher: FdWatcher;
   readonly #listeners = new Map<number, HostFdListener>();
 
   constructor() {
-    this.#watcher = new FdWatcher(this.#ready, (count) => {
-      for (let i = 0; i < count; i++) this.#listeners.get(this.#ready[2 * i]!)?.hostFdReady(this.#ready[2 * i + 1]!);
-    });
+    this.#watcher = new FdWatcher((fd, events) => this.#listeners.get(fd)?.hostFdReady(events));
   }
 
   /** Makes `fd` known, with no events asked for. Errors: EPERM for a file that is always ready. */

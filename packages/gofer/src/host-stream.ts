@@ -9,7 +9,7 @@ import {
   read,
   tcgetattr,
   tcsetattr,
-  tcgetwinsizeInto,
+  tcgetwinsize,
   write,
 } from '@tsv/host';
 import {
@@ -173,7 +173,7 @@ export class HostStream extends OpenFile implements HostFdListener {
       return tcsetattr(this.#fd, cmd - TCSETS, termios);
     }
     if (cmd === TIOCGWINSZ) {
-      const error = tcgetwinsizeInto(this.#fd, winsize);
+      const error = tcgetwinsize(this.#fd, winsize);
       return error < 0 ? error : caller.memory.copyOut(arg, winsizeBytes, 0, winsizeBytes.length);
     }
     return -ENOTTY;

@@ -11,8 +11,8 @@ export declare class PtraceStubs {
   get xstateBytes(): number
   /** The context that stopped, or -1. */
   next(): number
-  /** Waits for a stop, the bell, a signal, or work for the event loop. */
-  sleep(timeoutMs: number): void
+  /** Waits for a stop, the bell, a signal, or work for the event loop. Returns whether the loop may have work. */
+  sleep(timeoutMs: number): boolean
   /** Rings the bell: a `sleep` that runs or comes returns. */
   wake(): void
   /** A new address space. */

@@ -33,8 +33,8 @@ export class PtracePlatform implements Platform {
     return this.#stubs.next();
   }
 
-  sleep(timeoutMs: number): void {
-    this.#stubs.sleep(timeoutMs);
+  sleep(timeoutMs: number): boolean {
+    return this.#stubs.sleep(timeoutMs);
   }
 
   wake(): void {

@@ -26,9 +26,9 @@ export interface Platform {
 
   /**
    * Blocks until a context has stopped, `wake` was called, the event loop has work, or `timeoutMs` (fraction allowed,
-   * Infinity for none) have passed. May return early.
+   * Infinity for none) have passed. May return early. Returns whether the event loop may have work: it needs a turn.
    */
-  sleep(timeoutMs: number): void;
+  sleep(timeoutMs: number): boolean;
 
   /** Makes a running or coming `sleep` return. Callable from any JavaScript thread. */
   wake(): void;

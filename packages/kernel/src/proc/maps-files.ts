@@ -18,9 +18,10 @@ function mapsLine(mm: Mm, vma: Vma, caller: Caller): string {
   const bit = (prot: number, letter: string): string => ((vma.prot & prot) === 0 ? '-' : letter);
   const mode = bit(PROT_READ, 'r') + bit(PROT_WRITE, 'w') + bit(PROT_EXEC, 'x') + (vma.isShared ? 's' : 'p');
   const inode = vma.file?.inode;
+  const offset = vma.file === null ? 0 : vma.offset;
   const dev = inode?.fs.dev ?? 0;
   const devText = `${hex2((dev >>> 8) & 0xfff)}:${hex2((dev & 0xff) | ((dev >>> 12) & 0xfff00))}`;
-  const head = `${addr(vma.start)}-${addr(vma.end)} ${mode} ${addr(vma.fileOffset)} ${devText} ${inode?.ino ?? 0} `;
+  const head = `${addr(vma.start)}-${addr(vma.end)} ${mode} ${addr(offset)} ${devText} ${inode?.ino ?? 0} `;
   const name = mm.describe(vma, caller);
   return `${name === '' ? head : head.padEnd(73) + name}\n`;
 }

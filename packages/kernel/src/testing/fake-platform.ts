@@ -54,7 +54,9 @@ export class FakePlatform implements Platform {
     return this.#stopped.shift() ?? -1;
   }
 
-  sleep(): void {}
+  sleep(): boolean {
+    return false;
+  }
 
   wake(): void {}
 

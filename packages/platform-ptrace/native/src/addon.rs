@@ -98,14 +98,16 @@ impl PtraceStubs {
         self.tracer.next_stop().map_or(-1, u32::cast_signed)
     }
 
-    /// Waits for a stop, the bell, a signal, or work for the event loop.
+    /// Waits for a stop, the bell, a signal, or work for the event loop. Returns whether the loop may have work.
     #[napi]
-    pub fn sleep(&mut self, timeout_ms: f64) {
-        let limit_ms = timeout_ms.min(self.uv_loop.timeout_ms()).max(0.0);
+    pub fn sleep(&mut self, timeout_ms: f64) -> bool {
+        let loop_ms = self.uv_loop.timeout_ms();
+        let limit_ms = timeout_ms.min(loop_ms).max(0.0);
         self.watcher.arm();
         // More than a Duration holds is for ever.
-        self.tracer.sleep(Duration::try_from_secs_f64(limit_ms / 1000.0).ok());
+        let is_rung = self.tracer.sleep(Duration::try_from_secs_f64(limit_ms / 1000.0).ok());
         self.watcher.disarm();
+        is_rung || (loop_ms <= timeout_ms && self.tracer.is_quiet())
     }
 
     /// Rings the bell: a `sleep` that runs or comes returns.

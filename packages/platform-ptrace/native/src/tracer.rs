@@ -134,7 +134,8 @@ impl Tracer {
     }
 
     /// Waits until a context has stopped, the bell was rung, a signal came, or `timeout` has passed (None: never).
-    pub fn sleep(&mut self, timeout: Option<Duration>) {
+    /// Returns whether the bell or a signal ended it, so that the event loop may have work.
+    pub fn sleep(&mut self, timeout: Option<Duration>) -> bool {
         self.start_resumed();
         while self.is_quiet() && self.look(libc::WNOHANG) == Found::Event {}
         let end = timeout.map(|timeout| Instant::now() + timeout);
@@ -151,11 +152,13 @@ impl Tracer {
             ];
             let limit = limit.into_iter().flatten().min();
             if self.block(limit) == Found::Signal && !is_crowded {
+                // Whoever handles it may want the event loop.
+                self.is_bell_rung = true;
                 break;
             }
             self.spread();
         }
-        self.is_bell_rung = false;
+        core::mem::take(&mut self.is_bell_rung)
     }
 
     /// Makes a running context stop.
@@ -185,7 +188,8 @@ impl Tracer {
         Some(index)
     }
 
-    fn is_quiet(&self) -> bool {
+    /// Whether nothing ends a sleep now.
+    pub fn is_quiet(&self) -> bool {
         self.ready.is_empty() && !self.is_bell_rung
     }
 
