@@ -13,6 +13,8 @@ export class Dispatcher {
   readonly #kernel: Kernel;
   readonly #platform: Platform;
   readonly #handlers: readonly SyscallHandler[];
+  /** Monotonic milliseconds at the last look at the clock: CPU time is counted in its steps. */
+  #nowMs = 0;
 
   constructor(kernel: Kernel, platform: Platform, handlers: readonly SyscallHandler[]) {
     this.#kernel = kernel;
@@ -26,7 +28,8 @@ export class Dispatcher {
    */
   pump(budgetMs: number): number {
     const kernel = this.#kernel;
-    const endMs = kernel.clock.monotonicMs() + budgetMs;
+    this.#nowMs = kernel.clock.monotonicMs();
+    const endMs = this.#nowMs + budgetMs;
     let untilLook = STOPS_PER_CLOCK_LOOK;
     for (;;) {
       this.#runWoken();
@@ -40,6 +43,7 @@ export class Dispatcher {
       }
       untilLook = STOPS_PER_CLOCK_LOOK;
       const nowMs = kernel.clock.monotonicMs();
+      this.#nowMs = nowMs;
       const firedCount = kernel.timers.run(nowMs);
       if (index < 0 && firedCount === 0) return kernel.timers.nextDeadlineMs;
       if (nowMs >= endMs) return 0;
@@ -49,6 +53,7 @@ export class Dispatcher {
   /** Answers the stop of `task`. */
   serve(task: Task): void {
     task.isInGuest = false;
+    task.times.userMs += this.#nowMs - task.resumedMs;
     const page = task.page;
     const reason = page.reason;
     if (reason === REASON_SYSCALL) {
@@ -120,6 +125,7 @@ export class Dispatcher {
   resume(task: Task): void {
     task.syscallNr = -1;
     task.isInGuest = true;
+    task.resumedMs = this.#nowMs;
     task.context.resume();
   }
 

@@ -9,6 +9,7 @@ import type { Vdso } from './mm/vdso.js';
 import type { Strace } from './strace/strace.js';
 import { syscallHandlers } from './syscalls/table.js';
 import { AnonymousFiles } from './fd/anonymous-files.js';
+import { openFifo } from './fd/fifo.js';
 import { FutexTable } from './futex/futex-table.js';
 import { IpcNamespace } from './namespace/ipc-namespace.js';
 import { NetNamespace } from './namespace/net-namespace.js';
@@ -17,6 +18,8 @@ import { PidNamespace } from './namespace/pid-namespace.js';
 import { UserNamespace } from './namespace/user-namespace.js';
 import { createProcess, type CreateProcessArgs } from './task/create-process.js';
 import { contextDied } from './task/exit.js';
+import { SocketFamilies } from './socket/socket-families.js';
+import { UnixFamily } from './socket/unix/unix-family.js';
 import type { Task } from './task/task.js';
 import type { ThreadGroup } from './task/thread-group.js';
 import { TaskSet } from './task/task-set.js';
@@ -30,7 +33,7 @@ export interface KernelOptions {
   readonly clock: Clock;
   /** Fills `dst` with random bytes that no one can guess. */
   readonly random: (dst: Uint8Array) => void;
-  readonly vdso: Vdso;
+  readonly vdso: Vdso | null;
   /** CPUs that guests see. */
   readonly cpuCount: number;
   /** Memory that guests see. */
@@ -49,7 +52,7 @@ export class Kernel {
   readonly memoryFile: MemoryFile;
   readonly clock: Clock;
   readonly random: (dst: Uint8Array) => void;
-  readonly vdso: Vdso;
+  readonly vdso: Vdso | null;
   readonly cpuCount: number;
   readonly totalMemoryBytes: number;
   readonly log: KernelOptions['log'];
@@ -63,6 +66,9 @@ export class Kernel {
   /** The task whose handler runs, or ran last. Written by the dispatcher. */
   current: Task | null = null;
   readonly anonymousFiles: AnonymousFiles;
+  /** What socket(2) can make; networks add theirs. */
+  readonly socketFamilies = new SocketFamilies();
+  readonly unixFamily: UnixFamily;
   readonly vfs: VirtualFileSystem;
   /** Called when a process has exited, before it is reaped. Boot learns here how process 1 ended. */
   onExit: ((threadGroup: ThreadGroup) => void) | null = null;
@@ -100,7 +106,10 @@ export class Kernel {
     };
     this.tasks = new TaskSet(this.pidNs);
     this.anonymousFiles = new AnonymousFiles(options.clock);
+    this.unixFamily = new UnixFamily(this.anonymousFiles);
+    this.socketFamilies.register(this.unixFamily);
     this.vfs = new VirtualFileSystem({ clock: options.clock });
+    this.vfs.devices.openFifo = openFifo;
     this.dispatcher = new Dispatcher(this, options.platform, syscallHandlers());
   }
 

@@ -33,6 +33,11 @@ import {
   storeI64,
 } from '@tsv/abi';
 
+/** A timer whose next period begins when its signal is taken. */
+export interface SignalSource {
+  signalTaken(info: SigInfo): void;
+}
+
 /** What a signal tells its receiver, `siginfo_t` of sigaction(2). Which fields count depends on `signo` and `code`. */
 export class SigInfo {
   signo: number;
@@ -62,6 +67,10 @@ export class SigInfo {
   arch = 0;
   /** Whether it reaches process 1 of a PID namespace although it has no handler: from the kernel or from outside. */
   isForced = false;
+  /** Whether it is pending. Written by {@link SignalQueue}. */
+  isQueued = false;
+  /** Who wants to know when it is taken; null for nobody. */
+  source: SignalSource | null = null;
 
   constructor(signo: number, code: number) {
     this.signo = signo;

@@ -20,6 +20,7 @@ export class SignalQueue {
     if (info.signo < SIGRTMIN && this.set.has(info.signo)) return;
     this.set.add(info.signo);
     this.#infos.push(info);
+    info.isQueued = true;
   }
 
   /** Takes the next signal that the mask (blocked halves) lets through, or null: synchronous ones, then the lowest. */
@@ -36,7 +37,10 @@ export class SignalQueue {
     if ((this.set.low & low) === 0 && (this.set.high & high) === 0) return;
     this.set.set(this.set.low & ~low, this.set.high & ~high);
     let kept = 0;
-    for (const info of this.#infos) if (this.set.has(info.signo)) this.#infos[kept++] = info;
+    for (const info of this.#infos) {
+      if (this.set.has(info.signo)) this.#infos[kept++] = info;
+      else info.isQueued = false;
+    }
     this.#infos.length = kept;
   }
 
@@ -61,6 +65,8 @@ export class SignalQueue {
     const info = this.#infos[found]!;
     this.#infos.splice(found, 1);
     if (!hasMore) this.set.remove(signo);
+    info.isQueued = false;
+    info.source?.signalTaken(info);
     return info;
   }
 }

@@ -3,11 +3,14 @@ import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
   E2BIG,
+  EBADF,
   EINVAL,
+  ENOTDIR,
   RLIMIT_STACK,
   type Errno,
   type SysResult,
 } from '@tsv/abi';
+import type { VfsPath } from '@tsv/vfs';
 import { execute } from '../task/exec.js';
 import { openExecutable } from '../task/open-executable.js';
 import type { Task } from '../task/task.js';
@@ -55,11 +58,21 @@ function execveAt(
   if (typeof envp === 'number') return envp;
   if (argv.length === 0) argv.push('');
 
-  const file = openExecutable(t.kernel, t, dirfdStart(t, dirfd, path, flags), path, flags);
+  const start = startOf(t, dirfd, path);
+  if (typeof start === 'number') return start;
+  const file = openExecutable(t.kernel, t, start, path, flags);
   if (typeof file === 'number') return file;
   const result = execute(t, file, shownPath(dirfd, path), argv, envp);
   file.decRef();
   return result < 0 ? result : REGISTERS_SET;
+}
+
+/** Where a relative path begins. Errors: EBADF, ENOTDIR. */
+function startOf(t: Task, dirfd: number, path: string): VfsPath | Errno {
+  if (dirfd === AT_FDCWD || path.startsWith('/')) return t.cwd;
+  const file = t.fds.get(dirfd);
+  if (file === undefined) return -EBADF;
+  return file.path ?? -ENOTDIR;
 }
 
 /** An array of strings, NULL for an empty one. Errors: E2BIG, EFAULT. */
@@ -67,7 +80,7 @@ function copyInStrings(t: Task, addr: number, bytesMax: number): string[] | Errn
   if (addr === 0) return [];
   const strings = t.mm.copyInStringArray(addr, bytesMax);
   if (typeof strings === 'number') return strings;
-  return strings.some((s) => s.length >= MAX_ARG_STRLEN) ? -E2BIG : strings;
+  return strings.some((s: string) => s.length >= MAX_ARG_STRLEN) ? -E2BIG : strings;
 }
 
 function argBytesMax(t: Task): number {

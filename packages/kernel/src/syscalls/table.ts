@@ -1,3 +1,18 @@
+import { sysRecvfrom, sysRecvmmsg, sysRecvmsg } from './recvmsg.js';
+import { sysSendmmsg, sysSendmsg, sysSendto } from './sendmsg.js';
+import { sysGetsockopt, sysSetsockopt } from './sockopt.js';
+import {
+  sysAccept,
+  sysAccept4,
+  sysBind,
+  sysConnect,
+  sysGetpeername,
+  sysGetsockname,
+  sysListen,
+  sysShutdown,
+  sysSocket,
+  sysSocketpair,
+} from './socket.js';
 import { sysSignalfd, sysSignalfd4 } from './signalfd.js';
 import { sysTimerfdCreate, sysTimerfdGettime, sysTimerfdSettime } from './timerfd.js';
 import { sysEventfd, sysEventfd2 } from './eventfd.js';
@@ -49,6 +64,79 @@ import {
   sysSigaltstack,
 } from './signal.js';
 import { sysWait4, sysWaitid } from './wait.js';
+import { sysCapget, sysCapset } from './capget.js';
+import {
+  sysClockGetres,
+  sysClockGettime,
+  sysClockNanosleep,
+  sysClockSettime,
+  sysGettimeofday,
+  sysNanosleep,
+  sysSettimeofday,
+  sysTime,
+  sysTimes,
+} from './clock.js';
+import {
+  sysGetegid,
+  sysGeteuid,
+  sysGetgid,
+  sysGetgroups,
+  sysGetresgid,
+  sysGetresuid,
+  sysGetuid,
+  sysSetfsgid,
+  sysSetfsuid,
+  sysSetgid,
+  sysSetgroups,
+  sysSetregid,
+  sysSetresgid,
+  sysSetresuid,
+  sysSetreuid,
+  sysSetuid,
+} from './cred.js';
+import { sysFutex, sysFutexWaitv, sysGetRobustList, sysSetRobustList } from './futex.js';
+import { sysPidfdGetfd, sysPidfdOpen, sysPidfdSendSignal } from './pidfd.js';
+import { sysArchPrctl, sysPrctl } from './prctl.js';
+import { sysGetrlimit, sysGetrusage, sysPrlimit64, sysSetrlimit } from './rlimit.js';
+import {
+  sysGetcpu,
+  sysGetpriority,
+  sysRseq,
+  sysSchedGetPriorityMax,
+  sysSchedGetPriorityMin,
+  sysSchedGetaffinity,
+  sysSchedGetattr,
+  sysSchedGetparam,
+  sysSchedGetscheduler,
+  sysSchedRrGetInterval,
+  sysSchedSetaffinity,
+  sysSchedSetattr,
+  sysSchedSetparam,
+  sysSchedSetscheduler,
+  sysSchedYield,
+  sysSetpriority,
+} from './sched.js';
+import {
+  sysGetrandom,
+  sysPersonality,
+  sysReboot,
+  sysSetdomainname,
+  sysSethostname,
+  sysSysinfo,
+  sysSyslog,
+  sysUname,
+} from './system.js';
+import {
+  sysAlarm,
+  sysGetitimer,
+  sysSetitimer,
+  sysTimerCreate,
+  sysTimerDelete,
+  sysTimerGetoverrun,
+  sysTimerGettime,
+  sysTimerSettime,
+} from './timer.js';
+import { sysUnshare } from './unshare.js';
 import type { Syscall, SyscallHandler } from './syscall.js';
 
 /**
@@ -145,11 +233,118 @@ export const SYSCALLS: readonly Syscall[] = [
   // signalfd.ts
   { nr: 282, name: 'signalfd', run: sysSignalfd },
   { nr: 289, name: 'signalfd4', run: sysSignalfd4 },
+  // socket.ts
+  { nr: 41, name: 'socket', run: sysSocket },
+  { nr: 42, name: 'connect', run: sysConnect },
+  { nr: 43, name: 'accept', run: sysAccept },
+  { nr: 48, name: 'shutdown', run: sysShutdown },
+  { nr: 49, name: 'bind', run: sysBind },
+  { nr: 50, name: 'listen', run: sysListen },
+  { nr: 51, name: 'getsockname', run: sysGetsockname },
+  { nr: 52, name: 'getpeername', run: sysGetpeername },
+  { nr: 53, name: 'socketpair', run: sysSocketpair },
+  { nr: 288, name: 'accept4', run: sysAccept4 },
+  // sockopt.ts
+  { nr: 54, name: 'setsockopt', run: sysSetsockopt },
+  { nr: 55, name: 'getsockopt', run: sysGetsockopt },
+  // sendmsg.ts
+  { nr: 44, name: 'sendto', run: sysSendto },
+  { nr: 46, name: 'sendmsg', run: sysSendmsg },
+  { nr: 307, name: 'sendmmsg', run: sysSendmmsg },
+  // recvmsg.ts
+  { nr: 45, name: 'recvfrom', run: sysRecvfrom },
+  { nr: 47, name: 'recvmsg', run: sysRecvmsg },
+  { nr: 299, name: 'recvmmsg', run: sysRecvmmsg },
 ];
 
 /** The handlers by number, with holes. */
 export function syscallHandlers(): SyscallHandler[] {
-  const handlers: SyscallHandler[] = [];
+  const handlers: SyscallHandler[] = [
+    // futex.ts
+    { nr: 202, name: 'futex', run: sysFutex, partial: 'FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI: ENOSYS' },
+    { nr: 273, name: 'set_robust_list', run: sysSetRobustList },
+    { nr: 274, name: 'get_robust_list', run: sysGetRobustList },
+    { nr: 449, name: 'futex_waitv', run: sysFutexWaitv },
+    // cred.ts
+    { nr: 102, name: 'getuid', run: sysGetuid },
+    { nr: 104, name: 'getgid', run: sysGetgid },
+    { nr: 105, name: 'setuid', run: sysSetuid },
+    { nr: 106, name: 'setgid', run: sysSetgid },
+    { nr: 107, name: 'geteuid', run: sysGeteuid },
+    { nr: 108, name: 'getegid', run: sysGetegid },
+    { nr: 113, name: 'setreuid', run: sysSetreuid },
+    { nr: 114, name: 'setregid', run: sysSetregid },
+    { nr: 115, name: 'getgroups', run: sysGetgroups },
+    { nr: 116, name: 'setgroups', run: sysSetgroups },
+    { nr: 117, name: 'setresuid', run: sysSetresuid },
+    { nr: 118, name: 'getresuid', run: sysGetresuid },
+    { nr: 119, name: 'setresgid', run: sysSetresgid },
+    { nr: 120, name: 'getresgid', run: sysGetresgid },
+    { nr: 122, name: 'setfsuid', run: sysSetfsuid },
+    { nr: 123, name: 'setfsgid', run: sysSetfsgid },
+    // capget.ts
+    { nr: 125, name: 'capget', run: sysCapget },
+    { nr: 126, name: 'capset', run: sysCapset },
+    // prctl.ts
+    { nr: 157, name: 'prctl', run: sysPrctl, partial: 'PR_SET_MM, PR_SET_SECCOMP, PR_SET_VMA: EINVAL' },
+    { nr: 158, name: 'arch_prctl', run: sysArchPrctl },
+    // rlimit.ts
+    { nr: 97, name: 'getrlimit', run: sysGetrlimit },
+    { nr: 98, name: 'getrusage', run: sysGetrusage },
+    { nr: 160, name: 'setrlimit', run: sysSetrlimit },
+    { nr: 302, name: 'prlimit64', run: sysPrlimit64 },
+    // sched.ts
+    { nr: 24, name: 'sched_yield', run: sysSchedYield },
+    { nr: 140, name: 'getpriority', run: sysGetpriority },
+    { nr: 141, name: 'setpriority', run: sysSetpriority },
+    { nr: 142, name: 'sched_setparam', run: sysSchedSetparam },
+    { nr: 143, name: 'sched_getparam', run: sysSchedGetparam },
+    { nr: 144, name: 'sched_setscheduler', run: sysSchedSetscheduler, partial: 'SCHED_DEADLINE: EINVAL' },
+    { nr: 145, name: 'sched_getscheduler', run: sysSchedGetscheduler },
+    { nr: 146, name: 'sched_get_priority_max', run: sysSchedGetPriorityMax },
+    { nr: 147, name: 'sched_get_priority_min', run: sysSchedGetPriorityMin },
+    { nr: 148, name: 'sched_rr_get_interval', run: sysSchedRrGetInterval },
+    { nr: 203, name: 'sched_setaffinity', run: sysSchedSetaffinity },
+    { nr: 204, name: 'sched_getaffinity', run: sysSchedGetaffinity },
+    { nr: 309, name: 'getcpu', run: sysGetcpu },
+    { nr: 314, name: 'sched_setattr', run: sysSchedSetattr, partial: 'SCHED_DEADLINE: EINVAL' },
+    { nr: 315, name: 'sched_getattr', run: sysSchedGetattr },
+    { nr: 334, name: 'rseq', run: sysRseq, partial: 'ENOSYS: preemption by the host is not seen' },
+    // clock.ts
+    { nr: 35, name: 'nanosleep', run: sysNanosleep },
+    { nr: 96, name: 'gettimeofday', run: sysGettimeofday },
+    { nr: 100, name: 'times', run: sysTimes },
+    { nr: 164, name: 'settimeofday', run: sysSettimeofday, partial: "EPERM: the clock is the host's" },
+    { nr: 201, name: 'time', run: sysTime },
+    { nr: 227, name: 'clock_settime', run: sysClockSettime, partial: "EPERM: the clock is the host's" },
+    { nr: 228, name: 'clock_gettime', run: sysClockGettime },
+    { nr: 229, name: 'clock_getres', run: sysClockGetres },
+    { nr: 230, name: 'clock_nanosleep', run: sysClockNanosleep },
+    // timer.ts
+    { nr: 36, name: 'getitimer', run: sysGetitimer },
+    { nr: 37, name: 'alarm', run: sysAlarm },
+    { nr: 38, name: 'setitimer', run: sysSetitimer },
+    { nr: 222, name: 'timer_create', run: sysTimerCreate },
+    { nr: 223, name: 'timer_settime', run: sysTimerSettime },
+    { nr: 224, name: 'timer_gettime', run: sysTimerGettime },
+    { nr: 225, name: 'timer_getoverrun', run: sysTimerGetoverrun },
+    { nr: 226, name: 'timer_delete', run: sysTimerDelete },
+    // pidfd.ts
+    { nr: 424, name: 'pidfd_send_signal', run: sysPidfdSendSignal },
+    { nr: 434, name: 'pidfd_open', run: sysPidfdOpen },
+    { nr: 438, name: 'pidfd_getfd', run: sysPidfdGetfd },
+    // system.ts
+    { nr: 63, name: 'uname', run: sysUname },
+    { nr: 99, name: 'sysinfo', run: sysSysinfo },
+    { nr: 103, name: 'syslog', run: sysSyslog, partial: 'the log is empty' },
+    { nr: 135, name: 'personality', run: sysPersonality },
+    { nr: 169, name: 'reboot', run: sysReboot, partial: 'EINVAL' },
+    { nr: 170, name: 'sethostname', run: sysSethostname },
+    { nr: 171, name: 'setdomainname', run: sysSetdomainname },
+    { nr: 318, name: 'getrandom', run: sysGetrandom },
+    // unshare.ts
+    { nr: 272, name: 'unshare', run: sysUnshare, partial: 'CLONE_NEWTIME: EINVAL' },
+  ];
   for (const { nr, run } of SYSCALLS) handlers[nr] = run;
   return handlers;
 }

@@ -29,6 +29,7 @@ import { UserIo } from '../mm/user-io.js';
 import { changeNamespaces, type NamespaceChange } from '../namespace/change-namespaces.js';
 import type { Pid } from '../namespace/pid.js';
 import { TaskSignals } from '../signal/task-signals.js';
+import { watchCpuLimit } from '../time/cpu-limit.js';
 import { enroll } from './birth.js';
 import { openPidfd } from './pid-file.js';
 import { checkProcessLimit } from './process-limit.js';
@@ -169,7 +170,7 @@ function newTask(parent: Task, args: CloneArgs, parts: Parts, group: ThreadGroup
     new UserIo(),
   );
   if (change.mountNs !== null) task.fs.enterMountNamespace(change.mountNs);
-  inherit(parent, task, flags);
+  inherit(parent, task);
   const { page } = context;
   page.set(REG_RAX, 0);
   if (args.stackPointer !== 0) page.set(REG_RSP, args.stackPointer);
@@ -177,16 +178,11 @@ function newTask(parent: Task, args: CloneArgs, parts: Parts, group: ThreadGroup
   return task;
 }
 
-function inherit(parent: Task, task: Task, flags: number): void {
+function inherit(parent: Task, task: Task): void {
   task.hasNoNewPrivs = parent.hasNoNewPrivs;
   task.personality = parent.personality;
   task.timerSlackNs = parent.timerSlackNs;
   parent.scheduling.copyToChild(task.scheduling);
-  if ((flags & CLONE_VM) === 0) {
-    task.rseqAddr = parent.rseqAddr;
-    task.rseqBytes = parent.rseqBytes;
-    task.rseqSignature = parent.rseqSignature;
-  }
 }
 
 function joinFamily(parent: Task, group: ThreadGroup, flags: number): void {
@@ -198,6 +194,7 @@ function joinFamily(parent: Task, group: ThreadGroup, flags: number): void {
   }
   group.parent = (flags & CLONE_PARENT) !== 0 ? from.parent : from;
   group.parent?.children.add(group);
+  watchCpuLimit(group);
   from.processGroup.add(group);
 }
 

@@ -82,7 +82,6 @@ function resetForExec(task: Task, creds: Credentials): void {
     task.personality = 0;
   }
   task.creds = creds;
-  task.rseqAddr = 0;
   unshareFds(task);
   task.fds.closeOnExec(task);
 }

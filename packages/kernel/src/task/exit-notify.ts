@@ -24,6 +24,7 @@ export function exitGroupNotify(group: ThreadGroup): void {
   group.pending.clear();
   group.intervalTimers?.clear();
   group.posixTimers?.clear();
+  group.cpuLimit?.set(Infinity);
   if (group.isSessionLeader) endSession(group);
   if (group.isNamespaceInit) endPidNamespace(group);
   const orphanedGroup = groupThatLosesParent(group);

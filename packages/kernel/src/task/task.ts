@@ -99,12 +99,10 @@ export class Task implements Caller {
   timerSlackNs = 50_000;
   /** The task that waits in vfork(2) for this one to exec or exit. */
   vforkParent: Task | null = null;
-  /** rseq(2): 0 while not registered. */
-  rseqAddr = 0;
-  rseqBytes = 0;
-  rseqSignature = 0;
   readonly scheduling = new Scheduling();
   readonly times = new CpuTimes();
+  /** Monotonic milliseconds at which the guest last began to run. Written by the dispatcher. */
+  resumedMs = 0;
   /** Monotonic milliseconds at its start. */
   readonly startMs: number;
   /** Waits that ended the CPU's use, for getrusage(2). */

@@ -4,6 +4,7 @@ import type { Kernel } from '../kernel.js';
 import type { PidNamespace } from '../namespace/pid-namespace.js';
 import type { SignalActions } from '../signal/signal-actions.js';
 import { SignalQueue } from '../signal/signal-queue.js';
+import type { CpuTimer } from '../time/cpu-timer.js';
 import type { IntervalTimers } from '../time/interval-timers.js';
 import type { PosixTimers } from '../time/posix-timers.js';
 import { CpuTimes } from './cpu-times.js';
@@ -73,6 +74,8 @@ export class ThreadGroup {
   childMaxRssBytes = 0;
   /** setitimer(2); made when first used. */
   intervalTimers: IntervalTimers | null = null;
+  /** RLIMIT_CPU; made when it is limited. */
+  cpuLimit: CpuTimer | null = null;
   /** timer_create(2); made when first used. */
   posixTimers: PosixTimers | null = null;
 
