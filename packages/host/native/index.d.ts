@@ -89,6 +89,13 @@ export declare function copyFileRange(from: Fd, fromOffset: U64, to: Fd, toOffse
 /** eax, ebx, ecx and edx of a cpuid leaf into `registers`. Returns 0, or -EINVAL when the array is too short. */
 export declare function cpuid(leaf: U32, subleaf: U32, registers: U32s): number
 
+/**
+ * A Landlock ruleset: files beneath `readable` may be read and run, those beneath `writable` changed too, no others
+ * reached. `handled` 1 adds that no TCP port may be bound or connected to. Returns a descriptor for
+ * {@link start_process}, or -ENOSYS when the kernel has no Landlock. Throws when a path cannot be opened.
+ */
+export declare function createLandlockRuleset(readable: Array<ByteString>, writable: Array<ByteString>, handled: U32): number
+
 /** dup3(2). Returns `newfd`. */
 export declare function dup3(oldfd: Fd, newfd: Fd, flags: I32): number
 
@@ -161,6 +168,12 @@ export declare function gettid(): number
 /** True when the counter runs at one speed whatever the CPU does. */
 export declare function hasInvariantTsc(): boolean
 
+/**
+ * Installs a seccomp filter in all threads of this process, with PR_SET_NO_NEW_PRIVS. It cannot be undone. `json` is one
+ * filter as the crate seccompiler takes it. Throws when it is wrong. Returns 0 or what seccomp(2) says.
+ */
+export declare function installSeccompFilter(json: string): number
+
 /** True if the descriptor is a terminal. */
 export declare function isatty(fd: Fd): boolean
 
@@ -203,6 +216,28 @@ export declare function pollFd(fd: Fd, events: U32, timeoutMs: number): number
 /** preadv2(2) with one buffer. `offset` -1 is the file's own; `flags` are RWF_*. */
 export declare function preadv2(fd: Fd, buffer: Bytes, at: Len, len: Len, offset: I64, flags: U32): number
 
+/** What `startProcess` starts. */
+export interface ProcessOptions {
+  /** The program's path. */
+  file: ByteString
+  /** Its arguments, with its name. */
+  argv: Array<ByteString>
+  /** Its environment, `NAME=value`. */
+  envp: Array<ByteString>
+  /** Its descriptors 0, 1, 2 and so on; it has no others. */
+  fds: Array<number>
+  /** CLONE_NEW* flags. */
+  namespaces: U32
+  /** Lines of `/proc/PID/uid_map`, for CLONE_NEWUSER. */
+  uidMap: string
+  /** Lines of `/proc/PID/gid_map`, for CLONE_NEWUSER. */
+  gidMap: string
+  /** Signal when the calling thread ends, or 0. */
+  parentDeathSignal: I32
+  /** A ruleset of `createLandlockRuleset`, or -1. It is closed. */
+  landlock: I32
+}
+
 /** ptsname(3), or a negated errno. */
 export declare function ptsname(master: Fd): string | number
 
@@ -219,6 +254,12 @@ export declare function read(fd: Fd, buffer: Bytes, at: Len, len: Len): number
 export declare function readlinkat(dirfd: Fd, path: ByteString, buffer: Bytes): number
 
 /**
+ * How the process of a pidfd has ended: exit status and signal into `result`, one of them 0. Returns 1, 0 when it runs
+ * still, or what waitid(2) says.
+ */
+export declare function reapProcess(pidfd: Fd, result: I32s): number
+
+/**
  * recvmsg(2) into `len` bytes of `buffer` at `at`. Descriptors that came along (close-on-exec) are stored in `fds`,
  * whose other elements become -1; those without room are closed. `flags` are MSG_*. Returns bytes, 0 at the end.
  */
@@ -226,6 +267,9 @@ export declare function recvFds(socket: Fd, buffer: Bytes, at: Len, len: Len, fd
 
 /** renameat2(2). */
 export declare function renameat2(fromDirfd: Fd, from: ByteString, toDirfd: Fd, to: ByteString, flags: U32): number
+
+/** landlock_restrict_self(2), of this thread and those it starts, with PR_SET_NO_NEW_PRIVS. */
+export declare function restrictThread(ruleset: Fd): number
 
 /**
  * The time stamp counter and CLOCK_MONOTONIC at the same moment: counter low and high half, seconds, nanoseconds into
@@ -275,6 +319,16 @@ export declare function setUsableCpus(cpus: I32s): number
 
 /** shutdown(2). `how` is SHUT_RD, SHUT_WR or SHUT_RDWR (0, 1, 2). */
 export declare function shutdown(socket: Fd, how: I32): number
+
+/** pidfd_send_signal(2). */
+export declare function signalProcess(pidfd: Fd, signo: I32): number
+
+/**
+ * Starts a program in namespaces of its own, with PR_SET_NO_NEW_PRIVS. Stores its pid and a descriptor that is readable
+ * when it has ended (pidfd_open(2)), the caller's to close, in `result`. Returns 0 or a negated errno; then `result` has
+ * the step that failed: 1 clone(2), 2 id maps, 3 mounts, 4 prctl(2), 5 descriptors, 6 Landlock, 7 execve(2).
+ */
+export declare function startProcess(options: ProcessOptions, result: I32s): number
 
 /** statx(2) into `fields`, a number each `STAT_*` index. */
 export declare function statx(dirfd: Fd, path: ByteString, flags: U32, mask: U32, fields: F64s): number

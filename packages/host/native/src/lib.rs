@@ -1,5 +1,7 @@
 //! Host system calls that Node lacks. Results are numbers: a negated errno says what went wrong.
 
+pub mod launch;
+pub mod seccomp;
 pub mod stat_fields;
 pub mod sys;
 pub mod tsc;

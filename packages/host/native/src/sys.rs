@@ -1,9 +1,10 @@
 //! The system calls that no crate wraps, or wraps for owners of descriptors only.
 
-use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, Result};
-use std::ffi::{CStr, c_int, c_long};
+use std::ffi::{CStr, c_char, c_int, c_long};
 use std::io::Error;
+use std::mem::MaybeUninit;
 
 fn last_errno() -> Errno {
     Errno::from_io_error(&Error::last_os_error()).unwrap_or(Errno::IO)
@@ -136,7 +137,7 @@ pub fn setns(fd: BorrowedFd<'_>, kind: c_int) -> Result<()> {
 
 /// getrusage(2).
 pub fn getrusage(who: c_int) -> Result<libc::rusage> {
-    let mut usage = std::mem::MaybeUninit::zeroed();
+    let mut usage = MaybeUninit::zeroed();
     // SAFETY: the kernel writes a `struct rusage`.
     checked(unsafe { libc::getrusage(who, usage.as_mut_ptr()) })?;
     // SAFETY: zeros are a valid `struct rusage`, and the kernel has filled it.
@@ -174,6 +175,154 @@ pub fn mount(
     let (source, kind, data) = (pointer(source), pointer(kind), pointer(data));
     // SAFETY: each is null or a C string.
     checked(unsafe { libc::mount(source, target.as_ptr(), kind, flags, data.cast()) }).map(|_| ())
+}
+
+/// Which side of `fork_with` this is.
+#[derive(Debug)]
+pub enum Forked {
+    /// The new process, of one thread.
+    Child,
+    /// The calling process.
+    Parent {
+        /// The child's pid.
+        pid: i32,
+        /// The child's pidfd.
+        pidfd: OwnedFd,
+    },
+}
+
+/// clone(2) without CLONE_VM: a copy of this process with the calling thread only, in new namespaces. In the child,
+/// locks of other threads stay held: it must not allocate, and soon exec or exit. Its signals are blocked.
+pub fn fork_with(namespaces: u64) -> Result<Forked> {
+    const KNOWN: c_int = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP;
+    if namespaces & !u64::from(KNOWN.cast_unsigned()) != 0 {
+        return Err(Errno::INVAL);
+    }
+    let old = set_signal_mask(&full_signal_set());
+    let flags = namespaces | u64::from((libc::CLONE_PIDFD | libc::SIGCHLD).cast_unsigned());
+    let mut pidfd: c_int = -1;
+    // SAFETY: without CLONE_VM and a stack, this is fork(2): the child runs in memory of its own.
+    let returned = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
+    if returned == 0 {
+        return Ok(Forked::Child);
+    }
+    let result = i32::try_from(returned)
+        .ok()
+        .filter(|pid| *pid > 0)
+        .ok_or_else(last_errno);
+    set_signal_mask(&old);
+    let pid = result?;
+    // SAFETY: CLONE_PIDFD has stored a descriptor that nobody else has.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Forked::Parent { pid, pidfd })
+}
+
+fn full_signal_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::zeroed();
+    // SAFETY: there is room for a set.
+    unsafe { libc::sigfillset(set.as_mut_ptr()) };
+    // SAFETY: zeros are a valid set, and it has been filled.
+    unsafe { set.assume_init() }
+}
+
+fn set_signal_mask(set: &libc::sigset_t) -> libc::sigset_t {
+    let mut old = MaybeUninit::zeroed();
+    // SAFETY: one set is read, one written.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, old.as_mut_ptr()) };
+    // SAFETY: zeros are a valid set, and the old one has been stored.
+    unsafe { old.assume_init() }
+}
+
+/// All signals are handled as by default and none is blocked, for a program that is about to start.
+pub fn reset_signals() {
+    for signo in 1..=64 {
+        // SAFETY: the default takes no handler; signals that cannot be set are refused.
+        unsafe { libc::signal(signo, libc::SIG_DFL) };
+    }
+    let mut empty = MaybeUninit::zeroed();
+    // SAFETY: there is room for a set.
+    unsafe { libc::sigemptyset(empty.as_mut_ptr()) };
+    // SAFETY: the set has been written.
+    set_signal_mask(unsafe { empty.assume_init_ref() });
+}
+
+/// execve(2). Returns only an error. The lists end with a null pointer.
+pub fn execve(file: &CStr, argv: &[*const c_char], envp: &[*const c_char]) -> Errno {
+    if argv.last() != Some(&std::ptr::null()) || envp.last() != Some(&std::ptr::null()) {
+        return Errno::INVAL;
+    }
+    // SAFETY: the lists end with null and have C strings before, which outlive this process image.
+    unsafe { libc::execve(file.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    last_errno()
+}
+
+/// _exit(2).
+pub fn exit_at_once(status: c_int) -> ! {
+    // SAFETY: nothing runs afterwards.
+    unsafe { libc::_exit(status) }
+}
+
+/// close_range(2): descriptors from `first` on are closed by execve(2).
+pub fn close_on_exec_from(first: c_int) -> Result<()> {
+    // SAFETY: no descriptor is closed now.
+    let returned = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    checked_long(returned).map(|_| ())
+}
+
+/// PR_SET_PDEATHSIG, prctl(2).
+pub fn set_parent_death_signal(signo: c_int) -> Result<()> {
+    // SAFETY: the arguments are numbers.
+    checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signo, 0, 0, 0) }).map(|_| ())
+}
+
+/// landlock_restrict_self(2), of the calling thread.
+pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: the arguments are numbers.
+    let returned = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) };
+    checked_long(returned).map(|_| ())
+}
+
+/// How a process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this status.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+}
+
+/// waitid(2) of a child by its pidfd. None when it runs still and `options` has WNOHANG.
+pub fn wait(pidfd: BorrowedFd<'_>, options: c_int) -> Result<Option<Ended>> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let id = pidfd.as_raw_fd().cast_unsigned();
+    loop {
+        // SAFETY: the kernel writes a siginfo.
+        let waited = checked(unsafe { libc::waitid(libc::P_PIDFD, id, info.as_mut_ptr(), options | libc::WEXITED) });
+        match waited {
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) => break,
+        }
+    }
+    // SAFETY: zeros are a valid siginfo, and the kernel has written it.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: waitid(2) fills the fields of SIGCHLD, or leaves zeros.
+    if unsafe { info.si_pid() } == 0 {
+        return Ok(None);
+    }
+    // SAFETY: as above.
+    let status = unsafe { info.si_status() };
+    Ok(Some(if info.si_code == libc::CLD_EXITED {
+        Ended::Exited(status)
+    } else {
+        Ended::Killed(status)
+    }))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod namespaces;
 mod pipes;
 mod process;
 mod results;
+mod sandboxing;
 mod sockets;
 mod terminals;
 mod xattrs;
