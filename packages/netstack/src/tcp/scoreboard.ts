@@ -29,6 +29,7 @@ export class Scoreboard {
   /** Takes out all up to `ack`. `highSeq`: where the current recovery began. */
   acknowledge(ack: number, highSeq: number, sample: AckSample, nowMs: number): void {
     const queue = this.#queue;
+    const { rttMs, firstRttMs } = sample;
     for (let head = queue.head; head !== null && seqLt(head.seq, ack); head = queue.head) {
       const { flags } = head;
       const isWhole = seqLe(head.end, ack);
@@ -38,10 +39,14 @@ export class Scoreboard {
       if (!(flags & SentFlag.SACKED)) this.#deliver(head, len, highSeq, sample, nowMs);
       if (!isWhole) {
         queue.trimHead(ack);
-        return;
+        break;
       }
       queue.shift();
     }
+    if (!sample.hasRetransmittedAcked) return;
+    // What was sent once behind a gap waited for the gap to be filled: that is no round trip.
+    sample.rttMs = rttMs;
+    sample.firstRttMs = firstRttMs;
   }
 
   /** Marks what the SACK blocks of `seg` cover. `sndUna` is the one before this acknowledgement. */

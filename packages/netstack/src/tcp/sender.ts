@@ -182,6 +182,7 @@ export class Sender {
   acceptAck(seg: Readonly<Segment>, tsNow: number, nowMs: number): boolean {
     const { queue, recovery } = this;
     const { sample } = recovery;
+    this.#wakeAtMs = Infinity;
     const priorUna = this.sndUna;
     const hasWindowChanged = this.updateWindow(seg);
     sample.clear();
@@ -215,7 +216,7 @@ export class Sender {
   next(nowMs: number): SentSegment | null {
     this.#wakeAtMs = Infinity;
     if (this.#mustProbe && this.queue.tail !== null) return this.#nextProbe(this.queue.tail, nowMs);
-    if (nowMs < this.#pacedUntilMs) {
+    if (nowMs < this.#pacedUntilMs && this.#hasWork) {
       this.#wakeAtMs = this.#pacedUntilMs;
       return null;
     }
@@ -384,6 +385,11 @@ export class Sender {
     if (this.timer === SendTimer.NONE || this.timer === SendTimer.PERSIST) {
       this.#arm(SendTimer.RETRANSMIT, nowMs + this.rtt.rtoMs);
     }
+  }
+
+  /** There is something to send, now or later. */
+  get #hasWork(): boolean {
+    return this.queue.lostBytes > 0 || this.unsentBytes > 0 || (this.isFinQueued && !this.isFinSent);
   }
 
   /** Loss probe: new text if there is some, else the last segment again. RFC 8985 section 7.3. */

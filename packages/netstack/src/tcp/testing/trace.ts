@@ -16,7 +16,10 @@ export function traceLine(seg: Readonly<Segment>): string {
   const flags = FLAG_LETTERS.filter(([bit]) => seg.flags & bit)
     .map(([, letter]) => letter)
     .join('');
-  const sacks = Array.from({ length: seg.sackCount }, (_, i) => `${seg.sackStarts[i]! >>> 0}:${seg.sackEnds[i]! >>> 0}`);
+  const sacks = Array.from(
+    { length: seg.sackCount },
+    (_, i) => `${seg.sackStarts[i]! >>> 0}:${seg.sackEnds[i]! >>> 0}`,
+  );
   return [
     `${seg.srcPort} > ${seg.dstPort}`,
     `[${flags}]`,

@@ -47,6 +47,11 @@ interface Packet {
 }
 
 const SERVER_PORT = 80;
+const NOTHING = new Uint8Array(0);
+/** Applications look after their sockets this often. */
+const NAP_MS_MAX = 100;
+/** Events at one time that show a loop. */
+const STUCK_MAX = 100_000;
 
 /** A host with a client endpoint or a listener and its connections: what a stack does around TCP, in little. */
 export class VirtualHost implements SegmentSink {
@@ -121,6 +126,10 @@ export class VirtualHost implements SegmentSink {
   }
 }
 
+function isBefore(a: Packet, b: Packet): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}
+
 /** Two hosts and a bad path between them, in virtual time. */
 export class VirtualNetwork {
   nowMs = 1000;
@@ -129,7 +138,8 @@ export class VirtualNetwork {
   readonly server: VirtualHost;
   faults: PathFaults;
   packetCount = 0;
-  #packets: Packet[] = [];
+  #stuckCount = 0;
+  readonly #packets: Packet[] = [];
   #order = 0;
   readonly #busyUntilMs = new Map<VirtualHost, number>();
   readonly #arrived = new Segment();
@@ -160,26 +170,27 @@ export class VirtualNetwork {
     for (let i = 0; i < copies; i++) {
       let atMs = departMs + faults.delayMs + faults.jitterMs * (random.u32() / 2 ** 32);
       if (random.chance(faults.reordering)) atMs += faults.reorderMs;
-      this.#packets.push({ atMs, order: this.#order++, bytes, ecn, to });
+      this.#pushPacket({ atMs, order: this.#order++, bytes, ecn, to });
     }
   }
 
-  /** Moves time to the next event and lets it happen. False if there is none. */
-  step(): boolean {
+  /** Moves time to the next event, at most to `untilMs`, and lets it happen. */
+  step(untilMs: number): void {
     this.client.poll(this.nowMs);
     this.server.poll(this.nowMs);
     const packet = this.#nextPacket();
-    const atMs = Math.min(packet?.atMs ?? Infinity, this.client.pollAtMs(), this.server.pollAtMs());
-    if (atMs === Infinity) return false;
+    const atMs = Math.min(packet?.atMs ?? Infinity, this.client.pollAtMs(), this.server.pollAtMs(), untilMs);
+    this.#stuckCount = atMs > this.nowMs ? 0 : this.#stuckCount + 1;
+    if (this.#stuckCount > STUCK_MAX) throw new Error(`time stands still at ${this.nowMs}`);
     this.nowMs = Math.max(this.nowMs, atMs);
     if (packet !== null && packet.atMs <= this.nowMs) this.#deliver(packet);
-    return true;
   }
 
-  /** Runs until `isDone`, at most until `untilMs`. */
+  /** Runs until `isDone`, which is asked often, at most until `untilMs`. */
   runUntil(isDone: () => boolean, untilMs = this.nowMs + 600_000): boolean {
     while (!isDone()) {
-      if (this.nowMs > untilMs || !this.step()) return isDone();
+      if (this.nowMs > untilMs) return false;
+      this.step(this.nowMs + NAP_MS_MAX);
     }
     return true;
   }
@@ -187,30 +198,44 @@ export class VirtualNetwork {
   /** Lets `durationMs` pass. */
   run(durationMs: number): void {
     const untilMs = this.nowMs + durationMs;
-    for (;;) {
-      this.client.poll(this.nowMs);
-      this.server.poll(this.nowMs);
-      const packet = this.#nextPacket();
-      const atMs = Math.min(packet?.atMs ?? Infinity, this.client.pollAtMs(), this.server.pollAtMs());
-      if (atMs > untilMs) break;
-      this.nowMs = Math.max(this.nowMs, atMs);
-      if (packet !== null && packet.atMs <= this.nowMs) this.#deliver(packet);
-    }
-    this.nowMs = untilMs;
+    while (this.nowMs < untilMs) this.step(untilMs);
   }
 
   #nextPacket(): Packet | null {
-    let best: Packet | null = null;
-    for (const packet of this.#packets) {
-      if (best === null || packet.atMs < best.atMs || (packet.atMs === best.atMs && packet.order < best.order)) {
-        best = packet;
-      }
+    return this.#packets[0] ?? null;
+  }
+
+  /** The packets are a binary heap by time of arrival. */
+  #pushPacket(packet: Packet): void {
+    const heap = this.#packets;
+    let index = heap.push(packet) - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (isBefore(heap[parent]!, packet)) break;
+      heap[index] = heap[parent]!;
+      index = parent;
     }
-    return best;
+    heap[index] = packet;
+  }
+
+  #popPacket(): void {
+    const heap = this.#packets;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (isBefore(last, heap[child]!)) break;
+      heap[index] = heap[child]!;
+      index = child;
+    }
+    heap[index] = last;
   }
 
   #deliver(packet: Packet): void {
-    this.#packets.splice(this.#packets.indexOf(packet), 1);
+    this.#popPacket();
     const seg = this.#arrived;
     const from = packet.to === this.client ? this.server : this.client;
     seg.src = from.address;
@@ -220,8 +245,8 @@ export class VirtualNetwork {
     const sum = segmentPseudoSum(seg, packet.bytes.length, new Uint8Array(32));
     if (!tcpChecksumIsRight(packet.bytes, 0, packet.bytes.length, sum)) throw new Error('wrong checksum');
     packet.to.receive(seg, this.nowMs);
-    // The segment was borrowed: nobody may look at its text any more.
-    packet.bytes = packet.bytes.slice();
+    // The segment was borrowed: nobody may look at it any more.
+    seg.setText(NOTHING, 0, 0);
   }
 }
 
@@ -262,10 +287,8 @@ export class Talker {
 
   #send(): void {
     while (!this.isSent) {
-      const len = Math.min(
-        this.#toSend - this.sentCount,
-        1 + this.#random.below(this.#random.pick([10, 2000, 60_000])),
-      );
+      const wanted = 1 + this.#random.below(this.#random.pick([10, 2000, 60_000]));
+      const len = Math.min(this.#toSend - this.sentCount, wanted, Math.max(this.endpoint.sender.freeBytes, 1));
       for (let i = 0; i < len; i++) this.#piece[i] = patternByte(this.sentCount + i, this.#sendSeed);
       const count = this.endpoint.send(this.#piece, 0, len);
       if (count < 0) return;
