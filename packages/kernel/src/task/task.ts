@@ -86,6 +86,9 @@ export class Task implements Caller {
   /** Its places in futex queues: made at the first futex(2) and futex_waitv(2) wait. */
   futexWaiter: FutexWaiter | null = null;
   futexVector: FutexWaiter[] | null = null;
+  /** The last fault of which the platform could not say what was tried, and where the guest was then. */
+  unknownFaultAddr = -1;
+  unknownFaultIp = 0;
   exitCode = 0;
   /** Parked at the exit of the kernel: no handler runs when the task goes on. Written by signal delivery. */
   isLeaving = false;
@@ -99,6 +102,9 @@ export class Task implements Caller {
   timerSlackNs = 50_000;
   /** The task that waits in vfork(2) for this one to exec or exit. */
   vforkParent: Task | null = null;
+  /** Last fault of which the platform could not say what was tried, or -1. Written by the fault handler. */
+  unknownFaultAddr = -1;
+  unknownFaultIp = -1;
   readonly scheduling = new Scheduling();
   readonly times = new CpuTimes();
   /** Monotonic milliseconds at which the guest last began to run. Written by the dispatcher. */
