@@ -93,6 +93,7 @@ export abstract class OpenFile {
     this.#refCount--;
     if (this.#refCount === 0) {
       this.#tellWatchers();
+      this.inode.locks?.releaseOwner(this);
       this.release();
       this.path?.decRef();
     } else if (this.#refCount < 0) {

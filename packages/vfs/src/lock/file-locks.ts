@@ -82,6 +82,12 @@ export class FileLocks {
     this.waiters.notify(LOCKS_CHANGED);
   }
 
+  /** Gives back everything of an open file that is closed. */
+  releaseOwner(owner: LockOwner): void {
+    this.releaseRanges(owner);
+    this.setWhole(owner, F_UNLCK);
+  }
+
   /** flock(2): `type` is F_RDLCK (LOCK_SH), F_WRLCK (LOCK_EX) or F_UNLCK. Returns 0. Errors: EAGAIN. */
   setWhole(owner: LockOwner, type: number): 0 | Errno {
     const hadShared = this.#shared.delete(owner);

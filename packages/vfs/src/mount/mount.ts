@@ -52,6 +52,10 @@ export class Mount {
   get isReadOnly(): boolean {
     return (this.flags & MS_RDONLY) !== 0 || this.superBlock.isReadOnly;
   }
+  /** Its own flags, and read-only if the filesystem is. */
+  get effectiveFlags(): number {
+    return this.superBlock.isReadOnly ? this.flags | MS_RDONLY : this.flags;
+  }
   /** Programs on it cannot be executed, mount(2) MS_NOEXEC. */
   get isNoExec(): boolean {
     return (this.flags & MS_NOEXEC) !== 0;

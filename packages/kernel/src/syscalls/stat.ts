@@ -1,0 +1,107 @@
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_NO_AUTOMOUNT,
+  AT_STATX_SYNC_TYPE,
+  AT_SYMLINK_NOFOLLOW,
+  EBADF,
+  EINVAL,
+  SIZEOF_STAT,
+  SIZEOF_STATX,
+  STATX__RESERVED,
+  storeStat,
+  storeStatx,
+  type SysResult,
+} from '@tsv/abi';
+import { LOOKUP_FOLLOW, type Inode, type VfsPath } from '@tsv/vfs';
+import type { Task } from '../task/task.js';
+import { lookupOf, pathAt, pathOfFile } from './path-argument.js';
+import type { SyscallArgs } from './syscall-args.js';
+
+const STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH;
+
+/** stat(2). Errors: EACCES, EFAULT, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR. */
+export function sysStat(t: Task, a: SyscallArgs): SysResult {
+  const pathname = a.u64(0);
+  const statbuf = a.u64(1);
+
+  return statAt(t, AT_FDCWD, pathname, statbuf, LOOKUP_FOLLOW);
+}
+
+/** lstat(2). Errors: those of stat(2). */
+export function sysLstat(t: Task, a: SyscallArgs): SysResult {
+  const pathname = a.u64(0);
+  const statbuf = a.u64(1);
+
+  return statAt(t, AT_FDCWD, pathname, statbuf, 0);
+}
+
+/** fstat(2). Errors: EBADF, EFAULT. */
+export function sysFstat(t: Task, a: SyscallArgs): SysResult {
+  const fd = a.i32(0);
+  const statbuf = a.u64(1);
+
+  const file = t.fds.get(fd);
+  return file === undefined ? -EBADF : putStat(t, file.inode, statbuf);
+}
+
+/** newfstatat(2). Errors: those of stat(2), EBADF, EINVAL. */
+export function sysNewfstatat(t: Task, a: SyscallArgs): SysResult {
+  const dirfd = a.i32(0);
+  const pathname = a.u64(1);
+  const statbuf = a.u64(2);
+  const flags = a.u32(3);
+
+  if ((flags & ~STAT_FLAGS) !== 0) return -EINVAL;
+  return statAt(t, dirfd, pathname, statbuf, lookupOf(flags));
+}
+
+/** statx(2). Errors: those of stat(2), EBADF, EINVAL. */
+export function sysStatx(t: Task, a: SyscallArgs): SysResult {
+  const dirfd = a.i32(0);
+  const pathname = a.u64(1);
+  const flags = a.u32(2);
+  const mask = a.u32(3);
+  const statxbuf = a.u64(4);
+
+  if (mask >= STATX__RESERVED) return -EINVAL;
+  if ((flags & AT_STATX_SYNC_TYPE) === AT_STATX_SYNC_TYPE) return -EINVAL;
+  if ((flags & ~(STAT_FLAGS | AT_STATX_SYNC_TYPE)) !== 0) return -EINVAL;
+  const path = statxPath(t, dirfd, pathname, flags);
+  if (typeof path === 'number') return path;
+  const result = putStatx(t, path, statxbuf);
+  path.decRef();
+  return result;
+}
+
+/** A null path with AT_EMPTY_PATH is an empty one, since Linux 6.11. */
+function statxPath(t: Task, dirfd: number, pathAddr: number, flags: number): VfsPath | SysResult {
+  if (pathAddr !== 0 || (flags & AT_EMPTY_PATH) === 0 || dirfd === AT_FDCWD) {
+    return pathAt(t, dirfd, pathAddr, lookupOf(flags));
+  }
+  const file = t.fds.get(dirfd);
+  return file === undefined ? -EBADF : pathOfFile(t, file);
+}
+
+function statAt(t: Task, dirfd: number, pathAddr: number, statbuf: number, lookup: number): SysResult {
+  const path = pathAt(t, dirfd, pathAddr, lookup);
+  if (typeof path === 'number') return path;
+  const result = putStat(t, path.inode, statbuf);
+  path.decRef();
+  return result;
+}
+
+function putStat(t: Task, inode: Inode, addr: number): SysResult {
+  const error = inode.refresh();
+  if (error < 0) return error;
+  storeStat(t.kernel.scratchView, 0, inode, inode.fs.dev);
+  return t.mm.copyOut(addr, t.kernel.scratch, 0, SIZEOF_STAT);
+}
+
+function putStatx(t: Task, path: VfsPath, addr: number): SysResult {
+  const { inode, mount, dentry } = path;
+  const error = inode.refresh();
+  if (error < 0) return error;
+  storeStatx(t.kernel.scratchView, 0, inode, inode.fs.dev, mount.id, dentry === mount.root);
+  return t.mm.copyOut(addr, t.kernel.scratch, 0, SIZEOF_STATX);
+}
