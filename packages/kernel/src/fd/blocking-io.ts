@@ -2,6 +2,8 @@ import { EPIPE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, EAGAIN, SIGPIPE, SI_USE
 import type { OpenFile } from '@tsv/vfs';
 import { sendSignal } from '../signal/send-signal.js';
 import { userSignal } from '../signal/sig-info.js';
+import { waitForSocket } from '../socket/blocking-socket.js';
+import { SocketFile } from '../socket/socket-file.js';
 import { BLOCKED } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
 
@@ -12,6 +14,10 @@ export function fileOf(t: Task, fd: number): OpenFile | undefined {
 
 /** Waits for an event of `mask` on `file`, which stays open meanwhile. Returns what the handler must return. */
 export function waitForFile(t: Task, file: OpenFile, mask: number): number {
+  if (file instanceof SocketFile) {
+    const { receiveTimeoutMs, sendTimeoutMs } = file.options;
+    return waitForSocket(t, file, mask, 0, (mask & POLLIN) !== 0 ? receiveTimeoutMs : sendTimeoutMs);
+  }
   const waiters = file.waiters;
   if (waiters === null) throw new Error('waitForFile: a file that is always ready made its caller wait');
   t.restart.holdFile(file);
@@ -41,7 +47,7 @@ export function writeBlocking(t: Task, file: OpenFile): number {
       const status = waitForFile(t, file, POLLOUT | POLLWRNORM);
       return status === BLOCKED || restart.moved === 0 ? status : restart.moved;
     }
-    if (n === -EPIPE) raiseSigpipe(t);
+    if (n === -EPIPE && !(file instanceof SocketFile && !file.raisesSigpipe)) raiseSigpipe(t);
     return restart.moved > 0 ? restart.moved : n;
   }
 }

@@ -1,0 +1,66 @@
+import {
+  AF_UNIX,
+  EPROTONOSUPPORT,
+  ESOCKTNOSUPPORT,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  type Errno,
+} from '@tsv/abi';
+import type { AnonymousFiles } from '../../fd/anonymous-files.js';
+import type { Task } from '../../task/task.js';
+import { effectiveCredentials } from '../peer-credentials.js';
+import type { SocketFamily } from '../socket-families.js';
+import { UnixConnectedSocket } from './unix-connected-socket.js';
+import { UnixDatagramSocket } from './unix-datagram-socket.js';
+import { collectGarbage } from './unix-garbage.js';
+import { UnixNames } from './unix-names.js';
+import type { UnixSocket } from './unix-socket.js';
+
+/** AF_UNIX, unix(7), with all sockets of a kernel. */
+export class UnixFamily implements SocketFamily {
+  readonly family = AF_UNIX;
+  readonly name = 'UNIX';
+  readonly files: AnonymousFiles;
+  readonly names = new UnixNames();
+  /** Every socket that is open or on its way. */
+  readonly sockets = new Set<UnixSocket>();
+  /** Open files in messages that nobody has received. */
+  inFlightCount = 0;
+  #isCollecting = false;
+
+  constructor(files: AnonymousFiles) {
+    this.files = files;
+  }
+
+  /** Errors: EPROTONOSUPPORT, ESOCKTNOSUPPORT. */
+  create(_t: Task, type: number, protocol: number, flags: number): UnixSocket | Errno {
+    if (protocol !== 0 && protocol !== AF_UNIX) return -EPROTONOSUPPORT;
+    if (type === SOCK_STREAM || type === SOCK_SEQPACKET) return new UnixConnectedSocket(this, type, flags);
+    return type === SOCK_DGRAM || type === SOCK_RAW ? new UnixDatagramSocket(this, flags) : -ESOCKTNOSUPPORT;
+  }
+
+  readonly createPair = (t: Task, type: number, protocol: number, flags: number): [UnixSocket, UnixSocket] | Errno => {
+    const a = this.create(t, type, protocol, flags);
+    if (typeof a === 'number') return a;
+    const b = this.create(t, type, protocol, flags) as UnixSocket;
+    a.peerCredentials = effectiveCredentials(t);
+    b.peerCredentials = a.peerCredentials;
+    if (a instanceof UnixConnectedSocket) {
+      a.join(b as UnixConnectedSocket);
+    } else if (a instanceof UnixDatagramSocket) {
+      a.setPeer(b as UnixDatagramSocket);
+      (b as UnixDatagramSocket).setPeer(a);
+    }
+    return [a, b];
+  };
+
+  /** A descriptor of `socket`, which was sent, is being closed: what nobody can reach any more is given up. */
+  descriptorClosing(socket: UnixSocket): void {
+    if (this.#isCollecting) return;
+    this.#isCollecting = true;
+    collectGarbage(this.sockets, socket);
+    this.#isCollecting = false;
+  }
+}
