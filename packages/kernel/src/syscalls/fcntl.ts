@@ -10,17 +10,23 @@ import {
   F_GETFD,
   F_GETFL,
   F_GETLEASE,
+  F_GETLK,
   F_GETOWN,
   F_GETOWN_EX,
   F_GETPIPE_SZ,
   F_GETSIG,
   F_NOTIFY,
+  F_OFD_GETLK,
+  F_OFD_SETLK,
+  F_OFD_SETLKW,
   F_OWNER_PGRP,
   F_OWNER_PID,
   F_OWNER_TID,
   F_SETFD,
   F_SETFL,
   F_SETLEASE,
+  F_SETLK,
+  F_SETLKW,
   F_SETOWN,
   F_SETOWN_EX,
   F_SETPIPE_SZ,
@@ -34,6 +40,7 @@ import type { OpenFile } from '@tsv/vfs';
 import { asyncOwnerOf, ensureAsyncOwner, setStatusFlags } from '../fd/async-owner.js';
 import { PipeFile } from '../fd/pipe-file.js';
 import type { Task } from '../task/task.js';
+import { getFileLock, setFileLock } from './file-lock.js';
 import type { SyscallArgs } from './syscall-args.js';
 
 /** fcntl(2). Errors: EBADF, EINVAL, and what the command says. */
@@ -79,6 +86,15 @@ function fileFcntl(t: Task, fd: number, file: OpenFile, cmd: number, arg: number
       return file instanceof PipeFile ? file.pipe.capacity : -EBADF;
     case F_SETPIPE_SZ:
       return file instanceof PipeFile ? file.resize(arg % 0x1_0000_0000, t) : -EBADF;
+    case F_GETLK:
+    case F_OFD_GETLK:
+      return getFileLock(t, file, arg, cmd === F_OFD_GETLK);
+    case F_SETLK:
+    case F_OFD_SETLK:
+      return setFileLock(t, file, arg, cmd === F_OFD_SETLK, false);
+    case F_SETLKW:
+    case F_OFD_SETLKW:
+      return setFileLock(t, file, arg, cmd === F_OFD_SETLKW, true);
     case F_GETLEASE:
       return F_UNLCK;
     case F_SETLEASE:
