@@ -1,5 +1,4 @@
 import { EAGAIN, EFAULT, EINVAL, ERESTARTSYS, ERESTART_RESTARTBLOCK, ETIMEDOUT } from '@tsv/abi';
-import type { Mm } from '../mm/mm.js';
 import { BLOCKED } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
 import { FutexWaiter } from './futex-table.js';
@@ -11,11 +10,6 @@ export const PHASE_QUEUED = 1;
 export function waiterOf(task: Task): FutexWaiter {
   task.futexWaiter ??= new FutexWaiter(task);
   return task.futexWaiter;
-}
-
-/** Address space that a futex word is private to; null for a shared one. */
-export function futexOwner(task: Task, isPrivate: boolean): Mm | null {
-  return isPrivate ? task.mm : null;
 }
 
 /**
@@ -31,7 +25,7 @@ export function waitFutex(task: Task, addr: number, isPrivate: boolean, expected
     const value = task.mm.load32(addr);
     if (Number.isNaN(key) || Number.isNaN(value)) return -EFAULT;
     if (value >>> 0 !== expected) return -EAGAIN;
-    kernel.futexes.add(waiter, futexOwner(task, isPrivate), key, bitset);
+    kernel.futexes.add(waiter, task.mm.futexMm(addr, isPrivate), key, bitset);
     restart.phase = PHASE_QUEUED;
   } else if (waiter.isWoken) {
     return 0;

@@ -14,7 +14,7 @@ import {
 import { BLOCKED } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
 import type { FutexWaiter } from './futex-table.js';
-import { PHASE_QUEUED, futexOwner, waiterOf } from './futex-wait.js';
+import { PHASE_QUEUED, waiterOf } from './futex-wait.js';
 
 /**
  * FUTEX_LOCK_PI of futex(2): takes the lock, or waits for its owner until `restart.deadlineMs`. Priorities are not
@@ -34,7 +34,7 @@ export function lockPi(task: Task, addr: number, isPrivate: boolean): number {
     if (owner === null || owner.hasExited) return -ESRCH;
     const key = task.mm.futexKey(addr, isPrivate);
     if (Number.isNaN(key)) return -EFAULT;
-    kernel.futexes.add(waiter, futexOwner(task, isPrivate), key, ~0);
+    kernel.futexes.add(waiter, task.mm.futexMm(addr, isPrivate), key, ~0);
     waiter.piAddr = addr;
     waiter.piOwner = owner;
     kernel.futexes.piWaiterCount++;
@@ -67,7 +67,7 @@ export function unlockPi(task: Task, addr: number, isPrivate: boolean): number {
   if ((value & FUTEX_TID_MASK) !== task.threadPid.number) return -EPERM;
   const key = task.mm.futexKey(addr, isPrivate);
   if (Number.isNaN(key)) return -EFAULT;
-  const first = task.kernel.futexes.first(futexOwner(task, isPrivate), key);
+  const first = task.kernel.futexes.first(task.mm.futexMm(addr, isPrivate), key);
   if (first !== null) return first.piOwner === null ? -EINVAL : handOver(first, 0);
   return task.mm.store32(addr, 0);
 }

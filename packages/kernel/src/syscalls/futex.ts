@@ -39,7 +39,7 @@ import {
   type SysResult,
 } from '@tsv/abi';
 import { FutexWaiter } from '../futex/futex-table.js';
-import { futexOwner, PHASE_QUEUED, waitFutex } from '../futex/futex-wait.js';
+import { PHASE_QUEUED, waitFutex } from '../futex/futex-wait.js';
 import { applyWakeOp, isWakeOpKnown, wakeOpHolds } from '../futex/wake-op.js';
 import { lockPi, tryLockPi, unlockPi } from '../futex/pi-futex.js';
 import { mayInspect } from '../cred/inspect-permission.js';
@@ -163,7 +163,7 @@ function wake(t: Task, addr: number, isPrivate: boolean, val: number, bitset: nu
   if (addr % 4 !== 0 || bitset === 0) return -EINVAL;
   const key = t.mm.futexKey(addr, isPrivate);
   if (Number.isNaN(key)) return -EFAULT;
-  return t.kernel.futexes.wake(futexOwner(t, isPrivate), key, Math.max(1, val | 0), bitset);
+  return t.kernel.futexes.wake(t.mm.futexMm(addr, isPrivate), key, Math.max(1, val | 0), bitset);
 }
 
 function requeue(t: Task, a: SyscallArgs, isPrivate: boolean, isCompared: boolean): SysResult {
@@ -181,10 +181,10 @@ function requeue(t: Task, a: SyscallArgs, isPrivate: boolean, isCompared: boolea
     if (Number.isNaN(value)) return -EFAULT;
     if (value >>> 0 !== expected) return -EAGAIN;
   }
-  const owner = futexOwner(t, isPrivate);
+  const mm = t.mm.futexMm(addr, isPrivate);
   const { futexes } = t.kernel;
-  const woken = futexes.wake(owner, key, wakeCount, ~0);
-  return woken + futexes.requeue(owner, key, owner, toKey, requeueCount);
+  const woken = futexes.wake(mm, key, wakeCount, ~0);
+  return woken + futexes.requeue(mm, key, t.mm.futexMm(toAddr, isPrivate), toKey, requeueCount);
 }
 
 function wakeOp(t: Task, a: SyscallArgs, isPrivate: boolean): SysResult {
@@ -200,11 +200,10 @@ function wakeOp(t: Task, a: SyscallArgs, isPrivate: boolean): SysResult {
   if (!isWakeOpKnown(encoded)) return -ENOSYS;
   const before = applyWakeOp(t.mm, secondAddr, encoded);
   if (Number.isNaN(before)) return -EFAULT;
-  const owner = futexOwner(t, isPrivate);
   const { futexes } = t.kernel;
-  const woken = futexes.wake(owner, key, Math.max(1, wakeCount), ~0);
+  const woken = futexes.wake(t.mm.futexMm(addr, isPrivate), key, Math.max(1, wakeCount), ~0);
   if (!wakeOpHolds(before, encoded)) return woken;
-  return woken + futexes.wake(owner, secondKey, Math.max(1, secondWakeCount), ~0);
+  return woken + futexes.wake(t.mm.futexMm(secondAddr, isPrivate), secondKey, Math.max(1, secondWakeCount), ~0);
 }
 
 /** Queues a waiter for each word, unless one does not hold its value any more. */
@@ -237,7 +236,7 @@ function queueWord(t: Task, index: number, addr: number, expected: number, isPri
   const value = t.mm.load32(addr);
   if (Number.isNaN(key) || Number.isNaN(value)) return -EFAULT;
   if (value >>> 0 !== expected) return -EAGAIN;
-  t.kernel.futexes.add(t.futexVector![index]!, futexOwner(t, isPrivate), key, ~0);
+  t.kernel.futexes.add(t.futexVector![index]!, t.mm.futexMm(addr, isPrivate), key, ~0);
   return 0;
 }
 

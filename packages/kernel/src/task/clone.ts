@@ -170,6 +170,7 @@ function newTask(parent: Task, args: CloneArgs, parts: Parts, group: ThreadGroup
     new UserIo(),
   );
   if (change.mountNs !== null) task.fs.enterMountNamespace(change.mountNs);
+  if (parts.mm !== parent.mm) parts.mm.limits = group.limits;
   inherit(parent, task);
   const { page } = context;
   page.set(REG_RAX, 0);
