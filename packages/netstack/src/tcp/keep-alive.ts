@@ -1,4 +1,4 @@
-import type { TcpEndpoint } from './tcp-endpoint.js';
+import type { Connection } from './connection.js';
 import { TcpState } from './tcp-state.js';
 
 /** Keepalives, RFC 9293 section 3.8.4: off unless the application asks (MUST-24, MUST-25). */
@@ -8,10 +8,10 @@ export class KeepAlive {
   #probeCount = 0;
 
   /** Starts, or starts anew after an option was changed, if the connection has SO_KEEPALIVE. */
-  start(endpoint: TcpEndpoint, nowMs: number): void {
-    const { options } = endpoint;
-    const isOpen = endpoint.state !== TcpState.CLOSE && endpoint.state !== TcpState.TIME_WAIT;
-    this.atMs = options.isKeepAlive && isOpen ? Math.max(endpoint.lastHeardMs + options.keepIdleMs, nowMs) : Infinity;
+  start(connection: Connection, nowMs: number): void {
+    const { options } = connection;
+    const isOpen = connection.state !== TcpState.CLOSE && connection.state !== TcpState.TIME_WAIT;
+    this.atMs = options.isKeepAlive && isOpen ? Math.max(connection.lastHeardMs + options.keepIdleMs, nowMs) : Infinity;
   }
 
   stop(): void {
@@ -24,16 +24,16 @@ export class KeepAlive {
   }
 
   /** The time has come. True if a probe is to be sent; ends the connection when too many went unanswered. */
-  run(endpoint: TcpEndpoint, nowMs: number): boolean {
-    const { options, sender } = endpoint;
-    const elapsedMs = nowMs - endpoint.lastHeardMs;
+  run(connection: Connection, nowMs: number): boolean {
+    const { options, sender } = connection;
+    const elapsedMs = nowMs - connection.lastHeardMs;
     // While text is out, its own timers watch the peer.
     if (sender.queue.count > 0 || sender.unsentBytes > 0) {
       this.atMs = nowMs + options.keepIdleMs;
       return false;
     }
     if (elapsedMs < options.keepIdleMs) {
-      this.atMs = endpoint.lastHeardMs + options.keepIdleMs;
+      this.atMs = connection.lastHeardMs + options.keepIdleMs;
       return false;
     }
     const isOver =
@@ -41,11 +41,11 @@ export class KeepAlive {
         ? elapsedMs >= options.userTimeoutMs && this.#probeCount > 0
         : this.#probeCount >= options.keepCount;
     if (isOver) {
-      endpoint.giveUpWithReset();
+      connection.giveUpWithReset();
       return false;
     }
     this.#probeCount++;
-    endpoint.context.counters.TCPKeepAlive++;
+    connection.context.counters.TCPKeepAlive++;
     this.atMs = nowMs + options.keepIntervalMs;
     return true;
   }

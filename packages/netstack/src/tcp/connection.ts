@@ -1,0 +1,355 @@
+import { createCongestionControl } from './congestion/registry.js';
+import { INITIAL_WINDOW_SEGMENTS } from './congestion/congestion-control.js';
+import { NewReno } from './congestion/new-reno.js';
+import type { IpAddress } from '../wire/ip-address.js';
+import { KeepAlive } from './keep-alive.js';
+import { ReceiveTuner } from './receive-tuner.js';
+import { AckNeed, Receiver } from './receiver.js';
+import { ACK, CWR, ECE, NO_WINDOW_SHIFT, type Segment, type SegmentSink, SYN } from './segment.js';
+import { SegmentWriter } from './segment-writer.js';
+import { seqAdd } from './sequence.js';
+import { Sender } from './sender.js';
+import type { SynReceived } from './syn-received.js';
+import { TcpError } from './tcp-error.js';
+import { TcpOptions } from './tcp-options.js';
+import type { TcpContext } from './tcp-settings.js';
+import { isSynchronized, stateOnClose, TcpState } from './tcp-state.js';
+
+/** RFC 9293 section 3.7.1: what a peer takes that does not say. */
+const MSS_DEFAULT_IPV4 = 536;
+const MSS_DEFAULT_IPV6 = 1220;
+const TIMESTAMPS_BYTES = 12;
+const SYN_TIMEOUT_MS = 1000;
+const SYN_TIMEOUT_MS_MAX = 120_000;
+
+/**
+ * What a connection is made of, how it opens, and how it ends: the ground that {@link SegmentArrival} and
+ * {@link TcpEndpoint} build on.
+ */
+export abstract class Connection {
+  readonly context: TcpContext;
+  readonly options: TcpOptions;
+  readonly sender: Sender;
+  readonly receiver = new Receiver();
+  readonly writer: SegmentWriter;
+  readonly keepAlive = new KeepAlive();
+  readonly tuner = new ReceiveTuner();
+  protected currentState: TcpState = TcpState.CLOSE;
+  protected nowMs = 0;
+  protected wantsOutput = false;
+  /** Largest text of a segment that the path takes, without options. */
+  protected currentPathMss: number;
+  #peerMss = 0;
+  /** Deadline of the state: SYN sent again, FIN_WAIT2 or TIME_WAIT over. */
+  protected stateAtMs = Infinity;
+  protected synCount = 0;
+  protected synSentMs = 0;
+  protected mustSendSyn = false;
+  protected mustReset = false;
+  /** A reset that answers a segment; `replySeq` is its sequence number. */
+  protected mustReplyReset = false;
+  protected replySeq = 0;
+  protected pendingError: TcpError | 0 = 0;
+  protected softError: TcpError | 0 = 0;
+  protected hasNoOwner = false;
+  protected isReadShut = false;
+  protected isWriteShut = false;
+  #isEcnAsked = false;
+  /** Fast open: the cookie to send; of length 0 to ask for one. */
+  protected fastOpenCookie: Uint8Array | null = null;
+  /** The cookie that the peer gave, for the next connection to it. */
+  learnedCookie: Uint8Array | null = null;
+  lastHeardMs = 0;
+
+  /** An endpoint in CLOSE. `pathMss`: what the path takes, MTU less the headers of IP and TCP without options. */
+  constructor(
+    context: TcpContext,
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    remotePort: number,
+    pathMss: number,
+    options = new TcpOptions(context.settings),
+  ) {
+    this.context = context;
+    this.options = options;
+    this.currentPathMss = pathMss;
+    this.sender = new Sender(createCongestionControl(options.congestionControl) ?? new NewReno());
+    this.writer = new SegmentWriter(context, this.sender, this.receiver, local, localPort, remote, remotePort);
+    this.applyOptions();
+  }
+
+  get state(): TcpState {
+    return this.currentState;
+  }
+
+  get pathMss(): number {
+    return this.currentPathMss;
+  }
+
+  /** The application has closed it. */
+  get isOrphan(): boolean {
+    return this.hasNoOwner;
+  }
+
+  /** Why the connection ended or could not be made; 0 if it did not. Stays until {@link TcpEndpoint.takeError}. */
+  get error(): TcpError | 0 {
+    return this.pendingError;
+  }
+
+  /** Applies {@link TcpEndpoint.options} after they were changed. */
+  applyOptions(): void {
+    const { options, sender, receiver, context } = this;
+    const { settings } = context;
+    sender.isNoDelay = options.isNoDelay;
+    sender.isCorked = options.isCorked;
+    sender.userTimeoutMs = options.userTimeoutMs;
+    sender.retriesMax = settings.retries;
+    sender.maxPacingBytesPerMs = options.maxPacingBytesPerMs;
+    sender.recovery.isFrtoEnabled = settings.isFrtoOn;
+    sender.bufferBytesMax = options.sendBytes || Math.max(sender.bufferBytesMax, settings.sendBytes);
+    receiver.bufferBytesMax = options.receiveBytes || Math.max(receiver.bufferBytesMax, settings.receiveBytes);
+    receiver.windowClampBytes = options.windowClampBytes;
+    receiver.isUrgentInline = options.isUrgentInline;
+    this.tuner.bytesMax = options.receiveBytes > 0 ? 0 : settings.receiveBytesMax;
+    if (sender.cc.name !== options.congestionControl) this.#changeCongestionControl();
+    if (isSynchronized(this.currentState)) this.setMss();
+    this.wantsOutput = true;
+  }
+
+  /** OPEN, active: RFC 9293 section 3.10.1. `iss`: see {@link IsnGenerator}. */
+  connect(iss: number, tsOffset: number, nowMs: number): 0 | TcpError {
+    if (this.currentState === TcpState.SYN_SENT || this.currentState === TcpState.SYN_RECV) return TcpError.ALREADY;
+    if (this.currentState !== TcpState.CLOSE) return TcpError.IS_CONNECTED;
+    const { settings, counters } = this.context;
+    counters.ActiveOpens++;
+    this.nowMs = nowMs;
+    this.sender.start(iss | 0, nowMs);
+    this.sender.scoreboard.tsOffset = tsOffset | 0;
+    this.writer.tsOffset = tsOffset | 0;
+    this.writer.hasTimestamps = settings.isTimestampsOn;
+    this.#isEcnAsked = settings.ecn === 1;
+    this.setState(TcpState.SYN_SENT);
+    this.mustSendSyn = true;
+    this.wantsOutput = true;
+    return 0;
+  }
+
+  /** Uses fast open (RFC 7413) for the next connect, whose SYN carries what is sent before the first output. */
+  useFastOpen(cookie: Uint8Array): void {
+    this.fastOpenCookie = cookie.slice();
+  }
+
+  /** Becomes the connection that a listener has completed: `syn` is what it remembered of the handshake. */
+  establish(syn: Readonly<SynReceived>, nowMs: number): void {
+    const { sender, receiver, writer } = this;
+    sender.start(syn.iss, nowMs);
+    sender.scoreboard.tsOffset = syn.tsOffset;
+    writer.tsOffset = syn.tsOffset;
+    writer.hasTimestamps = syn.hasTimestamps;
+    writer.isEcnUsed = sender.isEcnUsed = syn.isEcnUsed;
+    receiver.start(syn.irs, syn.windowBytes);
+    receiver.tsRecent = syn.tsRecent;
+    receiver.tsRecentMs = nowMs;
+    receiver.hasTsRecent = syn.hasTimestamps;
+    this.#takeSynOptions(syn.mss, syn.isSackPermitted, syn.windowShift, syn.ourWindowShift);
+    sender.onSynAcked(seqAdd(syn.iss, 1), nowMs);
+    sender.sndWl1 = syn.irs;
+    sender.sndWl2 = sender.sndUna;
+    sender.sndWnd = sender.maxSndWnd = syn.peerWindowBytes;
+    this.becomeEstablished(syn.rttMs, syn.synAckCount > 1, nowMs);
+    this.context.counters.PassiveOpens++;
+  }
+
+  /** Becomes the connection that `seg`, a SYN with text and a good cookie, opens at once: RFC 7413 section 4.2.2. */
+  establishFast(syn: Readonly<SynReceived>, seg: Readonly<Segment>, nowMs: number): void {
+    const { sender, receiver, writer } = this;
+    this.nowMs = nowMs;
+    sender.start(syn.iss, nowMs);
+    sender.scoreboard.tsOffset = writer.tsOffset = syn.tsOffset;
+    writer.hasTimestamps = syn.hasTimestamps;
+    this.setState(TcpState.SYN_RECV);
+    this.takeSyn(seg, nowMs);
+    if (seg.textLen > 0) {
+      receiver.ring.push(seg.text, seg.textAt, seg.textLen);
+      receiver.rcvNxt = seqAdd(receiver.rcvNxt, seg.textLen);
+      receiver.receivedBytes += seg.textLen;
+    }
+    this.mustSendSyn = true;
+    this.wantsOutput = true;
+    this.context.counters.PassiveOpens++;
+  }
+
+  /** The shift that lets the window grow to the largest buffer: RFC 7323 section 2.3. */
+  ourWindowShift(): number {
+    const bytesMax = Math.max(this.receiver.bufferBytesMax, this.tuner.bytesMax);
+    let shift = 0;
+    while (shift < 14 && 0xffff * 2 ** shift < bytesMax) shift++;
+    return shift;
+  }
+
+  /** Ends the connection because the peer does not answer. */
+  giveUp(): void {
+    this.context.counters.TCPAbortOnTimeout++;
+    this.end(this.softError === 0 ? TcpError.TIMED_OUT : this.softError);
+  }
+
+  /** As giveUp, and tells the peer. */
+  giveUpWithReset(): void {
+    this.mustReset = true;
+    this.giveUp();
+  }
+
+  protected takeSyn(seg: Readonly<Segment>, nowMs: number): void {
+    const { settings } = this.context;
+    const { receiver, writer, sender } = this;
+    receiver.start(seg.seq, Math.min(receiver.freeBytes, 0xffff));
+    writer.hasTimestamps = writer.hasTimestamps && seg.hasTimestamps;
+    if (writer.hasTimestamps) receiver.noteTimestamp(seg, nowMs);
+    const isEcnSyn = (seg.flags & (ECE | CWR)) === (seg.flags & ACK ? ECE : ECE | CWR);
+    writer.isEcnUsed = sender.isEcnUsed = isEcnSyn && (this.#isEcnAsked || (settings.ecn !== 0 && !(seg.flags & ACK)));
+    const ourShift = settings.isWindowScalingOn ? this.ourWindowShift() : NO_WINDOW_SHIFT;
+    this.#takeSynOptions(seg.mss, seg.isSackPermitted && settings.isSackOn, seg.windowShift, ourShift);
+    if (seg.fastOpenLen > 0) this.learnedCookie = seg.fastOpenCookie.slice(0, seg.fastOpenLen);
+  }
+
+  #takeSynOptions(mss: number, isSackUsed: boolean, peerShift: number, ourShift: number): void {
+    const { sender, receiver } = this;
+    const isScaled = peerShift !== NO_WINDOW_SHIFT && ourShift !== NO_WINDOW_SHIFT;
+    sender.windowShift = isScaled ? peerShift : 0;
+    receiver.windowShift = isScaled ? ourShift : 0;
+    sender.recovery.isSackUsed = isSackUsed;
+    receiver.isSackUsed = isSackUsed;
+    this.#peerMss = mss === 0 ? (this.writer.remote.isIpv4 ? MSS_DEFAULT_IPV4 : MSS_DEFAULT_IPV6) : mss;
+  }
+
+  protected becomeEstablished(rttMs: number, wasRetransmitted: boolean, nowMs: number): void {
+    const { sender } = this;
+    this.setState(TcpState.ESTABLISHED);
+    this.stateAtMs = Infinity;
+    this.mustSendSyn = false;
+    this.lastHeardMs = nowMs;
+    this.setMss();
+    if (rttMs >= 0) sender.rtt.onSample(rttMs, nowMs);
+    if (wasRetransmitted) sender.rtt.onSynRetransmitted();
+    const segments = wasRetransmitted ? 1 : INITIAL_WINDOW_SEGMENTS;
+    sender.cc.start(sender.mssBytes, segments * sender.mssBytes, this.context.random.u32(), nowMs);
+    this.tuner.start(INITIAL_WINDOW_SEGMENTS * this.receiver.peerMssBytes, nowMs);
+    this.keepAlive.start(this, nowMs);
+    this.context.counters.CurrEstab++;
+    this.tuneSendBuffer();
+    if (sender.isFinQueued) this.setState(stateOnClose(this.currentState));
+  }
+
+  protected sendSyn(nowMs: number, sink: SegmentSink): void {
+    const { settings } = this.context;
+    const { writer } = this;
+    this.mustSendSyn = false;
+    const isReply = this.currentState === TcpState.SYN_RECV;
+    const seg = writer.beginSyn(isReply ? SYN | ACK : SYN, nowMs);
+    seg.mss = Math.min(this.currentPathMss, this.options.maxSegBytes || this.currentPathMss);
+    const isScaling = isReply
+      ? this.receiver.windowShift > 0 || this.sender.windowShift > 0
+      : settings.isWindowScalingOn;
+    if (isScaling) seg.windowShift = isReply ? this.receiver.windowShift : this.ourWindowShift();
+    seg.isSackPermitted = isReply ? this.receiver.isSackUsed : settings.isSackOn;
+    if (!isReply && this.#isEcnAsked && this.synCount < 2) seg.flags |= ECE | CWR;
+    if (isReply && writer.isEcnUsed) seg.flags |= ECE;
+    if (this.fastOpenCookie !== null && !isReply && this.synCount === 0) this.#addFastOpen(seg);
+    const waitMs = Math.min(SYN_TIMEOUT_MS * 2 ** this.synCount, SYN_TIMEOUT_MS_MAX);
+    this.stateAtMs = nowMs + waitMs;
+    if (this.synCount === 0) this.synSentMs = nowMs;
+    this.synCount++;
+    if (isReply) this.receiver.onAckSent();
+    writer.emit(seg, sink);
+  }
+
+  /** RFC 7413 section 4.2.1. */
+  #addFastOpen(seg: Segment): void {
+    const cookie = this.fastOpenCookie!;
+    seg.fastOpenCookie.set(cookie);
+    seg.fastOpenLen = cookie.length;
+    const len = cookie.length > 0 ? Math.min(this.sender.ring.len, this.currentPathMss - 40) : 0;
+    if (len <= 0) return;
+    this.writer.setSynText(seg, len);
+    this.sender.sndNxt = seqAdd(this.sender.iss, 1 + len);
+    this.context.counters.TCPFastOpenActive++;
+  }
+
+  protected get hasSynTimedOut(): boolean {
+    const { userTimeoutMs } = this.options;
+    return userTimeoutMs > 0 && this.nowMs - this.sender.progressMs >= userTimeoutMs;
+  }
+
+  protected setMss(): void {
+    const { options, writer, receiver, sender } = this;
+    let mss = Math.min(this.#peerMss, this.currentPathMss);
+    if (options.maxSegBytes > 0) mss = Math.min(mss, options.maxSegBytes);
+    mss = Math.max(mss, this.context.settings.mssBytesMin);
+    if (writer.hasTimestamps) mss -= TIMESTAMPS_BYTES;
+    sender.setMss(mss);
+    receiver.peerMssBytes = Math.max(receiver.peerMssBytes, Math.min(this.currentPathMss, receiver.bufferBytesMax / 4));
+  }
+
+  /** As `tcp_sndbuf_expand()`: room for twice the window, while the application has not fixed the size. */
+  protected tuneSendBuffer(): void {
+    const { sender, options } = this;
+    if (options.sendBytes > 0) return;
+    const wanted = Math.min(
+      2 * Math.max(sender.cc.cwndBytes, 10 * sender.mssBytes),
+      this.context.settings.sendBytesMax,
+    );
+    if (wanted > sender.bufferBytesMax) sender.bufferBytesMax = Math.floor(wanted);
+  }
+
+  #changeCongestionControl(): void {
+    const cc = createCongestionControl(this.options.congestionControl);
+    if (cc === undefined) return;
+    const { sender } = this;
+    cc.ssthreshBytes = sender.cc.ssthreshBytes;
+    cc.start(sender.mssBytes, sender.cc.cwndBytes, this.context.random.u32(), this.nowMs);
+    sender.recovery.cc = cc;
+  }
+
+  protected waitForFin(nowMs: number): void {
+    const { linger2Ms } = this.options;
+    if (linger2Ms < 0) {
+      this.mustReset = true;
+      this.context.counters.TCPAbortOnLinger++;
+      this.end(0);
+    } else {
+      this.stateAtMs = nowMs + linger2Ms;
+      this.wantsOutput = true;
+    }
+  }
+
+  protected enterTimeWait(nowMs: number): void {
+    this.sender.clear();
+    this.keepAlive.stop();
+    this.context.counters.TW++;
+    this.stateAtMs = nowMs + this.context.settings.timeWaitMs;
+  }
+
+  /** The connection is over, with `error` if that is not 0. Text that has come may still be read. */
+  protected end(error: TcpError | 0): void {
+    if (error !== 0) this.pendingError = error;
+    if (!isSynchronized(this.currentState)) this.context.counters.AttemptFails++;
+    this.setState(TcpState.CLOSE);
+    this.sender.clear();
+    this.receiver.outOfOrder.clear();
+    this.receiver.ackNeed = AckNeed.NONE;
+    this.receiver.ackAtMs = Infinity;
+    this.stateAtMs = Infinity;
+    this.mustSendSyn = false;
+    this.keepAlive.stop();
+    this.wantsOutput = this.mustReset || this.mustReplyReset;
+  }
+
+  protected setState(state: TcpState): void {
+    if (state === this.currentState) return;
+    if (this.currentState === TcpState.ESTABLISHED || this.currentState === TcpState.CLOSE_WAIT) {
+      if (state !== TcpState.ESTABLISHED && state !== TcpState.CLOSE_WAIT) this.context.counters.CurrEstab--;
+    }
+    this.currentState = state;
+  }
+}
