@@ -9,6 +9,7 @@ export * from './futex.js';
 export * from './in.js';
 export * from './ioctl.js';
 export * from './membarrier.js';
+export * from './memfd.js';
 export * from './memory.js';
 export * from './mman.js';
 export * from './mount.js';

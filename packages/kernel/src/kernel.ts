@@ -2,7 +2,7 @@ import type { Errno } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import { TimerQueue } from '@tsv/clock';
 import type { MemoryFile, Platform } from '@tsv/platform';
-import { VirtualFileSystem } from '@tsv/vfs';
+import { TmpfsFileSystem, VirtualFileSystem } from '@tsv/vfs';
 import { Dispatcher } from './dispatcher.js';
 import { handleFault } from './mm/fault.js';
 import type { Vdso } from './mm/vdso.js';
@@ -70,6 +70,8 @@ export class Kernel {
   readonly socketFamilies = new SocketFamilies();
   readonly unixFamily: UnixFamily;
   readonly vfs: VirtualFileSystem;
+  /** Where the files of memfd_create(2) are. */
+  readonly memfds: TmpfsFileSystem;
   /** Called when a process has exited, before it is reaped. Boot learns here how process 1 ended. */
   onExit: ((threadGroup: ThreadGroup) => void) | null = null;
   readonly dispatcher: Dispatcher;
@@ -110,6 +112,13 @@ export class Kernel {
     this.socketFamilies.register(this.unixFamily);
     this.vfs = new VirtualFileSystem({ clock: options.clock });
     this.vfs.devices.openFifo = openFifo;
+    this.memfds = new TmpfsFileSystem({
+      pool: options.memoryFile,
+      clock: options.clock,
+      dev: this.vfs.allocateDev(),
+      pageCountMax: 0,
+      inodeCountMax: 0,
+    });
     this.dispatcher = new Dispatcher(this, options.platform, syscallHandlers());
   }
 

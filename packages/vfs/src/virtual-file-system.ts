@@ -192,15 +192,15 @@ export class VirtualFileSystem {
     return isReachable ? text : null;
   }
 
-  /** A path to a file that has none (a pipe, a socket), for magic links; a reference is the caller's. */
-  anonymousPath(inode: Inode): VfsPath {
+  /** A path to a file that has none (a pipe, a memfd called `name`), for magic links; a reference is the caller's. */
+  anonymousPath(inode: Inode, name = ''): VfsPath {
     let mount = this.#anonymousMounts.get(inode.fs);
     if (mount === undefined) {
       mount = this.createMount(inode.fs, inode.fs.typeName, 0);
       this.#anonymousMounts.set(inode.fs, mount);
     }
     inode.incRef();
-    const path = new VfsPath(mount, this.dentries.addAnonymous(inode.fs, '', inode));
+    const path = new VfsPath(mount, this.dentries.addAnonymous(inode.fs, name, inode));
     mount.incRef();
     return path;
   }

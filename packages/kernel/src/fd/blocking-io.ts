@@ -1,5 +1,5 @@
 import { EPIPE, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, EAGAIN, SIGPIPE, SI_USER } from '@tsv/abi';
-import type { OpenFile } from '@tsv/vfs';
+import { IN_ACCESS, IN_MODIFY, notifyFile, type OpenFile } from '@tsv/vfs';
 import { sendSignal } from '../signal/send-signal.js';
 import { userSignal } from '../signal/sig-info.js';
 import { waitForSocket } from '../socket/blocking-socket.js';
@@ -27,6 +27,7 @@ export function waitForFile(t: Task, file: OpenFile, mask: number): number {
 /** Reads once at the file offset into `t.io`, waiting for data if the file blocks. */
 export function readBlocking(t: Task, file: OpenFile): number {
   const n = file.read(t.io, t);
+  if (n > 0) notifyFile(file, IN_ACCESS);
   return n === -EAGAIN && !file.isNonblocking ? waitForFile(t, file, POLLIN | POLLRDNORM) : n;
 }
 
@@ -40,6 +41,7 @@ export function writeBlocking(t: Task, file: OpenFile): number {
     const n = file.write(io, t);
     if (n > 0) {
       restart.moved += n;
+      notifyFile(file, IN_MODIFY);
       if (io.remaining === 0 || file.waiters === null) return restart.moved;
       continue;
     }

@@ -1,5 +1,5 @@
 import { EBADF, EMFILE, type Errno } from '@tsv/abi';
-import type { Caller, OpenFile } from '@tsv/vfs';
+import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, notifyFile, type Caller, type OpenFile } from '@tsv/vfs';
 
 /** Descriptors that a table can have at most, /proc/sys/fs/nr_open. RLIMIT_NOFILE cannot be set above it. */
 export const NR_OPEN = 1 << 20;
@@ -203,6 +203,7 @@ export class FdTable {
 function closeFile(file: OpenFile, table: FdTable, caller: Caller): Errno | 0 {
   const result = file.flush(caller);
   file.inode.locks?.releaseRanges(table);
+  if (file.refCount === 1) notifyFile(file, file.isWritable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
   file.decRef();
   return result;
 }

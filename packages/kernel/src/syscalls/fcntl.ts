@@ -4,6 +4,7 @@ import {
   ESRCH,
   EFAULT,
   FD_CLOEXEC,
+  F_ADD_SEALS,
   F_DUPFD,
   F_DUPFD_CLOEXEC,
   F_DUPFD_QUERY,
@@ -15,6 +16,7 @@ import {
   F_GETOWN_EX,
   F_GETPIPE_SZ,
   F_GETSIG,
+  F_GET_SEALS,
   F_NOTIFY,
   F_OFD_GETLK,
   F_OFD_SETLK,
@@ -38,6 +40,7 @@ import {
 } from '@tsv/abi';
 import type { OpenFile } from '@tsv/vfs';
 import { asyncOwnerOf, ensureAsyncOwner, setStatusFlags } from '../fd/async-owner.js';
+import { addSeals, sealsOf } from '../fd/seals.js';
 import { PipeFile } from '../fd/pipe-file.js';
 import type { Task } from '../task/task.js';
 import { getFileLock, setFileLock } from './file-lock.js';
@@ -82,10 +85,6 @@ function fileFcntl(t: Task, fd: number, file: OpenFile, cmd: number, arg: number
   switch (cmd) {
     case F_SETFL:
       return setStatusFlags(file, fd, low32(arg));
-    case F_GETPIPE_SZ:
-      return file instanceof PipeFile ? file.pipe.capacity : -EBADF;
-    case F_SETPIPE_SZ:
-      return file instanceof PipeFile ? file.resize(arg % 0x1_0000_0000, t) : -EBADF;
     case F_GETLK:
     case F_OFD_GETLK:
       return getFileLock(t, file, arg, cmd === F_OFD_GETLK);
@@ -95,6 +94,14 @@ function fileFcntl(t: Task, fd: number, file: OpenFile, cmd: number, arg: number
     case F_SETLKW:
     case F_OFD_SETLKW:
       return setFileLock(t, file, arg, cmd === F_OFD_SETLKW, true);
+    case F_ADD_SEALS:
+      return addSeals(file, arg % 0x1_0000_0000);
+    case F_GET_SEALS:
+      return sealsOf(file);
+    case F_GETPIPE_SZ:
+      return file instanceof PipeFile ? file.pipe.capacity : -EBADF;
+    case F_SETPIPE_SZ:
+      return file instanceof PipeFile ? file.resize(arg % 0x1_0000_0000, t) : -EBADF;
     case F_GETLEASE:
       return F_UNLCK;
     case F_SETLEASE:

@@ -17,7 +17,7 @@ import {
   UIO_MAXIOV,
   type SysResult,
 } from '@tsv/abi';
-import type { OpenFile } from '@tsv/vfs';
+import { IN_ACCESS, IN_MODIFY, notifyFile, type OpenFile } from '@tsv/vfs';
 import { fileOf, readBlocking, skipMoved, writeBlocking } from '../fd/blocking-io.js';
 import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
@@ -64,7 +64,7 @@ export function sysPread64(t: Task, a: SyscallArgs): SysResult {
   const status = checkAt(file, true);
   if (status < 0) return status;
   const bufferStatus = setBuffer(t, addr, count, true);
-  return bufferStatus < 0 ? bufferStatus : file!.readAt(t.io, offset, t);
+  return bufferStatus < 0 ? bufferStatus : readAt(t, file!, offset);
 }
 
 /** pwrite(2). Errors: EBADF, EFAULT, EINVAL for a negative offset, ESPIPE. */
@@ -79,7 +79,7 @@ export function sysPwrite64(t: Task, a: SyscallArgs): SysResult {
   const status = checkAt(file, false);
   if (status < 0) return status;
   const bufferStatus = setBuffer(t, addr, count, false);
-  return bufferStatus < 0 ? bufferStatus : file!.writeAt(t.io, offset, t);
+  return bufferStatus < 0 ? bufferStatus : writeAt(t, file!, offset);
 }
 
 /** readv(2). Errors: EBADF, EFAULT, EINVAL. */
@@ -196,7 +196,7 @@ function readVectorAt(t: Task, fd: number, iov: number, iovcnt: number, offset: 
   const status = checkAt(file, true);
   if (status < 0) return status;
   const vectorStatus = setVector(t, iov, iovcnt, true);
-  return vectorStatus < 0 ? vectorStatus : file!.readAt(t.io, offset, t);
+  return vectorStatus < 0 ? vectorStatus : readAt(t, file!, offset);
 }
 
 function writeVectorAt(t: Task, fd: number, iov: number, iovcnt: number, offset: number): number {
@@ -204,7 +204,19 @@ function writeVectorAt(t: Task, fd: number, iov: number, iovcnt: number, offset:
   const status = checkAt(file, false);
   if (status < 0) return status;
   const vectorStatus = setVector(t, iov, iovcnt, false);
-  return vectorStatus < 0 ? vectorStatus : file!.writeAt(t.io, offset, t);
+  return vectorStatus < 0 ? vectorStatus : writeAt(t, file!, offset);
+}
+
+function readAt(t: Task, file: OpenFile, offset: number): number {
+  const n = file.readAt(t.io, offset, t);
+  if (n > 0) notifyFile(file, IN_ACCESS);
+  return n;
+}
+
+function writeAt(t: Task, file: OpenFile, offset: number): number {
+  const n = file.writeAt(t.io, offset, t);
+  if (n > 0) notifyFile(file, IN_MODIFY);
+  return n;
 }
 
 /** Whether `file` can be read or written at an offset. Errors: EBADF, ESPIPE. */

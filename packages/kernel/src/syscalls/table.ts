@@ -1,3 +1,4 @@
+import { sysMemfdCreate } from './memfd.js';
 import { sysRecvfrom, sysRecvmmsg, sysRecvmsg } from './recvmsg.js';
 import { sysSendmmsg, sysSendmsg, sysSendto } from './sendmsg.js';
 import { sysGetsockopt, sysSetsockopt } from './sockopt.js';
@@ -481,6 +482,8 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 318, name: 'getrandom', run: sysGetrandom },
   // unshare.ts
   { nr: 272, name: 'unshare', run: sysUnshare, partial: 'CLONE_NEWTIME: EINVAL' },
+  // memfd.ts
+  { nr: 319, name: 'memfd_create', run: sysMemfdCreate },
 ];
 
 /** The handlers by number, with holes. */
