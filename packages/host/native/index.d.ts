@@ -65,6 +65,12 @@ export declare class PollPhase {
   close(): void
 }
 
+/** accept4(2). Stores the peer's address, and its length in `lengths[0]`. Returns a descriptor. */
+export declare function accept4(fd: Fd, address: Bytes, lengths: I32s, flags: I32): number
+
+/** bind(2). */
+export declare function bind(fd: Fd, address: Bytes): number
+
 /** FIONREAD, ioctl_tty(2). Returns bytes. */
 export declare function bytesReadable(fd: Fd): number
 
@@ -82,6 +88,9 @@ export declare function clockMs(clock: I32): number
 
 /** close(2). */
 export declare function close(fd: Fd): number
+
+/** connect(2). */
+export declare function connect(fd: Fd, address: Bytes): number
 
 /** copy_file_range(2). Returns bytes. */
 export declare function copyFileRange(from: Fd, fromOffset: U64, to: Fd, toOffset: U64, len: Len): number
@@ -153,6 +162,9 @@ export declare function getdents64(fd: Fd, buffer: Bytes, at: Len, len: Len): nu
 /** PR_GET_NO_NEW_PRIVS, prctl(2): 0 or 1. */
 export declare function getNoNewPrivs(): number
 
+/** getpeername(2). Returns the length of the address, which may be more than there was room for. */
+export declare function getpeername(fd: Fd, address: Bytes): number
+
 /** getrandom(2) into `buffer`. Returns bytes. */
 export declare function getrandom(buffer: Bytes, flags: U32): number
 
@@ -161,6 +173,15 @@ export declare function getrlimit(resource: U32, limits: F64s): number
 
 /** getrusage(2). `who` is RUSAGE_SELF (0), RUSAGE_CHILDREN (-1) or RUSAGE_THREAD (1). Stores in `fields` by `RUSAGE_*`. */
 export declare function getrusage(who: I32, fields: F64s): number
+
+/** getsockname(2). Returns the length of the address, which may be more than there was room for. */
+export declare function getsockname(fd: Fd, address: Bytes): number
+
+/** getsockopt(2). Returns the length of the value. Errors: ENOPROTOOPT for options that hold pointers. */
+export declare function getsockopt(fd: Fd, level: I32, name: I32, value: Bytes): number
+
+/** Effective capabilities of this thread, a bit each, capget(2). */
+export declare function getThreadCapabilities(): number
 
 /** gettid(2). */
 export declare function gettid(): number
@@ -174,11 +195,17 @@ export declare function hasInvariantTsc(): boolean
  */
 export declare function installSeccompFilter(json: string): number
 
+/** Index of a network interface, netdevice(7). */
+export declare function interfaceIndex(name: ByteString): number
+
 /** True if the descriptor is a terminal. */
 export declare function isatty(fd: Fd): boolean
 
 /** linkat(2). */
 export declare function linkat(fromDirfd: Fd, from: ByteString, toDirfd: Fd, to: ByteString, flags: U32): number
+
+/** listen(2). */
+export declare function listen(fd: Fd, backlog: I32): number
 
 /** lseek(2). `whence` is SEEK_*. Returns the offset. */
 export declare function lseek(fd: Fd, offset: I64, whence: U32): number
@@ -203,6 +230,12 @@ export declare function openPtyMaster(flags: U32): number
 
 /** TIOCGPTPEER, ioctl_tty(2): opens the other side of `master` without a name. `flags` as for the master. */
 export declare function openPtyPeer(master: Fd, flags: U32): number
+
+/**
+ * Opens the TUN or TAP interface `name`, made if there is none. `flags` are IFF_TUN or IFF_TAP, IFF_NO_PI, IFF_VNET_HDR.
+ * Returns a non-blocking descriptor.
+ */
+export declare function openTun(name: ByteString, flags: U32): number
 
 /** pipe2(2). Stores the end to read and the end to write in `fds`. */
 export declare function pipe2(fds: I32s, flags: U32): number
@@ -234,6 +267,8 @@ export interface ProcessOptions {
   gidMap: string
   /** Signal when the calling thread ends, or 0. */
   parentDeathSignal: I32
+  /** Capabilities that it can have, a bit each (`1 << CAP_SYS_CHROOT`); absent for those of the caller. */
+  capabilities?: U64
   /** A ruleset of `createLandlockRuleset`, or -1. It is closed. */
   landlock: I32
 }
@@ -265,6 +300,12 @@ export declare function reapProcess(pidfd: Fd, result: I32s): number
  */
 export declare function recvFds(socket: Fd, buffer: Bytes, at: Len, len: Len, fds: I32s, flags: U32): number
 
+/**
+ * recvmsg(2) into `len` bytes of `buffer` at `at`. Stores the address, control data, and in `lengths` how long these
+ * are, and the message's flags (MSG_TRUNC and so on). Descriptors in control data are closed. Returns bytes.
+ */
+export declare function recvmsg(fd: Fd, buffer: Bytes, at: Len, len: Len, address: Bytes, control: Bytes, lengths: I32s, flags: I32): number
+
 /** renameat2(2). */
 export declare function renameat2(fromDirfd: Fd, from: ByteString, toDirfd: Fd, to: ByteString, flags: U32): number
 
@@ -284,6 +325,9 @@ export declare function sampleTsc(sample: F64s): number
  */
 export declare function sendFds(socket: Fd, buffer: Bytes, at: Len, len: Len, fds: I32s, flags: U32): number
 
+/** sendmsg(2) of `len` bytes of `buffer` at `at`. An empty `address` or `control` is absent. Returns bytes. */
+export declare function sendmsg(fd: Fd, buffer: Bytes, at: Len, len: Len, address: Bytes, control: Bytes, flags: I32): number
+
 /** TIOCSCTTY, ioctl_tty(2). `force` 1 steals the terminal from another session. */
 export declare function setControllingTerminal(fd: Fd, force: I32): number
 
@@ -292,6 +336,9 @@ export declare function setDumpable(value: I32): number
 
 /** sethostname(2), of the thread's UTS namespace. */
 export declare function sethostname(name: ByteString): number
+
+/** Brings a network interface up, netdevice(7). */
+export declare function setInterfaceUp(name: ByteString): number
 
 /** PR_SET_NO_NEW_PRIVS, prctl(2). It cannot be undone. */
 export declare function setNoNewPrivs(): number
@@ -308,6 +355,15 @@ export declare function setrlimit(resource: U32, soft: number, hard: number): nu
 /** setsid(2). Returns the session. */
 export declare function setsid(): number
 
+/** setsockopt(2). Errors: ENOPROTOOPT for options that hold pointers. */
+export declare function setsockopt(fd: Fd, level: I32, name: I32, value: Bytes): number
+
+/**
+ * Sets the permitted and effective capabilities of this thread, a bit each, and no inheritable ones, capset(2). Threads
+ * that run already keep theirs. Errors: EPERM for one that the thread does not have.
+ */
+export declare function setThreadCapabilities(capabilities: U64): number
+
 /**
  * setgroups(2), setresgid(2) and setresuid(2) of this thread, in this order. Differs: threads that exist already keep
  * their identity; call it before any work is given to them.
@@ -322,6 +378,9 @@ export declare function shutdown(socket: Fd, how: I32): number
 
 /** pidfd_send_signal(2). */
 export declare function signalProcess(pidfd: Fd, signo: I32): number
+
+/** socket(2). `kind` may have SOCK_CLOEXEC and SOCK_NONBLOCK. Returns a descriptor. */
+export declare function socket(domain: I32, kind: I32, protocol: I32): number
 
 /**
  * Starts a program in namespaces of its own, with PR_SET_NO_NEW_PRIVS. Stores its pid and a descriptor that is readable

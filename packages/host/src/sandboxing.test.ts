@@ -1,6 +1,6 @@
-import { EBADF, EINVAL } from '@tsv/abi';
+import { EBADF, EINVAL, EPERM } from '@tsv/abi';
 import { execFileSync } from 'node:child_process';
-import { createLandlockRuleset, installSeccompFilter, restrictThread } from './sandboxing.js';
+import { createLandlockRuleset, getThreadCapabilities, installSeccompFilter, restrictThread } from './sandboxing.js';
 
 /** Runs `code` in a process of its own, with `native` and `fs`, and returns what it resolves to. */
 function inChild(code: string): unknown {
@@ -34,6 +34,19 @@ describe('installSeccompFilter', () => {
       expect(() => installSeccompFilter(json)).toThrow('Cannot install the seccomp filter');
     },
   );
+});
+
+describe('setThreadCapabilities', () => {
+  const itAsRoot = getThreadCapabilities() > 0 ? it : it.skip;
+
+  itAsRoot('gives capabilities up', () => {
+    const code = `
+      const before = native.getThreadCapabilities();
+      const results = [native.setThreadCapabilities(2 ** 18), native.getThreadCapabilities() === 2 ** 18];
+      return [...results, native.setThreadCapabilities(before), native.chroot('/'), native.setThreadCapabilities(0),
+        native.chroot('/')];`;
+    expect(inChild(code)).toEqual([0, true, -EPERM, 0, 0, -EPERM]);
+  });
 });
 
 describe('Landlock', () => {

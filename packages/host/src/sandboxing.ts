@@ -4,4 +4,10 @@ import native from '../native/index.js';
 export const LANDLOCK_DENY_TCP = 1;
 
 /** Confinement of this process, or of the calling thread. None of it can be undone. */
-export const { installSeccompFilter, createLandlockRuleset, restrictThread } = native;
+export const {
+  installSeccompFilter,
+  createLandlockRuleset,
+  restrictThread,
+  setThreadCapabilities,
+  getThreadCapabilities,
+} = native;

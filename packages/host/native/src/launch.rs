@@ -31,6 +31,8 @@ pub struct Launch {
     pub gid_map: String,
     /// Signal that it gets when the calling thread ends, or 0.
     pub parent_death_signal: c_int,
+    /// Capabilities that it can have, a bit each; None for those of the caller.
+    pub capabilities: Option<u64>,
     /// Its file access is limited to what this ruleset allows.
     pub landlock: Option<OwnedFd>,
 }
@@ -165,6 +167,9 @@ impl Launch {
         }
         if self.parent_death_signal != 0 {
             sys::set_parent_death_signal(self.parent_death_signal).map_err(failed(Step::Prctl))?;
+        }
+        if let Some(kept) = self.capabilities {
+            sys::limit_capabilities(kept).map_err(failed(Step::Prctl))?;
         }
         rustix::thread::set_no_new_privs(true).map_err(failed(Step::Prctl))?;
         if let Some(ruleset) = &self.landlock {
@@ -363,6 +368,20 @@ mod tests {
             ..shell("id -u; echo $$", vec![])
         };
         assert_eq!(output_of(launch).0, "0\n1\n");
+    }
+
+    #[test]
+    fn capabilities_are_limited_for_root_too() {
+        let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        let launch = Launch {
+            namespaces: libc::CLONE_NEWUSER.cast_unsigned(),
+            uid_map: format!("0 {uid} 1"),
+            gid_map: format!("0 {gid} 1"),
+            capabilities: Some(1 << 18),
+            ..shell("grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status", vec![])
+        };
+        let only_sys_chroot = "0000000000040000";
+        assert_eq!(output_of(launch).0.matches(only_sys_chroot).count(), 3);
     }
 
     #[test]

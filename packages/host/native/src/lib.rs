@@ -2,6 +2,7 @@
 
 pub mod launch;
 pub mod seccomp;
+pub mod socket_calls;
 pub mod stat_fields;
 pub mod sys;
 pub mod tsc;

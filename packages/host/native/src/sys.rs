@@ -281,6 +281,22 @@ pub fn set_parent_death_signal(signo: c_int) -> Result<()> {
     checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signo, 0, 0, 0) }).map(|_| ())
 }
 
+/// PR_CAPBSET_DROP, prctl(2), of all capabilities but those in `kept`, a bit each. A program that is executed then gets
+/// no others, whoever it runs as.
+pub fn limit_capabilities(kept: u64) -> Result<()> {
+    for capability in 0..64 {
+        if kept & (1 << capability) != 0 {
+            continue;
+        }
+        // SAFETY: the arguments are numbers.
+        match checked(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }) {
+            Err(Errno::INVAL) => break, // The kernel knows no more.
+            other => other?,
+        };
+    }
+    Ok(())
+}
+
 /// landlock_restrict_self(2), of the calling thread.
 pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: the arguments are numbers.

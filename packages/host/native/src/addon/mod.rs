@@ -8,6 +8,7 @@ mod fd_watcher;
 mod files;
 mod names;
 mod namespaces;
+mod network;
 mod pipes;
 mod process;
 mod results;

@@ -1,13 +1,14 @@
 //! Confinement of this process, and of processes that it starts.
 
-use super::arguments::{ByteString, Fd, I32, I32s, U32};
-use super::results::{negated, status};
+use super::arguments::{ByteString, Fd, I32, I32s, U32, U64};
+use super::results::{large, negated, status};
 use crate::launch::{Launch, landlock_ruleset};
 use crate::{seccomp, sys};
 use napi::bindgen_prelude::{Error, Result};
 use napi_derive::napi;
 use rustix::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use rustix::io::Errno;
+use rustix::thread;
 use std::ffi::{CStr, CString};
 
 /// Installs a seccomp filter in all threads of this process, with PR_SET_NO_NEW_PRIVS. It cannot be undone. `json` is one
@@ -45,9 +46,29 @@ pub fn create_landlock_ruleset(readable: Vec<ByteString>, writable: Vec<ByteStri
 pub fn restrict_thread(ruleset: Fd) -> i32 {
     status(|| {
         let ruleset = ruleset.get()?;
-        rustix::thread::set_no_new_privs(true)?;
+        thread::set_no_new_privs(true)?;
         sys::landlock_restrict_self(ruleset)
     })
+}
+
+/// Sets the permitted and effective capabilities of this thread, a bit each, and no inheritable ones, capset(2). Threads
+/// that run already keep theirs. Errors: EPERM for one that the thread does not have.
+#[napi]
+pub fn set_thread_capabilities(capabilities: U64) -> i32 {
+    let kept = thread::CapabilitySet::from_bits_retain(capabilities.0);
+    let none = thread::CapabilitySet::empty();
+    let sets = thread::CapabilitySets {
+        effective: kept,
+        permitted: kept,
+        inheritable: none,
+    };
+    status(|| thread::set_capabilities(None, sets))
+}
+
+/// Effective capabilities of this thread, a bit each, capget(2).
+#[napi]
+pub fn get_thread_capabilities() -> f64 {
+    large(|| thread::capabilities(None).map(|sets| sets.effective.bits()))
 }
 
 /// What `startProcess` starts.
@@ -69,6 +90,8 @@ pub struct ProcessOptions {
     pub gid_map: String,
     /// Signal when the calling thread ends, or 0.
     pub parent_death_signal: I32,
+    /// Capabilities that it can have, a bit each (`1 << CAP_SYS_CHROOT`); absent for those of the caller.
+    pub capabilities: Option<U64>,
     /// A ruleset of `createLandlockRuleset`, or -1. It is closed.
     pub landlock: I32,
 }
@@ -141,6 +164,7 @@ fn to_launch(options: ProcessOptions) -> rustix::io::Result<Launch> {
         uid_map: options.uid_map,
         gid_map: options.gid_map,
         parent_death_signal: options.parent_death_signal.0,
+        capabilities: options.capabilities.map(|kept| kept.0),
         landlock,
     })
 }
