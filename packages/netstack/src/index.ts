@@ -1,1 +1,68 @@
-export {};
+export { PacketBuffer, PacketFlag, PacketQueue } from './buffer/packet-buffer.js';
+export { checksumAdd, checksumFold, checksumUpdate, pseudoHeaderSum4, pseudoHeaderSum6 } from './checksum/checksum.js';
+export { ChannelLink, type ChannelOptions } from './link/channel.js';
+export type { LinkEndpoint, LinkSink } from './link/link-endpoint.js';
+export { LoopbackLink } from './link/loopback.js';
+export { type Neighbour, NeighbourCache, NeighbourState } from './link/neighbour-cache.js';
+export { LINKTYPE_ETHERNET, LINKTYPE_RAW, PcapngWriter } from './link/pcapng.js';
+export { PipeLink, type PipeOptions } from './link/pipe.js';
+export { type PacketObserver, PcapngObserver, Sniffer } from './link/sniffer.js';
+export { Nic, NicStats } from './net/nic.js';
+export { AddressState, IFA_F_NOPREFIXROUTE, NicAddress } from './net/nic-address.js';
+export {
+  NF_INET_FORWARD,
+  NF_INET_LOCAL_IN,
+  NF_INET_LOCAL_OUT,
+  NF_INET_POST_ROUTING,
+  NF_INET_PRE_ROUTING,
+  type PacketFilter,
+} from './net/packet-filter.js';
+export { Path } from './net/path.js';
+export { Random, type RandomSource, SeededRandom } from './net/random.js';
+export {
+  type Route,
+  type RouteSpec,
+  RouteTable,
+  RTN_BLACKHOLE,
+  RTN_PROHIBIT,
+  RTN_UNICAST,
+  RTN_UNREACHABLE,
+  RTPROT_BOOT,
+  RTPROT_DHCP,
+  RTPROT_KERNEL,
+  RTPROT_RA,
+  RTPROT_STATIC,
+} from './net/route-table.js';
+export { StackStats } from './net/stack-stats.js';
+export { DatagramSocket } from './socket/datagram-socket.js';
+export { ErrorQueue, type QueuedError } from './socket/error-queue.js';
+export { LinkSocketAddress, PacketSocket } from './socket/packet-socket.js';
+export { PingSocket } from './socket/ping-socket.js';
+export { RawSocket } from './socket/raw-socket.js';
+export { Socket } from './socket/socket.js';
+export { ReceiveInfo, SocketAddress } from './socket/socket-address.js';
+export { SocketOptions } from './socket/socket-options.js';
+export { Tcp } from './socket/tcp.js';
+export { TcpConnection } from './socket/tcp-connection.js';
+export { TcpSocket } from './socket/tcp-socket.js';
+export { UdpSocket } from './socket/udp-socket.js';
+export { type NicOptions, Stack, type StackOptions } from './stack.js';
+export { TcpState } from './tcp/tcp-state.js';
+export {
+  ETH_P_ALL,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  formatLinkAddress,
+  type LinkAddress,
+  parseLinkAddress,
+} from './wire/ethernet.js';
+export {
+  IPV4_ANY,
+  IPV4_LOOPBACK,
+  IPV6_ANY,
+  IPV6_LOOPBACK,
+  IpAddress,
+  type IpPrefix,
+  parsePrefix,
+} from './wire/ip-address.js';

@@ -65,7 +65,7 @@ export abstract class Socket {
   takeError(): number {
     const error = this.pendingError;
     this.pendingError = 0;
-    return -error;
+    return error === 0 ? 0 : -error;
   }
 
   /** Sets the error that the next call returns and wakes who waits. */

@@ -59,6 +59,9 @@ export class CableEnd implements LinkEndpoint {
   }
 }
 
+/** Steps at one moment; more means that a stack asks to be polled again and again. */
+const STEP_COUNT_MAX = 10_000;
+
 /** Stacks and cables on one virtual clock, reproducible by seed. */
 export class Network {
   readonly clock = new VirtualClock(1_000);
@@ -67,6 +70,7 @@ export class Network {
   readonly #seed: number;
   #inFlight: InFlight[] = [];
   #order = 0;
+  #stepCount = 0;
 
   constructor(seed = 1) {
     this.#seed = seed;
@@ -131,6 +135,8 @@ export class Network {
   }
 
   #step(atMs: number): void {
+    this.#stepCount = atMs > this.clock.monotonicMs() ? 0 : this.#stepCount + 1;
+    if (this.#stepCount > STEP_COUNT_MAX) throw new Error(`Network: time stands still at ${atMs} ms`);
     this.clock.advance(Math.max(0, atMs - this.clock.monotonicMs()));
     const nowMs = this.clock.monotonicMs();
     const due = this.#inFlight.filter((packet) => packet.atMs <= nowMs);

@@ -1,0 +1,497 @@
+import {
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  EALREADY,
+  EBADF,
+  ECONNABORTED,
+  EINPROGRESS,
+  EINVAL,
+  EISCONN,
+  ENETUNREACH,
+  ENOTCONN,
+  EPIPE,
+  IP_PMTUDISC_DONT,
+  IP_TOS,
+  IP_TTL,
+  IPV6_TCLASS,
+  IPV6_UNICAST_HOPS,
+  MSG_MORE,
+  MSG_OOB,
+  MSG_PEEK,
+  MSG_TRUNC,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLPRI,
+  POLLRDHUP,
+  POLLRDNORM,
+  POLLWRNORM,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+  SO_KEEPALIVE,
+  SO_MARK,
+  SO_OOBINLINE,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOL_IP,
+  SOL_IPV6,
+  SOL_SOCKET,
+  SOL_TCP,
+} from '@tsv/abi';
+import type { IcmpError } from '../icmp/icmp-error.js';
+import type { Stack } from '../stack.js';
+import { createCongestionControl } from '../tcp/congestion/registry.js';
+import { Urgent } from '../tcp/receiver.js';
+import type { Segment } from '../tcp/segment.js';
+import { TcpEndpoint } from '../tcp/tcp-endpoint.js';
+import { errnoOfTcpError, type TcpError } from '../tcp/tcp-error.js';
+import { TcpListener } from '../tcp/tcp-listener.js';
+import { TcpOptions } from '../tcp/tcp-options.js';
+import { TcpState } from '../tcp/tcp-state.js';
+import type { IpAddress } from '../wire/ip-address.js';
+import { Socket } from './socket.js';
+import type { SocketAddress } from './socket-address.js';
+import { ListenTimer } from './tcp.js';
+import { TcpConnection } from './tcp-connection.js';
+import { getTcpOption, setTcpOption } from './tcp-socket-options.js';
+
+const READ_EVENTS = POLLIN | POLLRDNORM;
+const WRITE_EVENTS = POLLOUT | POLLWRNORM;
+
+/** A TCP socket, tcp(7). No call blocks. */
+export class TcpSocket extends Socket {
+  readonly tcpOptions: TcpOptions;
+  /** SO_LINGER: seconds that close(2) waits; negative if it does not. 0 resets the connection. */
+  lingerSec = -1;
+  #connection: TcpConnection | null = null;
+  #listener: TcpListener | null = null;
+  #listenTimer: ListenTimer | null = null;
+  #isConnecting = false;
+  /** Whether bind(2) or listen(2) has entered it in the port table. */
+  #holdsPort = false;
+  #readiness = 0;
+
+  constructor(stack: Stack, isIpv6: boolean) {
+    super(stack, isIpv6);
+    this.tcpOptions = new TcpOptions(stack.tcp.context.settings);
+    this.#readiness = this.readiness();
+  }
+
+  get isListening(): boolean {
+    return this.#listener !== null;
+  }
+
+  override get isExclusive(): boolean {
+    return this.#listener !== null;
+  }
+
+  /** The endpoint of the connection, or null: for TCP_INFO and tables. */
+  get endpoint(): TcpEndpoint | null {
+    return this.#connection?.endpoint ?? null;
+  }
+
+  /** State as in net/tcp_states.h. */
+  get state(): TcpState {
+    if (this.#listener !== null) return TcpState.LISTEN;
+    return this.#connection === null ? TcpState.CLOSE : this.#connection.endpoint.state;
+  }
+
+  /** Takes a port, 0 for any free one. Errors: EINVAL when bound, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT. */
+  bind(address: IpAddress, port: number, scopeId = 0): number {
+    if (this.isClosed) return -EBADF;
+    if (this.#holdsPort || this.#connection !== null) return -EINVAL;
+    const checked = address.isMulticast ? -EADDRNOTAVAIL : this.checkBind(address, scopeId);
+    if (checked !== 0) return checked;
+    const { ports } = this.stack.tcp;
+    const isFree = (candidate: number): boolean => ports.isFree(this, address, candidate);
+    const chosen = port !== 0 ? port : ports.ephemeral(this.stack.random.u32(), isFree);
+    if (chosen === 0 || (port !== 0 && !isFree(port))) return -EADDRINUSE;
+    this.localAddress = address.clone();
+    this.localPort = chosen;
+    this.#holdsPort = true;
+    ports.add(this);
+    return 0;
+  }
+
+  /** Accepts connections from now on, up to `backlog` in the queue. Errors: EINVAL when connected, EADDRINUSE. */
+  listen(backlog: number): number {
+    if (this.isClosed) return -EBADF;
+    if (this.#listener !== null) {
+      this.#listener.setBacklog(backlog);
+      return 0;
+    }
+    if (this.#connection !== null) return -EINVAL;
+    if (!this.#holdsPort) {
+      const bound = this.bind(this.localAddress, 0);
+      if (bound !== 0) return bound;
+    }
+    const { tcp } = this.stack;
+    const { context, hash } = tcp;
+    this.#listener = new TcpListener(context, hash, this.localAddress, this.localPort, backlog, this.tcpOptions);
+    if (!tcp.ports.isFree(this, this.localAddress, this.localPort)) {
+      this.#listener = null;
+      return -EADDRINUSE;
+    }
+    this.#listenTimer = new ListenTimer(this);
+    tcp.listeners.add(this);
+    this.noticeChange();
+    return 0;
+  }
+
+  /** The next connection as a socket of its own. Errors: EAGAIN, EINVAL when not listening. */
+  accept(): TcpSocket | number {
+    if (this.#listener === null) return -EINVAL;
+    const endpoint = this.#listener.accept();
+    if (typeof endpoint === 'number') return errnoOfTcpError(endpoint);
+    const socket = new TcpSocket(this.stack, this.isIpv6);
+    Object.assign(socket.options, this.options);
+    Object.assign(socket.tcpOptions, endpoint.options);
+    socket.uid = this.uid;
+    socket.lingerSec = this.lingerSec;
+    socket.#adopt(this.#connectionOf(endpoint));
+    this.#readiness = this.readiness();
+    return socket;
+  }
+
+  /**
+   * Starts to connect. Returns -EINPROGRESS, then -EALREADY; 0 once it is connected, then -EISCONN. Errors:
+   * ECONNREFUSED, ETIMEDOUT and others of the attempt, EADDRNOTAVAIL without a free port, those of finding a path.
+   */
+  connect(address: IpAddress, port: number, scopeId = 0): number {
+    if (this.isClosed) return -EBADF;
+    if (this.#listener !== null) return -EISCONN;
+    if (this.#connection !== null) return this.#connectAgain();
+    const family = this.checkFamily(address);
+    if (family !== 0) return family;
+    if (address.isMulticast || address.isLimitedBroadcast) return -ENETUNREACH;
+    const path = this.pathTo(address, scopeId);
+    if (typeof path === 'number') return path;
+    this.stack.enter();
+    const opened = this.#open(path.src, path.dst, port);
+    this.stack.leave();
+    return opened !== 0 ? opened : this.#isConnecting ? -EINPROGRESS : 0;
+  }
+
+  /** Sends up to `len` bytes and returns how many. Errors: EAGAIN, EPIPE, ENOTCONN, the connection's. */
+  send(bytes: Uint8Array, at: number, len: number, flags = 0): number {
+    const connection = this.#connection;
+    if (connection === null) return this.#listener !== null ? -EPIPE : this.isClosed ? -EBADF : -EPIPE;
+    const { endpoint } = connection;
+    this.stack.enter();
+    endpoint.sender.hasMore = (flags & MSG_MORE) !== 0;
+    let sent: number;
+    if (flags & MSG_OOB && len > 0) {
+      sent = len === 1 ? 0 : endpoint.send(bytes, at, len - 1);
+      if (sent === len - 1) sent = addUrgent(sent, endpoint.sendUrgent(bytes[at + len - 1]!));
+    } else sent = endpoint.send(bytes, at, len);
+    this.stack.tcp.touch(connection);
+    this.stack.leave();
+    this.#readiness = this.readiness();
+    return sent < 0 ? errnoOfTcpError(sent as TcpError) : sent;
+  }
+
+  /** Receives up to `len` bytes and returns how many, 0 at the end. Errors: EAGAIN, ENOTCONN, EINVAL, the connection's. */
+  receive(dst: Uint8Array, at: number, len: number, flags = 0): number {
+    const connection = this.#connection;
+    if (connection === null) return this.isClosed ? -EBADF : -ENOTCONN;
+    const { endpoint } = connection;
+    this.stack.enter();
+    let count: number;
+    if (flags & MSG_OOB) {
+      count = endpoint.recvUrgent();
+      if (count >= 0 && len > 0) {
+        dst[at] = count;
+        count = 1;
+      }
+    } else if (flags & MSG_PEEK) count = endpoint.peek(dst, at, len);
+    else if (flags & MSG_TRUNC) count = endpoint.discard(len);
+    else count = endpoint.recv(dst, at, len);
+    if (endpoint.pollAtMs() <= this.stack.nowMs) this.stack.tcp.touch(connection);
+    this.stack.leave();
+    this.#readiness = this.readiness();
+    return count < 0 ? errnoOfTcpError(count as TcpError) : count;
+  }
+
+  /** Ends reading (SHUT_RD), writing (SHUT_WR) or both; of a listening socket, the listening. Errors: ENOTCONN, EINVAL. */
+  shutdown(how: number): number {
+    if (how < SHUT_RD || how > SHUT_RDWR) return -EINVAL;
+    if (this.#listener !== null) {
+      if (how !== SHUT_WR) this.#stopListening();
+      return 0;
+    }
+    const connection = this.#connection;
+    if (connection === null || connection.endpoint.state === TcpState.CLOSE) return -ENOTCONN;
+    this.stack.enter();
+    if (how !== SHUT_WR) connection.endpoint.shutdownRead();
+    if (how !== SHUT_RD) connection.endpoint.shutdownWrite();
+    this.stack.tcp.touch(connection);
+    this.stack.leave();
+    return 0;
+  }
+
+  /** Closes in the background: what is queued is still sent, unless lingerSec is 0. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.stack.enter();
+    if (this.#listener !== null) this.#stopListening();
+    if (this.#holdsPort) this.stack.tcp.ports.remove(this);
+    this.#holdsPort = false;
+    const connection = this.#connection;
+    if (connection !== null) {
+      connection.socket = null;
+      if (this.lingerSec === 0) connection.endpoint.abort();
+      else connection.endpoint.close();
+      this.stack.tcp.touch(connection);
+    }
+    this.errors.clear();
+    this.stack.leave();
+    this.waiters.notify(POLLHUP);
+  }
+
+  readiness(): number {
+    if (this.#listener !== null) return this.#listener.acceptCount > 0 ? READ_EVENTS : 0;
+    if (this.#connection === null) return WRITE_EVENTS | POLLHUP;
+    return readinessOf(this.#connection.endpoint);
+  }
+
+  getSocketName(into: SocketAddress): number {
+    into.set(this.localAddress, this.localPort, this.localAddress.isLinkLocal ? this.options.boundNicId : 0);
+    return 0;
+  }
+
+  /** Errors: ENOTCONN. */
+  getPeerName(into: SocketAddress): number {
+    const connection = this.#connection;
+    if (connection === null || connection.endpoint.state === TcpState.CLOSE || this.#isConnecting) return -ENOTCONN;
+    const { remoteAddress, remotePort, path } = connection;
+    into.set(remoteAddress, remotePort, remoteAddress.isLinkLocal && path !== null ? path.nic.id : 0);
+    return 0;
+  }
+
+  /** The error of the connection, negated, which is then forgotten. SO_ERROR. */
+  override takeError(): number {
+    const error = this.#connection === null ? 0 : this.#connection.endpoint.takeError();
+    return error === 0 ? super.takeError() : errnoOfTcpError(error);
+  }
+
+  /** Sets an option of an `int`; setsockopt(2). Errors: ENOPROTOOPT, EINVAL, EBADF. */
+  setOption(level: number, name: number, value: number): number {
+    if (this.isClosed) return -EBADF;
+    const set =
+      level === SOL_TCP
+        ? setTcpOption(this.tcpOptions, this.endpoint, name, value)
+        : this.options.set(level, name, value);
+    if (set === 0) this.#applyOptions(level, name);
+    return set;
+  }
+
+  /** The value of an option. Errors: ENOPROTOOPT. */
+  getOption(level: number, name: number): number {
+    if (level === SOL_TCP) return getTcpOption(this.tcpOptions, this.endpoint, name);
+    return this.options.get(level, name);
+  }
+
+  /** TCP_CONGESTION. False if there is no such algorithm. */
+  setCongestionControl(name: string): boolean {
+    if (createCongestionControl(name) === undefined) return false;
+    this.tcpOptions.congestionControl = name;
+    this.#applyOptions(SOL_TCP, 0);
+    return true;
+  }
+
+  /** How well a listening socket fits a connection to `address`: -1 not at all. */
+  listenScore(address: IpAddress, nicId: number): number {
+    if (!this.takes(address, nicId)) return -1;
+    const exact = this.localAddress.isUnspecified ? 0 : 4;
+    return exact + (this.options.boundNicId !== 0 ? 2 : 0) + (this.isIpv6 === !address.isIpv4 ? 1 : 0);
+  }
+
+  /** A listening socket takes a segment that belongs to no connection. */
+  inputSegment(seg: Segment, nicId: number): void {
+    const listener = this.#listener!;
+    const { tcp, nowMs } = this.stack;
+    const scope = seg.src.isLinkLocal ? nicId : this.options.boundNicId;
+    const path = this.stack.findPath(seg.src.clone(), seg.dst.clone(), scope);
+    if (typeof path === 'number') return;
+    const endpoint = listener.input(seg, tcp.mssOf(path), nowMs, tcp);
+    this.#armListener();
+    if (endpoint === null) return;
+    const connection = new TcpConnection(tcp, endpoint, path, scope, this.options.reusesAddress);
+    connection.listener = this;
+    this.#configure(connection);
+    tcp.add(connection);
+    tcp.touch(connection);
+    this.waiters.notify(READ_EVENTS);
+    this.#readiness = this.readiness();
+  }
+
+  /** Runs the timers of a listening socket. */
+  pollListener(nowMs: number): void {
+    this.#listener?.output(nowMs, this.stack.tcp);
+    this.#armListener();
+  }
+
+  /** New text has come: told each time, for edge-triggered waiters. */
+  textArrived(): void {
+    this.#readiness &= ~READ_EVENTS;
+  }
+
+  /** Tells the waiters what has become ready since they were last told. */
+  noticeChange(): void {
+    const connection = this.#connection;
+    if (connection !== null && this.#isConnecting && connection.endpoint.state !== TcpState.SYN_SENT) {
+      if (connection.endpoint.state !== TcpState.SYN_RECV) this.#isConnecting = connection.endpoint.error !== 0;
+    }
+    const now = this.readiness();
+    const grown = now & ~this.#readiness;
+    this.#readiness = now;
+    if (grown !== 0) this.waiters.notify(grown);
+  }
+
+  icmpError(error: IcmpError): void {
+    this.fail(error.errno);
+  }
+
+  #connectAgain(): number {
+    const { endpoint } = this.#connection!;
+    if (!this.#isConnecting) return endpoint.state === TcpState.CLOSE ? -ECONNABORTED : -EISCONN;
+    if (endpoint.state === TcpState.SYN_SENT || endpoint.state === TcpState.SYN_RECV) return -EALREADY;
+    this.#isConnecting = false;
+    const error = endpoint.takeError();
+    if (error === 0) return endpoint.state === TcpState.CLOSE ? -ECONNABORTED : 0;
+    this.#detach();
+    return errnoOfTcpError(error);
+  }
+
+  /** A failed attempt leaves a socket that may connect again. */
+  #detach(): void {
+    const connection = this.#connection!;
+    connection.socket = null;
+    connection.endpoint.close();
+    this.stack.enter();
+    this.stack.tcp.touch(connection);
+    this.stack.leave();
+    this.#connection = null;
+    if (!this.#holdsPort) this.localPort = 0;
+  }
+
+  #open(local: IpAddress, remote: IpAddress, port: number): number {
+    const { tcp, nowMs } = this.stack;
+    const localPort = this.#holdsPort ? this.localPort : tcp.portFor(local, remote, port);
+    if (localPort === 0) return -EADDRNOTAVAIL;
+    if (this.#holdsPort && !tcp.isTupleFree(local, localPort, remote, port)) return -EADDRNOTAVAIL;
+    const path = this.pathTo(remote, 0);
+    if (typeof path === 'number') return path;
+    const mss = tcp.mssOf(path);
+    const endpoint = new TcpEndpoint(tcp.context, local, localPort, remote, port, mss, this.tcpOptions);
+    const { reusesAddress, boundNicId } = this.options;
+    const connection = new TcpConnection(tcp, endpoint, path, boundNicId, reusesAddress);
+    tcp.add(connection);
+    this.#isConnecting = true;
+    this.#adopt(connection);
+    const iss = tcp.isns.isn(local, localPort, remote, port, nowMs);
+    const opened = endpoint.connect(iss, tcp.isns.tsOffset(local, remote), nowMs);
+    tcp.touch(connection);
+    return opened === 0 ? 0 : errnoOfTcpError(opened);
+  }
+
+  #adopt(connection: TcpConnection): void {
+    this.#connection = connection;
+    connection.socket = this;
+    connection.listener = null;
+    this.localAddress = connection.localAddress;
+    this.localPort = connection.localPort;
+    this.#configure(connection);
+    this.#readiness = this.readiness();
+  }
+
+  #connectionOf(endpoint: TcpEndpoint): TcpConnection {
+    const { local, localPort, remote, remotePort } = endpoint.writer;
+    const { tcp } = this.stack;
+    const known = tcp.connections.lookup(local, localPort, remote, remotePort);
+    if (known !== null && known.endpoint === endpoint) return known;
+    // It was reset while it waited: the socket tells of the error, and has nothing in the tables.
+    return new TcpConnection(tcp, endpoint, null, 0, false);
+  }
+
+  #stopListening(): void {
+    const listener = this.#listener!;
+    const { tcp, timers } = this.stack;
+    tcp.listeners.remove(this);
+    this.#listener = null;
+    timers.disarm(this.#listenTimer!);
+    this.#listenTimer = null;
+    this.stack.enter();
+    for (let next = listener.accept(); typeof next !== 'number'; next = listener.accept()) {
+      const connection = this.#connectionOf(next);
+      connection.listener = null;
+      next.abort();
+      tcp.touch(connection);
+    }
+    listener.close();
+    this.stack.leave();
+    this.noticeChange();
+  }
+
+  #armListener(): void {
+    if (this.#listener === null || this.#listenTimer === null) return;
+    const atMs = this.#listener.pollAtMs();
+    if (atMs !== this.#listenTimer.deadlineMs) this.stack.timers.arm(this.#listenTimer, atMs);
+  }
+
+  /** Hands the connection what the socket's options say about its packets. */
+  #configure(connection: TcpConnection): void {
+    const { options } = this;
+    const isIpv4 = connection.remoteAddress.isIpv4;
+    connection.ttl = isIpv4 ? options.ttl : options.hops;
+    connection.trafficClass = isIpv4 ? options.tos : options.trafficClass;
+    connection.mark = options.mark;
+    connection.mayFragment = isIpv4 && options.pmtuDiscovery === IP_PMTUDISC_DONT;
+  }
+
+  #applyOptions(level: number, name: number): void {
+    const { options, tcpOptions } = this;
+    const connection = this.#connection;
+    if (level === SOL_SOCKET) {
+      tcpOptions.isKeepAlive = options.keepsAlive;
+      tcpOptions.isUrgentInline = options.isOobInline;
+      if (options.receiveIsLocked) tcpOptions.receiveBytes = options.receiveBytesMax >> 1;
+      if (options.sendIsLocked) tcpOptions.sendBytes = options.sendBytesMax >> 1;
+    }
+    if (connection === null) return;
+    const isHeader = level === SOL_IP || level === SOL_IPV6 || (level === SOL_SOCKET && name === SO_MARK);
+    if (isHeader && HEADER_OPTIONS.has(name)) this.#configure(connection);
+    if (level !== SOL_TCP && !(level === SOL_SOCKET && ENDPOINT_OPTIONS.has(name))) return;
+    this.stack.enter();
+    connection.endpoint.applyOptions();
+    this.stack.tcp.touch(connection);
+    this.stack.leave();
+  }
+}
+
+const HEADER_OPTIONS = new Set([IP_TOS, IP_TTL, IPV6_TCLASS, IPV6_UNICAST_HOPS, SO_MARK]);
+const ENDPOINT_OPTIONS = new Set([SO_KEEPALIVE, SO_OOBINLINE, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE]);
+
+/** poll(2) bits of a connection, as `tcp_poll()`. */
+function readinessOf(endpoint: TcpEndpoint): number {
+  const { state, isReadOver, isWriteOver } = endpoint;
+  let mask = endpoint.error !== 0 ? POLLERR : 0;
+  if ((isReadOver && isWriteOver) || state === TcpState.CLOSE) mask |= POLLHUP;
+  if (isReadOver) mask |= READ_EVENTS | POLLRDHUP;
+  if (state === TcpState.SYN_SENT || state === TcpState.SYN_RECV) return mask;
+  if (endpoint.readableBytes > 0) mask |= READ_EVENTS;
+  if (endpoint.canWrite) mask |= WRITE_EVENTS;
+  if (endpoint.receiver.urgent === Urgent.VALID) mask |= POLLPRI;
+  return mask;
+}
+
+/** Bytes sent when `sent` went before an urgent byte whose sending returned `urgent`. */
+function addUrgent(sent: number, urgent: number): number {
+  if (urgent >= 0) return sent + urgent;
+  return sent > 0 ? sent : urgent;
+}
