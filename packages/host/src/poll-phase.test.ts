@@ -158,7 +158,7 @@ describe('LoopSleeper.sleep, from a poll phase', () => {
       { eval: true },
     );
     let message: unknown;
-    worker.once('message', (data) => (message = data));
+    worker.once('message', (data: unknown) => (message = data));
     await sleepUntil(() => message !== undefined);
     expect(message).toBe('hello');
     await worker.terminate();

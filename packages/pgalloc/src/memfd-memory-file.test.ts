@@ -226,7 +226,7 @@ function runStep(step: Step, model: Model, stamp: number): void {
   if (step.op === 'allocate') {
     const near = ranges[index];
     const hints = [ANYWHERE, step.pick, near === undefined ? 0 : near.pfn + near.pageCount];
-    const pfn = allocate(step.pageCount, hints[step.hint]!);
+    const pfn = allocate(step.pageCount, hints[step.hint] ?? ANYWHERE);
     let wrongCount = 0;
     for (let at = pfn; at < pfn + step.pageCount; at++) {
       const isWrong = model.refs.has(at) || page(at)[(step.pick * 61) % PAGE_BYTES] !== 0 || page(at)[0] !== 0;
