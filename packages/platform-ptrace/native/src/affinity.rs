@@ -55,6 +55,19 @@ impl Processors {
         assign(tid, &set)
     }
 
+    /// Moves a thread off a processor; it may come back.
+    pub fn evict(&self, tid: Tid, processor: i32) -> Result<()> {
+        let mut others = self.all;
+        if let Ok(processor) = usize::try_from(processor)
+            && processor < 8 * size_of::<libc::cpu_set_t>()
+        {
+            // SAFETY: the processor is one that the set has a bit for.
+            unsafe { libc::CPU_CLR(processor, &mut others) };
+        }
+        assign(tid, &others)?;
+        assign(tid, &self.all)
+    }
+
     /// Lets a thread run anywhere.
     pub fn unpin(&self, tid: Tid) -> Result<()> {
         assign(tid, &self.all)

@@ -192,12 +192,6 @@ pub fn gettid() -> Tid {
     unsafe { libc::gettid() }
 }
 
-/// Gives the processor to another thread that is ready on it.
-pub fn sched_yield() {
-    // SAFETY: no memory is involved. It always succeeds.
-    unsafe { libc::sched_yield() };
-}
-
 /// Creates a memfd of `len` bytes. It may be executed.
 pub fn memfd(name: &core::ffi::CStr, len: u64) -> Result<OwnedFd> {
     const MFD_EXEC: libc::c_uint = 0x10;

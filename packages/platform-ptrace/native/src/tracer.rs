@@ -21,11 +21,9 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 /// How long `next_stop` waits for guests that run next to the tracer.
-const NEAR_WAIT: Duration = Duration::from_micros(100);
+const NEAR_WAIT: Duration = Duration::from_micros(500);
 /// A guest that has run so long next to the tracer is let go elsewhere if another is there too.
 const NEAR_RUN_MAX: Duration = Duration::from_millis(1);
-/// How many calls of `next_stop` there are between two looks for such guests.
-const CALLS_PER_SPREAD: u32 = 64;
 /// How long a sleep is at most when nothing can end it, because the bell is gone.
 const DEAF_SLEEP: Duration = Duration::from_millis(10);
 
@@ -49,7 +47,7 @@ pub struct Tracer {
     /// Those of the running that run next to the tracer.
     near_count: u32,
     dying_count: u32,
-    calls_until_spread: u32,
+    spread_at: Instant,
     /// FP state of a new process.
     initial_fp: Vec<u8>,
     fp: Vec<u8>,
@@ -92,7 +90,7 @@ impl Tracer {
             running_count: 0,
             near_count: 0,
             dying_count: 0,
-            calls_until_spread: CALLS_PER_SPREAD,
+            spread_at: Instant::now(),
             initial_fp: vec![0; XSTATE_BYTES_MAX],
             fp: Vec::new(),
             is_bell_rung: false,
@@ -126,10 +124,6 @@ impl Tracer {
         if self.ready.is_empty() && self.running_count > 0 {
             self.wait_near();
         }
-        self.calls_until_spread -= 1;
-        if self.calls_until_spread == 0 {
-            self.spread();
-        }
         self.take_ready()
     }
 
@@ -156,7 +150,8 @@ impl Tracer {
                 self.is_bell_rung = true;
                 break;
             }
-            self.spread();
+            // The tracer leaves its processor to one of them.
+            self.spread(Instant::now(), 1);
         }
         core::mem::take(&mut self.is_bell_rung)
     }
@@ -194,21 +189,15 @@ impl Tracer {
     }
 
     /// Waits a little for guests that share the tracer's processor: they run when it does not. Others take as long to
-    /// wake as a sleep does.
+    /// wake as a sleep does. It blocks rather than yields, because a thread that has yielded comes after everybody else
+    /// on its processor, and one that is woken before.
     fn wait_near(&mut self) {
-        let mut end = None;
+        let is_near = self.near_count > 0 || !self.processors.are_many();
         while self.is_quiet() {
             match self.look(libc::WNOHANG) {
                 Found::Event => {}
-                Found::Signal => return,
-                Found::Nothing if self.near_count == 0 && self.processors.are_many() => return,
-                Found::Nothing => {
-                    let now = Instant::now();
-                    if now >= *end.get_or_insert(now + NEAR_WAIT) {
-                        return;
-                    }
-                    sys::sched_yield();
-                }
+                Found::Nothing if is_near && self.block(Some(NEAR_WAIT)) == Found::Event => {}
+                Found::Nothing | Found::Signal => return,
             }
         }
         // Others may have stopped too, and would wait for ever if the first to be found always won.
@@ -254,12 +243,14 @@ impl Tracer {
         let context = &mut self.contexts[index as usize];
         context.state = State::Running;
         context.resumed_at = Instant::now();
+        let now = context.resumed_at;
         self.running_count += 1;
         self.near_count += u32::from(context.is_near());
         // A thread that was killed refuses; its end is told when it is waited for.
         if sys::set_regs(tid, &regs).is_ok() {
             let _gone = sys::sysemu(tid);
         }
+        self.spread(now, 0);
     }
 
     /// Puts a stopped context where it should run.
@@ -286,19 +277,23 @@ impl Tracer {
         }
     }
 
-    /// Lets guests go that compute next to the tracer while others run.
-    fn spread(&mut self) {
-        self.calls_until_spread = CALLS_PER_SPREAD;
-        if self.near_count == 0 || self.running_count < 2 {
+    /// Sends guests away that compute next to the tracer while others run, but for `kept_count` of them, which may
+    /// still go by themselves.
+    fn spread(&mut self, now: Instant, kept_count: usize) {
+        if self.near_count == 0 || self.running_count < 2 || now < self.spread_at {
             return;
         }
+        self.spread_at = now + NEAR_RUN_MAX;
         let processors = &self.processors;
         let is_late = |context: &Context| {
-            context.state == State::Running && context.is_near() && context.resumed_at.elapsed() >= NEAR_RUN_MAX
+            context.state == State::Running && context.is_near() && now - context.resumed_at >= NEAR_RUN_MAX
         };
-        for context in self.contexts.iter_mut().filter(|context| is_late(context)) {
+        for (count, context) in self.contexts.iter_mut().filter(|context| is_late(context)).enumerate() {
             // It fails only for a thread that is gone.
-            let _gone = processors.unpin(context.tid);
+            let _gone = match count < kept_count {
+                true => processors.unpin(context.tid),
+                false => processors.evict(context.tid, context.processor),
+            };
             context.processor = ANYWHERE;
             self.near_count -= 1;
         }
