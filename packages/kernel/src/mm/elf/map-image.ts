@@ -52,8 +52,8 @@ function mapSegment(mm: Mm, segment: Segment, file: OpenFile, mappable: Mappable
     if (status < 0) return status;
   }
   if (end > fileEnd && segment.fileBytes > 0 && (prot & PROT_WRITE) !== 0) {
-    const zeroEnd = Math.min(end, filePagesEnd);
-    if (zeroEnd > fileEnd && mm.zeroOut(fileEnd, zeroEnd - fileEnd) < 0) return -EIO;
+    // Up to the end of the page, also behind the segment: ld.so allocates its first objects there.
+    if (filePagesEnd > fileEnd && mm.zeroOut(fileEnd, filePagesEnd - fileEnd) < 0) return -EIO;
   }
   const anonymousEnd = pageCeil(end);
   return anonymousEnd > filePagesEnd ? map(mm, filePagesEnd, anonymousEnd, prot, null, null, 0) : 0;
