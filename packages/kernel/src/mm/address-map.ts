@@ -184,7 +184,11 @@ export class AddressMap implements MappingObserver {
 
   /** Gives up the pages of `[start, end)` of `vma`: what it maps is there again, as when it was new. */
   dropPages(vma: Vma, start: number, end: number): void {
-    if (!this.releasePages(start, end)) return;
+    if (this.releasePages(start, end)) this.resetPlatform(vma, start, end);
+  }
+
+  /** Has the platform map what `vma` is without pages of ours in `[start, end)`. */
+  resetPlatform(vma: Vma, start: number, end: number): void {
     if (vma.isHostMapped) this.#mapHostFile(vma, start, end);
     else this.space.unmap(start, end - start);
   }

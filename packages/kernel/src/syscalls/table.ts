@@ -64,6 +64,14 @@ import {
   sysRtSigtimedwait,
   sysSigaltstack,
 } from './signal.js';
+import { sysBrk } from './brk.js';
+import { sysMadvise } from './madvise.js';
+import { sysMincore } from './mincore.js';
+import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from './mlock.js';
+import { sysMmap, sysMunmap } from './mmap.js';
+import { sysMprotect } from './mprotect.js';
+import { sysMremap } from './mremap.js';
+import { sysMsync } from './msync.js';
 import { sysWait4, sysWaitid } from './wait.js';
 import { sysCapget, sysCapset } from './capget.js';
 import {
@@ -248,6 +256,20 @@ export const SYSCALLS: readonly Syscall[] = [
   // exit.ts
   { nr: 60, name: 'exit', run: sysExit },
   { nr: 231, name: 'exit_group', run: sysExitGroup },
+  // mmap.ts mprotect.ts brk.ts mremap.ts madvise.ts mlock.ts msync.ts mincore.ts
+  { nr: 9, name: 'mmap', run: sysMmap, partial: 'MAP_HUGETLB: ENOMEM; MAP_SYNC: EOPNOTSUPP' },
+  { nr: 10, name: 'mprotect', run: sysMprotect },
+  { nr: 11, name: 'munmap', run: sysMunmap },
+  { nr: 12, name: 'brk', run: sysBrk },
+  { nr: 25, name: 'mremap', run: sysMremap },
+  { nr: 26, name: 'msync', run: sysMsync, partial: 'MS_INVALIDATE does nothing' },
+  { nr: 27, name: 'mincore', run: sysMincore, partial: 'pages never touched may be told as resident' },
+  { nr: 28, name: 'madvise', run: sysMadvise, partial: 'no huge pages; MADV_COLLAPSE: EINVAL' },
+  { nr: 149, name: 'mlock', run: sysMlock },
+  { nr: 150, name: 'munlock', run: sysMunlock },
+  { nr: 151, name: 'mlockall', run: sysMlockall },
+  { nr: 152, name: 'munlockall', run: sysMunlockall },
+  { nr: 325, name: 'mlock2', run: sysMlock2 },
   // wait.ts
   { nr: 61, name: 'wait4', run: sysWait4 },
   { nr: 247, name: 'waitid', run: sysWaitid },
