@@ -1,4 +1,4 @@
-import { EFAULT, type Errno } from '@tsv/abi';
+import { EFAULT, RLIMIT_NOFILE, type Errno } from '@tsv/abi';
 import { REG_RIP, REG_RSP } from '@tsv/platform';
 import type { Caller } from '@tsv/vfs';
 import type { Credentials } from '../cred/credentials.js';
@@ -59,7 +59,7 @@ function createTask(kernel: Kernel, args: CreateProcessArgs): Task | Errno {
   const loaded = loadExecutable(
     kernel,
     caller,
-    { creds: args.creds, hasNoNewPrivs: args.hasNoNewPrivs ?? false, limits },
+    { creds: args.creds, hasNoNewPrivs: args.hasNoNewPrivs ?? false, limits, personality: 0 },
     file,
     args.path,
     args.argv,
@@ -99,6 +99,7 @@ function createTask(kernel: Kernel, args: CreateProcessArgs): Task | Errno {
     new UserIo(),
   );
   task.hasNoNewPrivs = args.hasNoNewPrivs ?? false;
+  task.fds.limit = limits.soft(RLIMIT_NOFILE);
   enroll(task);
   foundSession(group, pid);
   return task;

@@ -37,7 +37,12 @@ export function commOf(path: string): string {
 }
 
 function identityOf(task: Task): ExecIdentity {
-  return { creds: task.creds, hasNoNewPrivs: task.hasNoNewPrivs, limits: task.threadGroup.limits };
+  return {
+    creds: task.creds,
+    hasNoNewPrivs: task.hasNoNewPrivs,
+    limits: task.threadGroup.limits,
+    personality: task.personality,
+  };
 }
 
 /** Ends the other threads and takes the process ID if the leader was among them. */

@@ -20,6 +20,8 @@ export interface ExecIdentity {
   readonly creds: Credentials;
   readonly hasNoNewPrivs: boolean;
   readonly limits: ResourceLimits;
+  /** personality(2). */
+  readonly personality: number;
 }
 
 /** Loads the program in `file` and says with whose rights it runs. Errors: what execve(2) returns. */
@@ -33,7 +35,7 @@ export function loadExecutable(
   envp: readonly string[],
 ): LoadedExecutable | Errno {
   const creds = credentialsForExec(identity.creds, file.inode, mayGainPrivileges(identity, file, caller));
-  const loaded = loadProgram(kernel, caller, file, path, argv, envp, creds, identity.limits);
+  const loaded = loadProgram(kernel, caller, file, path, argv, envp, creds, identity.limits, identity.personality);
   return typeof loaded === 'number' ? loaded : { ...loaded, creds };
 }
 

@@ -86,9 +86,6 @@ export class Task implements Caller {
   /** Its places in futex queues: made at the first futex(2) and futex_waitv(2) wait. */
   futexWaiter: FutexWaiter | null = null;
   futexVector: FutexWaiter[] | null = null;
-  /** The last fault of which the platform could not say what was tried, and where the guest was then. */
-  unknownFaultAddr = -1;
-  unknownFaultIp = 0;
   exitCode = 0;
   /** Parked at the exit of the kernel: no handler runs when the task goes on. Written by signal delivery. */
   isLeaving = false;
