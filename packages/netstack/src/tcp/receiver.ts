@@ -224,7 +224,7 @@ export class Receiver {
     this.isInteractive = false;
   }
 
-  /** Decides about the acknowledgement of text in order: RFC 9293 section 3.8.6.3, MUST-58 and MUST-59. */
+  /** Decides about the acknowledgement of text in order: RFC 9293 section 3.8.6.3, RFC 5681 section 4.2. */
   scheduleAck(textLen: number, nowMs: number): void {
     if (this.ackNeed === AckNeed.NOW) return;
     this.#unackedSegments += Math.max(1, Math.floor(textLen / this.peerMssBytes));

@@ -181,7 +181,7 @@ export abstract class SegmentArrival extends Connection {
     }
     if (seg.len === 0) return;
     if (this.hasNoOwner && seg.textLen > 0 && seqGt(seqAdd(seg.seq, seg.textLen), receiver.rcvNxt)) {
-      // RFC 9293 section 3.6.1, MUST-13: nobody is left to read it.
+      // RFC 9293 section 3.6.1, SHLD-3: nobody is left to read it.
       this.context.counters.TCPAbortOnData++;
       this.mustReset = true;
       this.end(0);
