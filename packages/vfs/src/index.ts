@@ -19,6 +19,7 @@ export { IoBuffer, MemoryIo, copyBytes } from './file/io-buffer.js';
 export type { Mappable, MappingObserver } from './file/mappable.js';
 export { OpenFile, type DirentSink, type FileWatcher } from './file/open-file.js';
 export { FILE_BYTES_MAX, seekFile } from './file/seek.js';
+export { OverlayFileSystem, type OverlayOptions } from './fs/overlay/overlay-file-system.js';
 export { SyntheticDirectory, type DynamicEntrySink } from './fs/synthetic/synthetic-directory.js';
 export { SyntheticFileSystem, type SyntheticFileSystemOptions } from './fs/synthetic/synthetic-file-system.js';
 export { SYNTHETIC_WRITE_BYTES_MAX, SyntheticFile } from './fs/synthetic/synthetic-file.js';

@@ -1,0 +1,265 @@
+import {
+  ENOENT,
+  EPERM,
+  EROFS,
+  O_ACCMODE,
+  O_RDONLY,
+  O_TRUNC,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  type Errno,
+} from '@tsv/abi';
+import type { Caller } from '../../caller.js';
+import type { OpenFile } from '../../file/open-file.js';
+import { Inode, type SetAttributes, type TimeValue } from '../../inode.js';
+import type { VfsPath } from '../../path/vfs-path.js';
+import { KERNEL_CALLER, OVERLAY_XATTR_PREFIX, copyContent, copyMetadata } from './copy-up.js';
+import type { OverlayDirectory } from './overlay-directory.js';
+import type { OverlayFileSystem } from './overlay-file-system.js';
+import { OpenOverlayFile } from './overlay-file.js';
+
+/** An inode of a lower layer. */
+export interface LowerInode {
+  readonly inode: Inode;
+  readonly layer: number;
+}
+
+/** A file of an overlay: the inode of a layer, and of the upper one as soon as it is changed. */
+export class OverlayInode extends Inode {
+  declare readonly fs: OverlayFileSystem;
+  /** In the upper layer, or null. */
+  upper: Inode | null;
+  /** In the lower layers, the topmost first; several for directories only. */
+  readonly lowers: readonly LowerInode[];
+  /** Where a copy goes; null when the name is gone. Written by {@link OverlayDirectory}. */
+  parentDirectory: OverlayDirectory | null;
+  nameInParent: string;
+  #refCount = 0;
+  #wasRemoved = false;
+
+  /** Takes over a reference of each inode of a layer. */
+  constructor(
+    fs: OverlayFileSystem,
+    ino: number,
+    upper: Inode | null,
+    lowers: readonly LowerInode[],
+    parent: OverlayDirectory | null,
+    name: string,
+  ) {
+    const real = upper ?? lowers[0]!.inode;
+    super(fs, ino, real.mode);
+    this.upper = upper;
+    this.lowers = lowers;
+    this.parentDirectory = parent;
+    this.nameInParent = name;
+    parent?.incRef();
+    if (upper !== null) fs.enter(upper, this);
+    for (const { inode } of lowers) fs.enter(inode, this);
+    this.rdev = real.rdev;
+    this.#load(real);
+  }
+
+  /** The inode whose content and attributes it shows. */
+  get real(): Inode {
+    return this.upper ?? this.lowers[0]!.inode;
+  }
+
+  override get opensSpecial(): boolean {
+    return this.real.opensSpecial;
+  }
+
+  override refresh(): number {
+    const { real } = this;
+    const error = real.refresh();
+    this.#load(real);
+    return error;
+  }
+
+  override setAttributes(change: SetAttributes, caller: Caller): number {
+    const error = this.copyUp(change.sizeBytes ?? Infinity);
+    if (error < 0) return error;
+    const result = this.upper!.setAttributes(change, caller);
+    this.refresh();
+    return result;
+  }
+
+  override open(path: VfsPath | null, flags: number, caller: Caller): OpenFile | Errno {
+    if ((flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0) {
+      const error = this.copyUp((flags & O_TRUNC) !== 0 ? 0 : Infinity);
+      if (error < 0) return error;
+    }
+    const file = this.real.open(null, flags, caller);
+    return typeof file === 'number' ? file : new OpenOverlayFile(this, path, flags, file);
+  }
+
+  override readlink(caller: Caller): string | Errno {
+    return this.real.readlink(caller);
+  }
+
+  override getXattr(name: string): Uint8Array | Errno {
+    return this.real.getXattr(name);
+  }
+
+  override listXattrs(): string[] | Errno {
+    const names = this.real.listXattrs();
+    return typeof names === 'number' ? names : names.filter((name) => !name.startsWith(OVERLAY_XATTR_PREFIX));
+  }
+
+  override setXattr(name: string, value: Uint8Array, flags: number): number {
+    if (name.startsWith(OVERLAY_XATTR_PREFIX)) return -EPERM;
+    return this.copyUp(Infinity) || this.upper!.setXattr(name, value, flags);
+  }
+
+  override removeXattr(name: string): number {
+    if (name.startsWith(OVERLAY_XATTR_PREFIX)) return -EPERM;
+    const present = this.real.getXattr(name);
+    if (typeof present === 'number') return present;
+    return this.copyUp(Infinity) || this.upper!.removeXattr(name);
+  }
+
+  override incRef(): void {
+    this.#refCount++;
+  }
+
+  override decRef(): void {
+    this.#refCount--;
+    if (this.#refCount > 0) return;
+    if (this.#refCount < 0) throw new Error('OverlayInode.decRef: no reference is left');
+    const { upper } = this;
+    if (upper !== null) {
+      this.fs.forget(upper);
+      if (this.nlink === 0) this.fs.copyRemoved(upper);
+      upper.decRef();
+    }
+    for (const { inode } of this.lowers) {
+      if (this.fs.find(inode) === this) this.fs.forget(inode);
+      inode.decRef();
+    }
+    const parent = this.parentDirectory;
+    this.parentDirectory = null;
+    parent?.decRef();
+  }
+
+  /** It is called `name` in `parent` now; null when it has no name any more. */
+  moved(parent: OverlayDirectory | null, name: string): void {
+    this.#wasRemoved = parent === null;
+    parent?.incRef();
+    this.parentDirectory?.decRef();
+    this.parentDirectory = parent;
+    this.nameInParent = name;
+  }
+
+  /** A name of it that only a lower layer has was covered by a whiteout. */
+  lowerNameRemoved(): void {
+    const origin = this.lowers[0];
+    if (origin !== undefined) this.fs.ensureLinkedFile(origin.layer, origin.inode).linkDelta--;
+  }
+
+  /**
+   * Makes sure that it is in the upper layer, with the directories above it. Content beyond `sizeMax` bytes is not
+   * copied. Errors: EROFS, ENOSPC and what the layers say.
+   */
+  copyUp(sizeMax: number): 0 | Errno {
+    if (this.upper !== null) return 0;
+    if (!this.fs.isChangeable) return -EROFS;
+    const parent = this.parentDirectory;
+    const type = this.mode & S_IFMT;
+    if (parent === null) return type === S_IFREG ? this.#copyWithoutName(sizeMax) : -ENOENT;
+    const error = parent.copyUp(Infinity);
+    if (error < 0) return error;
+    const dir = parent.upper!;
+    dir.refresh();
+    const times = { atime: { ...dir.atime }, mtime: { ...dir.mtime } };
+    const copy = this.#createCopy(dir, type);
+    if (typeof copy === 'number') return copy;
+    const failed = this.#fillCopy(copy, sizeMax);
+    if (failed < 0) {
+      if (type === S_IFDIR) dir.rmdir(this.nameInParent, copy, KERNEL_CALLER);
+      else dir.unlink(this.nameInParent, copy, KERNEL_CALLER);
+      copy.decRef();
+      return failed;
+    }
+    dir.setAttributes(times, KERNEL_CALLER);
+    this.#adopt(copy);
+    return 0;
+  }
+
+  #createCopy(dir: Inode, type: number): Inode | Errno {
+    const lower = this.lowers[0]!.inode;
+    const name = this.nameInParent;
+    if (type === S_IFDIR) return dir.mkdir(name, 0o700, KERNEL_CALLER);
+    if (type !== S_IFLNK) return dir.mknod(name, lower.mode, lower.rdev, KERNEL_CALLER);
+    const target = lower.readlink(KERNEL_CALLER);
+    return typeof target === 'number' ? target : dir.symlink(name, target, KERNEL_CALLER);
+  }
+
+  #fillCopy(copy: Inode, sizeMax: number): 0 | Errno {
+    const lower = this.lowers[0]!.inode;
+    lower.refresh();
+    if (lower.isRegular && sizeMax > 0) {
+      const error = copyContent(lower, copy, Math.min(sizeMax, lower.sizeBytes));
+      if (error < 0) return error;
+    }
+    return copyMetadata(lower, copy);
+  }
+
+  /** Copies a file that has lost its name but is in use. */
+  #copyWithoutName(sizeMax: number): 0 | Errno {
+    const copy = this.fs.root.upper!.tmpfile(this.mode, KERNEL_CALLER);
+    if (typeof copy === 'number') return copy;
+    const failed = this.#fillCopy(copy, sizeMax);
+    if (failed < 0) {
+      copy.decRef();
+      return failed;
+    }
+    this.#adopt(copy);
+    return 0;
+  }
+
+  /** `copy` is the inode from now on; takes over its reference. */
+  #adopt(copy: Inode): void {
+    const origin = this.lowers[0]!;
+    this.upper = copy;
+    this.fs.enter(copy, this);
+    this.fs.copiedUp(copy, this.ino);
+    if (!this.isDirectory && origin.inode.nlink > 1) {
+      const linked = this.fs.ensureLinkedFile(origin.layer, origin.inode);
+      linked.upper = copy;
+      linked.linkDelta += origin.inode.nlink - 1;
+      copy.incRef();
+    }
+    this.#load(copy);
+  }
+
+  #load(real: Inode): void {
+    this.mode = real.mode;
+    this.uid = real.uid;
+    this.gid = real.gid;
+    this.sizeBytes = real.sizeBytes;
+    this.blockCount = real.blockCount;
+    this.blockBytes = real.blockBytes;
+    setTime(this.atime, real.atime);
+    setTime(this.mtime, real.mtime);
+    setTime(this.ctime, real.ctime);
+    setTime(this.btime, real.btime);
+    this.nlink = this.#linkCount(real);
+  }
+
+  #linkCount(real: Inode): number {
+    if (this.isDirectory) {
+      if (this.#wasRemoved) return 0;
+      const isMerged = this.lowers.length > (this.upper === null ? 1 : 0);
+      return isMerged ? 1 : real.nlink;
+    }
+    const origin = this.lowers[0];
+    if (origin === undefined) return real.nlink;
+    return Math.max(0, real.nlink + (this.fs.linkedFile(origin.layer, origin.inode)?.linkDelta ?? 0));
+  }
+}
+
+function setTime(to: TimeValue, from: TimeValue): void {
+  to.sec = from.sec;
+  to.nsec = from.nsec;
+}
