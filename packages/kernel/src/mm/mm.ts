@@ -15,7 +15,7 @@ import {
   type Errno,
 } from '@tsv/abi';
 import { PAGE_BYTES, type AddressSpace, type MemoryFile } from '@tsv/platform';
-import type { Caller, OpenFile } from '@tsv/vfs';
+import { displayPath, type Caller, type OpenFile } from '@tsv/vfs';
 import type { ResourceLimits } from '../task/resource-limits.js';
 import { AddressMap } from './address-map.js';
 import { GapFinder, guardedStart } from './find-gap.js';
@@ -123,6 +123,13 @@ export class Mm extends GuestMemory {
   /** The mapping that holds `addr`, or null. */
   vmaAt(addr: number): Vma | null {
     return this.addressMap.vmas.at(addr);
+  }
+
+  /** What /proc/PID/maps calls `vma`: the path of its file as `caller` sees it, or a name such as `[heap]`. */
+  describe(vma: Vma, caller: Caller): string {
+    if (vma.file === null) return vma.name;
+    const { path, inode } = vma.file;
+    return path === null ? `anon_inode:[${inode.fs.typeName}]` : displayPath(caller.root, path);
   }
 
   /** A task more uses it. */

@@ -217,7 +217,7 @@ class Loader {
 
   #mapVdso(mm: Mm): void {
     const { vdso } = this.#kernel;
-    if (vdso === null) return;
+    if (vdso === null || vdso.imagePageCount === 0) return;
     const { imagePfn, imagePageCount, paramPfn } = vdso;
     const addr = mm.findFree(0, (1 + imagePageCount) * PAGE_BYTES);
     if (addr < 0) return;
