@@ -2,7 +2,7 @@ import type { Errno } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import { TimerQueue } from '@tsv/clock';
 import type { MemoryFile, Platform } from '@tsv/platform';
-import { TmpfsFileSystem, VirtualFileSystem } from '@tsv/vfs';
+import { TmpfsFileSystem, VirtualFileSystem, registerMemoryDevices } from '@tsv/vfs';
 import { Dispatcher } from './dispatcher.js';
 import { handleFault } from './mm/fault.js';
 import type { Vdso } from './mm/vdso.js';
@@ -112,6 +112,7 @@ export class Kernel {
     this.socketFamilies.register(this.unixFamily);
     this.vfs = new VirtualFileSystem({ clock: options.clock });
     this.vfs.devices.openFifo = openFifo;
+    registerMemoryDevices(this.vfs.devices, { random: options.random, pool: options.memoryFile });
     this.memfds = new TmpfsFileSystem({
       pool: options.memoryFile,
       clock: options.clock,

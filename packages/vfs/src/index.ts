@@ -11,6 +11,7 @@ export { getPathXattr, listPathXattrs, removePathXattr, setPathXattr } from './a
 export type { Caller, FsCredentials, UserMemory } from './caller.js';
 export { DentryCache, UNUSED_DENTRIES_MAX } from './dentry/dentry-cache.js';
 export { Dentry } from './dentry/dentry.js';
+export { MEM_MAJOR, registerMemoryDevices, type MemoryDeviceOptions } from './device/memory-devices.js';
 export { DeviceRegistry, type SpecialFileOpen } from './device/device-registry.js';
 export { parseMountOptions, type FileSystemType, type MountOption, type MountRequest } from './file-system-type.js';
 export type { FileSystem, FileSystemStatistics } from './file-system.js';
@@ -19,6 +20,7 @@ export { IoBuffer, MemoryIo, copyBytes } from './file/io-buffer.js';
 export type { Mappable, MappingObserver } from './file/mappable.js';
 export { OpenFile, type DirentSink, type FileWatcher } from './file/open-file.js';
 export { FILE_BYTES_MAX, seekFile } from './file/seek.js';
+export { OVERLAY_LOWERS_MAX, overlayType } from './fs/overlay/overlay-type.js';
 export { OverlayFileSystem, type OverlayOptions } from './fs/overlay/overlay-file-system.js';
 export { SyntheticDirectory, type DynamicEntrySink } from './fs/synthetic/synthetic-directory.js';
 export { SyntheticFileSystem, type SyntheticFileSystemOptions } from './fs/synthetic/synthetic-file-system.js';
