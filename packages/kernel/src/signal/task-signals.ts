@@ -22,7 +22,7 @@ export class TaskSignals {
   /** sigaltstack(2). */
   altStackAddr = 0;
   altStackBytes = 0;
-  altStackFlags = SS_DISABLE;
+  altStackFlags = 0;
   /** What the last fault left for `struct sigcontext`. */
   faultError = 0;
   faultTrapno = 0;
