@@ -36,6 +36,8 @@ pub struct Tracer {
     bell: Bell,
     alarm: Alarm,
     processors: Processors,
+    /// Where the zygote runs: next to the tracer, which waits while it works.
+    zygote_processor: i32,
     threads: ThreadTable,
     contexts: Vec<Context>,
     free_contexts: Vec<u32>,
@@ -44,6 +46,8 @@ pub struct Tracer {
     /// Contexts whose stop was not told yet.
     ready: VecDeque<u32>,
     running_count: u32,
+    /// The context that was resumed last.
+    last_started: u32,
     /// Those of the running that run next to the tracer.
     near_count: u32,
     dying_count: u32,
@@ -81,6 +85,7 @@ impl Tracer {
             processors: Processors::of_this_thread().map_err(at("sched_getaffinity"))?,
             control,
             zygote,
+            zygote_processor: ANYWHERE,
             threads: ThreadTable::default(),
             contexts: Vec::new(),
             free_contexts: Vec::new(),
@@ -88,6 +93,7 @@ impl Tracer {
             free_spaces: Vec::new(),
             ready: VecDeque::new(),
             running_count: 0,
+            last_started: 0,
             near_count: 0,
             dying_count: 0,
             spread_at: Instant::now(),
@@ -131,7 +137,7 @@ impl Tracer {
     /// Returns whether the bell or a signal ended it, so that the event loop may have work.
     pub fn sleep(&mut self, timeout: Option<Duration>) -> bool {
         self.start_resumed();
-        while self.is_quiet() && self.look(libc::WNOHANG) == Found::Event {}
+        while self.is_quiet() && self.look(-self.zygote.pid, libc::WNOHANG) == Found::Event {}
         let end = timeout.map(|timeout| Instant::now() + timeout);
         while self.is_quiet() {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
@@ -145,7 +151,7 @@ impl Tracer {
                 self.is_bell_gone.then_some(DEAF_SLEEP),
             ];
             let limit = limit.into_iter().flatten().min();
-            if self.block(limit) == Found::Signal && !is_crowded {
+            if self.block(-self.zygote.pid, limit) == Found::Signal && !is_crowded {
                 // Whoever handles it may want the event loop.
                 self.is_bell_rung = true;
                 break;
@@ -172,7 +178,10 @@ impl Tracer {
         if core::mem::replace(&mut self.is_closed, true) {
             return;
         }
-        // The zygote was not waited for, so that its group is still ours.
+        // As long as one of the stubs was not waited for, the group is theirs.
+        if sys::wait(-self.zygote.pid, libc::WNOHANG) == Err(Errno(libc::ECHILD)) {
+            return;
+        }
         let _gone = sys::kill(-self.zygote.pid, libc::SIGKILL);
         while !matches!(sys::wait(-self.zygote.pid, 0), Err(Errno(libc::ECHILD))) {}
     }
@@ -193,23 +202,35 @@ impl Tracer {
     /// on its processor, and one that is woken before.
     fn wait_near(&mut self) {
         let is_near = self.near_count > 0 || !self.processors.are_many();
+        let whom = self.only_running().unwrap_or(-self.zygote.pid);
         while self.is_quiet() {
-            match self.look(libc::WNOHANG) {
+            match self.look(whom, libc::WNOHANG) {
                 Found::Event => {}
-                Found::Nothing if is_near && self.block(Some(NEAR_WAIT)) == Found::Event => {}
-                Found::Nothing | Found::Signal => return,
+                Found::Nothing if is_near && self.block(whom, Some(NEAR_WAIT)) == Found::Event => {}
+                Found::Nothing | Found::Signal => break,
             }
         }
+        if self.ready.is_empty() {
+            // The tracer leaves its processor to one of them.
+            return self.spread(Instant::now(), 1);
+        }
         // Others may have stopped too, and would wait for ever if the first to be found always won.
-        while self.running_count > 0 && self.look(libc::WNOHANG) == Found::Event {}
+        while self.running_count > 0 && self.look(-self.zygote.pid, libc::WNOHANG) == Found::Event {}
+    }
+
+    /// The thread that runs alone, if it was the last to be resumed. To wait for one thread takes the host no time; to
+    /// wait for any, it looks at all.
+    fn only_running(&self) -> Option<Tid> {
+        let context = self.contexts.get(self.last_started as usize)?;
+        (self.running_count == 1 && context.state == State::Running).then_some(context.tid)
     }
 
     /// Waits for an event, at most for `limit`.
-    fn block(&mut self, limit: Option<Duration>) -> Found {
+    fn block(&mut self, whom: Tid, limit: Option<Duration>) -> Found {
         if let Some(limit) = limit {
             self.alarm.arm(limit);
         }
-        let found = self.look(0);
+        let found = self.look(whom, 0);
         if limit.is_some() {
             self.alarm.disarm();
         }
@@ -231,19 +252,23 @@ impl Tracer {
 
     fn start_context(&mut self, index: u32) {
         let Context { tid, space, .. } = self.contexts[index as usize];
-        if tid == 0 || self.flush_with(space, tid).is_err() {
+        if tid == 0 {
+            return self.report(index, &DEAD);
+        }
+        self.place(index);
+        if self.flush_with(space, tid).is_err() {
             return self.report(index, &DEAD);
         }
         let regs = match registers::for_host(&self.pages.regs(index)) {
             Ok(regs) => regs,
             Err(fault) => return self.report(index, &fault),
         };
-        self.place(index);
         self.pages.hand_to_guest(index);
         let context = &mut self.contexts[index as usize];
         context.state = State::Running;
         context.resumed_at = Instant::now();
         let now = context.resumed_at;
+        self.last_started = index;
         self.running_count += 1;
         self.near_count += u32::from(context.is_near());
         // A thread that was killed refuses; its end is told when it is waited for.
@@ -277,6 +302,15 @@ impl Tracer {
         }
     }
 
+    /// Brings the zygote next to the tracer, to do something for it.
+    fn call_zygote(&mut self) -> Tid {
+        let processor = Processors::current();
+        if self.zygote_processor != processor && Processors::pin(self.zygote.pid, processor).is_ok() {
+            self.zygote_processor = processor;
+        }
+        self.zygote.pid
+    }
+
     /// Sends guests away that compute next to the tracer while others run, but for `kept_count` of them, which may
     /// still go by themselves.
     fn spread(&mut self, now: Instant, kept_count: usize) {
@@ -299,9 +333,9 @@ impl Tracer {
         }
     }
 
-    /// Notes what one traced thread did, if any did something.
-    fn look(&mut self, flags: i32) -> Found {
-        match sys::wait(-self.zygote.pid, flags) {
+    /// Notes what one traced thread did, if any of those that wait4(2) calls `whom` did something.
+    fn look(&mut self, whom: Tid, flags: i32) -> Found {
+        match sys::wait(whom, flags) {
             Ok(Some((tid, event))) => {
                 self.note(tid, event);
                 Found::Event

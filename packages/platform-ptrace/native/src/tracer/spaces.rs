@@ -12,8 +12,10 @@ use stub::layout::BATCH_MAX;
 impl Tracer {
     /// A new address space without mappings. Errors: `EAGAIN`, `ENOMEM`.
     pub fn create_space(&mut self) -> Result<u32> {
+        sys::ignore_child_stops();
         self.reap();
-        self.fork_from(self.zygote.pid)
+        let zygote = self.call_zygote();
+        self.fork_from(zygote)
     }
 
     /// A copy of an address space. Errors: `EAGAIN`, `ENOMEM`.
@@ -40,6 +42,7 @@ impl Tracer {
         file: (RawFd, u64),
         is_shared: bool,
     ) -> Result<()> {
+        self.call_zygote();
         let fd = self.zygote.give_fd(&mut self.control, file.0)?;
         self.space(space).map_fd(range.0, range.1, prot, fd, file.1, is_shared);
         Ok(())
@@ -143,6 +146,6 @@ impl Tracer {
 
     /// Collects the ends of threads that were killed.
     fn reap(&mut self) {
-        while self.dying_count > 0 && self.look(libc::WNOHANG) == Found::Event {}
+        while self.dying_count > 0 && self.look(-self.zygote.pid, libc::WNOHANG) == Found::Event {}
     }
 }
