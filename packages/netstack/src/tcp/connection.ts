@@ -60,6 +60,9 @@ export abstract class Connection {
   /** The cookie that the peer gave, for the next connection to it. */
   learnedCookie: Uint8Array | null = null;
   lastHeardMs = 0;
+  /** Segments received, and those with text. */
+  segmentInCount = 0;
+  textInCount = 0;
 
   /** An endpoint in CLOSE. `pathMss`: what the path takes, MTU less the headers of IP and TCP without options. */
   constructor(

@@ -36,6 +36,7 @@ export class LossRecovery {
   reorderWaitMs = 0;
   /** Counts for TCP_INFO and /proc/net/netstat. */
   undoCount = 0;
+  dsackCount = 0;
   recoveryCount = 0;
 
   /** The window was reduced, and the peer is to be told so (CWR, RFC 3168 section 6.1.2). The sender clears it. */
@@ -196,6 +197,7 @@ export class LossRecovery {
 
   #onDsack(sndUna: number, sndNxt: number): void {
     const { sample } = this;
+    this.dsackCount++;
     this.#rack.onDsack(sndUna, sndNxt);
     if (this.#hasUndo && seqGe(sample.dsackStart, this.#undoUna)) {
       this.#undoRetransBytes -= (sample.dsackEnd - sample.dsackStart) | 0;

@@ -14,6 +14,8 @@ export abstract class SegmentArrival extends Connection {
     this.nowMs = nowMs;
     this.wantsOutput = true;
     this.context.counters.InSegs++;
+    this.segmentInCount++;
+    if (seg.textLen > 0) this.textInCount++;
     if (this.currentState === TcpState.CLOSE) return;
     if (this.currentState === TcpState.SYN_SENT) this.#inputSynSent(seg, nowMs);
     else this.#inputSynchronized(seg, nowMs);

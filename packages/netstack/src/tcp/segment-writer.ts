@@ -27,6 +27,10 @@ export class SegmentWriter {
   isEcnUsed = false;
   hasEcnEcho = false;
 
+  /** Segments sent, and those with text. */
+  segmentCount = 0;
+  textCount = 0;
+
   constructor(
     context: TcpContext,
     sender: Sender,
@@ -103,6 +107,8 @@ export class SegmentWriter {
 
   emit(seg: Segment, sink: SegmentSink): void {
     this.#context.counters.OutSegs++;
+    this.segmentCount++;
+    if (seg.textLen > 0) this.textCount++;
     sink.emit(seg);
   }
 

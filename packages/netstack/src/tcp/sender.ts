@@ -68,6 +68,9 @@ export class Sender {
   retryCount = 0;
   retransmitCount = 0;
   retransmittedBytes = 0;
+  /** Text and FINs, what was sent again included. */
+  sentBytes = 0;
+  ackedBytes = 0;
   lastSentMs = -1;
   timer: SendTimer = SendTimer.NONE;
   timerAtMs = Infinity;
@@ -271,6 +274,7 @@ export class Sender {
   #advance(ack: number, nowMs: number): void {
     const { recovery } = this;
     this.scoreboard.acknowledge(ack, recovery.highSeq, recovery.sample, nowMs);
+    this.ackedBytes += recovery.sample.ackedBytes;
     this.sndUna = ack;
     const consumed = Math.min(seqDiff(ack, this.#dataSeq), this.ring.len);
     this.ring.consume(consumed);
@@ -508,6 +512,7 @@ export class Sender {
 
   #afterSend(len: number, nowMs: number): void {
     this.lastSentMs = nowMs;
+    this.sentBytes += len;
     const rate = this.#pacingRate();
     if (rate > 0) this.#pacedUntilMs = Math.max(this.#pacedUntilMs, nowMs) + len / rate;
   }

@@ -35,9 +35,10 @@ function randomSettings(network: VirtualNetwork, random: SeededRandom): void {
     settings.ecn = random.pick([0, 1, 2] as const);
     settings.isFrtoOn = random.chance(0.8);
     settings.congestionControl = random.pick(CONGESTION_CONTROLS);
-    // A cookie is read from the first segment behind the handshake: when that is late, the next one is reset.
-    const { loss, jitterMs, reordering } = network.faults;
-    settings.synCookies = loss + jitterMs + reordering > 0 ? 1 : 2;
+    // A cookie is read from the first segment behind the handshake: when that is late, the next one is reset. And a
+    // copy of the last acknowledgement of a connection makes another one. Linux does the same.
+    const { loss, jitterMs, reordering, duplication } = network.faults;
+    settings.synCookies = loss + jitterMs + reordering + duplication > 0 ? 1 : 2;
     settings.receiveBytes = random.pick([2000, 20_000, 131_072]);
     settings.sendBytes = random.pick([1000, 16_384, 200_000]);
     host.mss = random.pick([200, 536, 1460, 8960, 65_483]);

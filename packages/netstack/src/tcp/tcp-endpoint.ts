@@ -1,3 +1,5 @@
+import type { TcpInfo } from '@tsv/abi';
+import { tcpInfo } from './tcp-info.js';
 import { SegmentArrival } from './segment-arrival.js';
 import { AckNeed, Urgent } from './receiver.js';
 import { ACK, FIN, RST, type Segment, type SegmentSink, SYN } from './segment.js';
@@ -201,6 +203,11 @@ export class TcpEndpoint extends SegmentArrival {
     this.currentPathMss = Math.max(mss, this.context.settings.mssBytesMin);
     if (isSynchronized(this.currentState)) this.setMss();
     this.wantsOutput = true;
+  }
+
+  /** What TCP_INFO tells. */
+  info(nowMs: number): TcpInfo {
+    return tcpInfo(this, nowMs);
   }
 
   /** Whether a SYN may start a new connection in place of this one: RFC 9293 section 3.6.1, RFC 6191. */
