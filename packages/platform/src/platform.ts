@@ -81,7 +81,10 @@ export interface AddressSpace {
 export interface Context {
   readonly page: ContextPage;
 
-  /** Lets the stopped guest run; its next stop comes out of {@link Platform.next}. */
+  /**
+   * Lets the stopped guest run; its next stop comes out of {@link Platform.next}. It may begin only with the next call of
+   * `next` or `sleep`.
+   */
   resume(): void;
 
   /** Makes a running guest stop soon with REASON_INTERRUPTED, unless it stops for another reason first. */

@@ -1,0 +1,129 @@
+// Measures what a platform itself costs, without a kernel: prints ns per getpid round trip (the guest calls, JavaScript
+// answers), its ratio to a native getpid, and what address spaces and threads cost.
+//   npx nx run-many -t build && node tools/bench/platform.mjs [--platform ptrace] [--rounds N]
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values: options } = parseArgs({
+  options: { platform: { type: 'string', default: 'ptrace' }, rounds: { type: 'string', default: '5' } },
+});
+const { createMemoryFile } = await load('pgalloc');
+const { PAGE_BYTES, REG_RAX, REG_RIP, UsageKind, chunkAt, chunkOf } = await load('platform');
+const type = (await load(`platform-${options.platform}`))[`${options.platform}Platform`];
+
+const CODE = 0x40_0000;
+const PROT_READ_EXEC = 5;
+/** mov eax, 39; syscall; jmp back */
+const GETPID_LOOP = [0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7];
+/** What the answer of a guest's getpid is. */
+const PID = 1;
+
+const reason = type.unavailableReason();
+if (reason !== null) throw new Error(reason);
+const memoryFile = createMemoryFile();
+const platform = type.create({ memoryFile, deviceFd: -1 });
+// The loop has nothing to do while guests run, and is in the phase in which it would sleep.
+await delay(1);
+try {
+  const nativeNs = nativeGetpidNs();
+  console.log(`native getpid                  ${nativeNs.toFixed(0).padStart(9)} ns`);
+  for (const [name, count, operation] of operations()) {
+    const ns = median(Array.from({ length: Number(options.rounds) }, () => measure(count, operation)));
+    console.log(`${name.padEnd(30)} ${ns.toFixed(0).padStart(9)} ns   ${(ns / nativeNs).toFixed(1)} x native getpid`);
+  }
+} finally {
+  platform.close();
+  memoryFile.close();
+}
+
+function* operations() {
+  const { space, context } = guest();
+  run(context);
+  yield ['getpid', 20_000, () => answer(context)];
+  yield ['map and unmap a page', 1000, () => mapAndUnmap(space)];
+  yield ['thread: create, run, release', 1000, () => runAndRelease(made(space.createContext(context)), null)];
+  yield ['fork, run, release', 200, () => forkAndRelease(space, context)];
+  yield ['address space: new, run, release', 200, () => newAndRelease()];
+}
+
+function guest() {
+  const space = made(platform.createAddressSpace());
+  const pfn = memoryFile.allocate(1, UsageKind.ANONYMOUS, -1);
+  memoryFile.chunks[chunkOf(pfn)].set(GETPID_LOOP, chunkAt(pfn));
+  space.mapMemory(CODE, PAGE_BYTES, PROT_READ_EXEC, pfn);
+  const context = made(space.createContext(null));
+  context.page.set(REG_RIP, CODE);
+  return { space, context, pfn };
+}
+
+/** Lets a context run to its next stop. */
+function run(context) {
+  context.resume();
+  while (platform.next() < 0) platform.sleep(Infinity);
+}
+
+function answer(context) {
+  context.page.set(REG_RAX, PID);
+  run(context);
+}
+
+function mapAndUnmap(space) {
+  space.mapMemory(0x7000_0000, PAGE_BYTES, PROT_READ_EXEC, 0);
+  space.flush();
+  space.unmap(0x7000_0000, PAGE_BYTES);
+  space.flush();
+}
+
+function runAndRelease(context, space) {
+  run(context);
+  context.release();
+  space?.release();
+}
+
+function forkAndRelease(space, context) {
+  const copy = made(space.fork());
+  runAndRelease(made(copy.createContext(context)), copy);
+}
+
+function newAndRelease() {
+  const { space, context, pfn } = guest();
+  runAndRelease(context, space);
+  memoryFile.decRef(pfn, 1);
+}
+
+function measure(count, operation) {
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < count; i++) operation();
+  return Number(process.hrtime.bigint() - start) / count;
+}
+
+function nativeGetpidNs() {
+  const scratch = mkdtempSync(join(tmpdir(), 'tsv-bench-'));
+  try {
+    const micro = join(scratch, 'micro');
+    const source = fileURLToPath(new URL('programs/micro.c', import.meta.url));
+    execFileSync('cc', ['-O2', '-pthread', '-static', '-o', micro, source]);
+    const output = execFileSync(micro, ['20'], { encoding: 'utf8' });
+    return Number(/^getpid (\S+)$/m.exec(output)[1]);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+function median(values) {
+  return values.sort((a, b) => a - b)[values.length >> 1];
+}
+
+function made(result) {
+  if (typeof result === 'number') throw new Error(`Cannot measure: errno ${-result}`);
+  return result;
+}
+
+async function load(name) {
+  return import(pathToFileURL(fileURLToPath(new URL(`../../packages/${name}/dist/index.js`, import.meta.url))).href);
+}
