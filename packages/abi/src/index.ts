@@ -25,6 +25,7 @@ export * from './statfs.js';
 export * from './syscall-numbers.js';
 export * from './sysinfo.js';
 export * from './tcp.js';
+export * from './termios.js';
 export * from './time.js';
 export * from './timespec.js';
 export * from './ucontext.js';

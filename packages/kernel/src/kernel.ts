@@ -19,6 +19,8 @@ import { UserNamespace } from './namespace/user-namespace.js';
 import { createProcess, type CreateProcessArgs } from './task/create-process.js';
 import { contextDied } from './task/exit.js';
 import { SocketFamilies } from './socket/socket-families.js';
+import { devptsType } from './tty/devpts.js';
+import { Ttys } from './tty/tty-devices.js';
 import { UnixFamily } from './socket/unix/unix-family.js';
 import type { Task } from './task/task.js';
 import type { ThreadGroup } from './task/thread-group.js';
@@ -70,6 +72,8 @@ export class Kernel {
   readonly socketFamilies = new SocketFamilies();
   readonly unixFamily: UnixFamily;
   readonly vfs: VirtualFileSystem;
+  /** /dev/tty, /dev/ptmx and devpts. */
+  readonly ttys = new Ttys();
   /** Where the files of memfd_create(2) are. */
   readonly memfds: TmpfsFileSystem;
   /** Called when a process has exited, before it is reaped. Boot learns here how process 1 ended. */
@@ -112,6 +116,8 @@ export class Kernel {
     this.socketFamilies.register(this.unixFamily);
     this.vfs = new VirtualFileSystem({ clock: options.clock });
     this.vfs.devices.openFifo = openFifo;
+    this.ttys.register(this.vfs.devices);
+    this.vfs.registerType(devptsType(this));
     registerMemoryDevices(this.vfs.devices, { random: options.random, pool: options.memoryFile });
     this.memfds = new TmpfsFileSystem({
       pool: options.memoryFile,
