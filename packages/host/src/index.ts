@@ -11,6 +11,7 @@ export * from './pipe.js';
 export { PollPhase, onPollPhase } from './poll-phase.js';
 export * from './process.js';
 export * from './sandboxing.js';
+export { SyscallGroup, sentryFilters } from './seccomp-filter.js';
 export * from './stat.js';
 export * from './terminal.js';
 export * from './unix-socket.js';
