@@ -66,3 +66,21 @@ export {
   type IpPrefix,
   parsePrefix,
 } from './wire/ip-address.js';
+export { Conntrack, CtState } from './filter/conntrack.js';
+export { Flow } from './filter/flow.js';
+export { type FlowDecision, type FlowPolicy, type FlowRequest, FlowVerdict } from './filter/flow-policy.js';
+export { type LogSink, Netfilter, TableSet } from './filter/netfilter.js';
+export {
+  IcmpMatch,
+  LimitMatch,
+  MarkMatch,
+  type Match,
+  MultiportMatch,
+  PortMatch,
+  type PortRange,
+  Rule,
+  type RuleHeader,
+  StateMatch,
+  type Target,
+} from './filter/rule.js';
+export { Chain, Table } from './filter/table.js';

@@ -1,3 +1,4 @@
+import type { Flow } from '../filter/flow.js';
 import { IpAddress } from '../wire/ip-address.js';
 
 /** Room in front of the text of a new packet: Ethernet with a VLAN tag, IPv6, extension headers and TCP with options. */
@@ -71,6 +72,10 @@ export class PacketBuffer {
   arrivedMs = 0;
   readonly src = new IpAddress();
   readonly dst = new IpAddress();
+  /** The tracked connection that it belongs to, whether it goes against its first packet, and what it is to it. */
+  flow: Flow | null = null;
+  isReply = false;
+  ctState = 0;
 
   /** Link to the next packet of a queue. Written by {@link PacketQueue}. */
   next: PacketBuffer | null = null;
@@ -182,6 +187,16 @@ export class PacketBuffer {
     this.arrivedMs = other.arrivedMs;
     this.src.copyFrom(other.src);
     this.dst.copyFrom(other.dst);
+    this.flow = other.flow;
+    this.isReply = other.isReply;
+    this.ctState = other.ctState;
+  }
+
+  /** Forgets the connection: the packet has come from elsewhere. */
+  forgetFlow(): void {
+    this.flow = null;
+    this.isReply = false;
+    this.ctState = 0;
   }
 
   /** Gives the packet back. Nobody touches it after this. */
@@ -211,6 +226,7 @@ export class PacketBuffer {
     this.nicId = 0;
     this.arrivedMs = 0;
     this.next = null;
+    this.forgetFlow();
   }
 
   /** Moves the data into a larger buffer so that `needed` bytes fit in front of it. */

@@ -167,6 +167,7 @@ export class Icmp {
     storeIcmpType(bytes, at, type);
     packet.flags = 0;
     packet.mark = 0;
+    packet.forgetFlow();
     if (isV6) {
       packet.flags = PacketFlag.CHECKSUM_PARTIAL;
       this.#stack.ipv6.send(packet, path, protocol, 0, packet.trafficClass);

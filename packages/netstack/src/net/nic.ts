@@ -201,6 +201,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     this.stats.rxBytes += packet.len;
     packet.nicId = this.id;
     packet.mark = 0;
+    if (!this.isLoopback) packet.forgetFlow();
     packet.arrivedMs = this.#stack.nowMs;
     packet.flags &= PacketFlag.CHECKSUM_VERIFIED | PacketFlag.CHECKSUM_PARTIAL | PacketFlag.LOOPED_BACK;
     packet.linkAt = packet.at;
