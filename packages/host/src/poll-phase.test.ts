@@ -140,7 +140,7 @@ describe('LoopSleeper.sleep, from a poll phase', () => {
     setTimeout(() => (firedAfterMs = performance.now() - begin), 50);
     const sleeps = await sleepUntil(() => firedAfterMs > 0);
     expect(firedAfterMs).toBeGreaterThan(48);
-    expect(firedAfterMs).toBeLessThan(100);
+    expect(firedAfterMs).toBeLessThan(250);
     expect(sleeps).toBeLessThan(20);
   });
 
@@ -173,7 +173,7 @@ describe('LoopSleeper.sleep, from a poll phase', () => {
       return sleptMs > 20;
     });
     expect(sleptMs).toBeGreaterThan(25);
-    expect(sleptMs).toBeLessThan(60);
+    expect(sleptMs).toBeLessThan(250);
   });
 
   it('does not begin after a wake', async () => {
@@ -185,7 +185,7 @@ describe('LoopSleeper.sleep, from a poll phase', () => {
       sleptMs = performance.now() - begin;
       return true;
     });
-    expect(sleptMs).toBeLessThan(100);
+    expect(sleptMs).toBeLessThan(500);
   });
 
   it('uses no CPU time', async () => {
