@@ -102,6 +102,14 @@ describe('onPollPhase', () => {
     expect(calls).toBe(1);
   });
 
+  it('makes an exception of the callback an uncaught one', async () => {
+    const worker = inWorker(`
+      const phase = new native.PollPhase(() => { throw new RangeError('thrown'); });
+      phase.again();`);
+    const [error] = (await once(worker, 'error')) as [Error];
+    expect([error.name, error.message]).toEqual(['RangeError', 'thrown']);
+  });
+
   it('does not stop a worker from ending', async () => {
     const worker = inWorker(`
       const phase = new native.PollPhase(() => parentPort.postMessage('called'));
