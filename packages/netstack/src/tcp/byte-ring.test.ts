@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { ByteRing } from './byte-ring.js';
+
+describe('ByteRing', () => {
+  it('behaves as a plain array, whatever is pushed and consumed', () => {
+    const operation = fc.oneof(
+      fc.record({ push: fc.uint8Array({ maxLength: 9000 }) }),
+      fc.record({ consume: fc.nat(9000) }),
+      fc.record({ ahead: fc.nat(5000), bytes: fc.uint8Array({ minLength: 1, maxLength: 300 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
+        const ring = new ByteRing();
+        let model: number[] = [];
+        for (const op of operations) {
+          if ('push' in op) {
+            ring.push(op.push, 0, op.push.length);
+            model = model.concat([...op.push]);
+          } else if ('consume' in op) {
+            const len = Math.min(op.consume, ring.len);
+            ring.consume(len);
+            model = model.slice(len);
+          } else {
+            // Text beyond a gap, and then the gap.
+            ring.store(ring.len + op.ahead, op.bytes, 0, op.bytes.length);
+            const gap = new Uint8Array(op.ahead).fill(7);
+            ring.push(gap, 0, gap.length);
+            ring.commit(op.bytes.length);
+            model = model.concat([...gap], [...op.bytes]);
+          }
+          const out = new Uint8Array(model.length + 10);
+          expect(ring.copyTo(0, out, 0, out.length)).toBe(model.length);
+          expect([...out.subarray(0, model.length)]).toEqual(model);
+        }
+      }),
+      { seed: 1, numRuns: 200 },
+    );
+  });
+
+  it('gives the bytes that lie in one piece', () => {
+    const ring = new ByteRing();
+    ring.push(new Uint8Array(4000).fill(1), 0, 4000);
+    ring.consume(3900);
+    ring.push(new Uint8Array(1000).fill(2), 0, 1000);
+    expect(ring.span(100, 1000)).toBe(96);
+    expect(ring.bytes[ring.spanAt]).toBe(2);
+    expect(ring.span(196, 1000)).toBe(904);
+    expect(ring.spanAt).toBe(0);
+  });
+
+  it('frees a large ring when it is trimmed, and keeps a small one', () => {
+    const ring = new ByteRing();
+    ring.push(new Uint8Array(65_537), 0, 65_537);
+    ring.consume(65_537);
+    ring.trim();
+    expect(ring.capacityBytes).toBe(0);
+    ring.push(new Uint8Array(10), 0, 10);
+    ring.consume(10);
+    ring.trim();
+    expect(ring.capacityBytes).toBe(4096);
+  });
+});
