@@ -27,6 +27,7 @@ export interface Platform {
   /**
    * Blocks until a context has stopped, `wake` was called, the event loop has work, or `timeoutMs` (fraction allowed,
    * Infinity for none) have passed. May return early. Returns whether the event loop may have work: it needs a turn.
+   * What the loop waits for is known only when nothing else of it is due: in its poll phase, or in a timer's callback.
    */
   sleep(timeoutMs: number): boolean;
 

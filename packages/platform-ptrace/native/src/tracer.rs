@@ -151,13 +151,17 @@ impl Tracer {
                 self.is_bell_gone.then_some(DEAF_SLEEP),
             ];
             let limit = limit.into_iter().flatten().min();
-            if self.block(-self.zygote.pid, limit) == Found::Signal && !is_crowded {
-                // Whoever handles it may want the event loop.
+            let start = Instant::now();
+            let found = self.block(-self.zygote.pid, limit);
+            if found == Found::Signal && limit.is_none_or(|limit| start.elapsed() < limit) {
+                // Not the alarm: whoever handles it may want the event loop.
                 self.is_bell_rung = true;
-                break;
             }
             // The tracer leaves its processor to one of them.
             self.spread(Instant::now(), 1);
+            if self.is_bell_gone {
+                break;
+            }
         }
         core::mem::take(&mut self.is_bell_rung)
     }
