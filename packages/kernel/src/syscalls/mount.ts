@@ -1,6 +1,7 @@
 import {
   AT_FDCWD,
   CAP_SYS_ADMIN,
+  EAGAIN,
   EFAULT,
   EINVAL,
   ENODEV,
@@ -81,7 +82,10 @@ export function sysUmount2(t: Task, a: SyscallArgs): SysResult {
   if (t.creds.hasCap(CAP_SYS_ADMIN)) {
     result = at.mount.namespace === t.fs.mountNamespace ? unmount(at, flags) : -EINVAL;
   }
+  const { mount } = at;
   at.decRef();
+  // Giving the path back counts as a use of the mount, and ends its expiry.
+  if (result === -EAGAIN) mount.isExpiring = true;
   return result;
 }
 

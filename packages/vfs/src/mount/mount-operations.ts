@@ -95,20 +95,20 @@ export function setPropagation(vfs: VirtualFileSystem, at: VfsPath, type: number
   return 0;
 }
 
-/** umount2(2). Errors: EINVAL when `at` is no mount point or the root, EBUSY, EAGAIN (MNT_EXPIRE). */
+/**
+ * umount2(2) of what is on top at `at`. Errors: EINVAL when that is no mount point or the root, EBUSY, EAGAIN (MNT_EXPIRE:
+ * the caller marks the mount as expiring when it has given back `at`).
+ */
 export function unmount(at: VfsPath, flags: number): 0 | Errno {
-  const { mount } = at;
-  if (at.dentry !== mount.root || mount.namespace === null) return -EINVAL;
+  const [mount, dentry] = topmost(at);
+  if (dentry !== mount.root || mount.namespace === null) return -EINVAL;
   if (mount.isLocked) return -EINVAL;
-  const isExpire = (flags & MNT_EXPIRE) !== 0;
   // References: the tree's, and the one of `at`.
-  const isBusy = mount.refCount > 2 || mount.children.size > 0;
-  if (isExpire) {
-    if (isBusy || mount === mount.namespace.root) return mount === mount.namespace.root ? -EINVAL : -EBUSY;
-    if (!mount.isExpiring) {
-      mount.isExpiring = true;
-      return -EAGAIN;
-    }
+  const isBusy = mount.refCount > (mount === at.mount ? 2 : 1) || mount.children.size > 0;
+  if ((flags & MNT_EXPIRE) !== 0) {
+    if (mount === mount.namespace.root) return -EINVAL;
+    if (isBusy) return -EBUSY;
+    if (!mount.isExpiring) return -EAGAIN;
   }
   if (mount === mount.namespace.root) return (flags & MNT_DETACH) !== 0 ? -EINVAL : -EBUSY;
   if (isBusy && (flags & MNT_DETACH) === 0) return -EBUSY;

@@ -74,11 +74,11 @@ export class Mount {
 
   incRef(): void {
     this.#refCount++;
-    this.isExpiring = false;
   }
 
   decRef(): void {
     this.#refCount--;
+    this.isExpiring = false;
     if (this.#refCount === 0) {
       this.root.decRef();
       this.superBlock.removeMount();
