@@ -14,12 +14,19 @@ export class Dispatcher {
   readonly #platform: Platform;
   readonly #handlers: readonly SyscallHandler[];
   /** Monotonic milliseconds at the last look at the clock: CPU time is counted in its steps. */
-  #nowMs = 0;
+  #nowMs: number;
 
   constructor(kernel: Kernel, platform: Platform, handlers: readonly SyscallHandler[]) {
     this.#kernel = kernel;
     this.#platform = platform;
     this.#handlers = handlers;
+    this.#nowMs = kernel.clock.monotonicMs();
+  }
+
+  /** Lets a new task run that comes from outside of {@link pump}. */
+  start(task: Task): void {
+    this.#nowMs = this.#kernel.clock.monotonicMs();
+    this.resume(task);
   }
 
   /**

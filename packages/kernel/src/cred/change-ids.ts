@@ -40,20 +40,16 @@ export function withUids(old: Credentials, uid: number, euid: number, suid: numb
   }
   if (old.euid === root && euid !== root) effective = CapSet.EMPTY;
   if (old.euid !== root && euid === root) effective = permitted;
-  return followFsuid(creds.with({ permitted, effective, ambient }), old.fsuid, fsuid, root);
+  return creds.with({ permitted, effective, ambient });
 }
 
 /** `old` with another filesystem user ID, setfsuid(2). */
 export function withFsuid(old: Credentials, fsuid: number): Credentials {
   const creds = old.with({ fsuid });
   if ((old.securebits & SECBIT_NO_SETUID_FIXUP) !== 0) return creds;
-  return followFsuid(creds, old.fsuid, fsuid, old.userNs.uidToKernel(0));
-}
-
-function followFsuid(creds: Credentials, from: number, to: number, root: number): Credentials {
   const { effective, permitted } = creds;
-  if (creds.euid === to) return creds;
-  if (from === root && to !== root) return creds.with({ effective: effective.without(FS_CAPS) });
-  if (from !== root && to === root) return creds.with({ effective: effective.or(FS_CAPS.and(permitted)) });
+  const root = old.userNs.uidToKernel(0);
+  if (old.fsuid === root && fsuid !== root) return creds.with({ effective: effective.without(FS_CAPS) });
+  if (old.fsuid !== root && fsuid === root) return creds.with({ effective: effective.or(FS_CAPS.and(permitted)) });
   return creds;
 }

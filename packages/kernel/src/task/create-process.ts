@@ -47,7 +47,7 @@ export function createProcess(kernel: Kernel, args: CreateProcessArgs): ThreadGr
     args.fs.decRef();
     return task;
   }
-  kernel.dispatcher.resume(task);
+  kernel.dispatcher.start(task);
   return task.threadGroup;
 }
 

@@ -107,7 +107,7 @@ export class TestKernel {
     );
     enroll(task);
     foundSession(group, threadPid);
-    kernel.dispatcher.resume(task);
+    kernel.dispatcher.start(task);
     return task;
   }
 
