@@ -25,6 +25,7 @@ import { UnixFamily } from './socket/unix/unix-family.js';
 import type { Task } from './task/task.js';
 import type { ThreadGroup } from './task/thread-group.js';
 import { TaskSet } from './task/task-set.js';
+import type { Timekeeper } from './time/timekeeper.js';
 import { UnimplementedSyscalls } from './unimplemented-syscalls.js';
 import { UtsNamespace } from './namespace/uts-namespace.js';
 
@@ -55,6 +56,8 @@ export class Kernel {
   readonly clock: Clock;
   readonly random: (dst: Uint8Array) => void;
   readonly vdso: Vdso | null;
+  /** Keeps the clock parameters of the vDSO; set at boot if the host's counter can be used. */
+  timekeeper: Timekeeper | null = null;
   readonly cpuCount: number;
   readonly totalMemoryBytes: number;
   readonly log: KernelOptions['log'];

@@ -32,6 +32,7 @@ const COARSE_RESOLUTION_MS = 4;
 export function sysClockGettime(t: Task, a: SyscallArgs): SysResult {
   const clockId = a.i32(0);
   const timeAddr = a.u64(1);
+  t.kernel.timekeeper?.refresh();
   const ms = clockMs(t, clockId);
   if (ms < 0) return ms;
   storeTimespecMs(t.kernel.scratchView, 0, ms);
@@ -82,6 +83,7 @@ export function sysGettimeofday(t: Task, a: SyscallArgs): SysResult {
   const timeAddr = a.u64(0);
   const zoneAddr = a.u64(1);
   const { scratch, scratchView, clock } = t.kernel;
+  t.kernel.timekeeper?.refresh();
   storeTimevalMs(scratchView, 0, clock.realtimeMs());
   if (timeAddr !== 0 && t.mm.copyOut(timeAddr, scratch, 0, SIZEOF_TIMEVAL) < 0) return -EFAULT;
   return zoneAddr === 0 ? 0 : t.mm.store64(zoneAddr, 0);
@@ -90,6 +92,7 @@ export function sysGettimeofday(t: Task, a: SyscallArgs): SysResult {
 /** time(2). Errors: EFAULT. */
 export function sysTime(t: Task, a: SyscallArgs): SysResult {
   const timeAddr = a.u64(0);
+  t.kernel.timekeeper?.refresh();
   const sec = Math.floor(t.kernel.clock.realtimeMs() / 1000);
   return timeAddr !== 0 && t.mm.store64(timeAddr, sec) < 0 ? -EFAULT : sec;
 }
