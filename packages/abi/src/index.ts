@@ -7,6 +7,7 @@ export * from './eventpoll.js';
 export * from './fcntl.js';
 export * from './futex.js';
 export * from './in.js';
+export * from './inotify.js';
 export * from './ioctl.js';
 export * from './membarrier.js';
 export * from './memfd.js';

@@ -81,7 +81,9 @@ export class AnonymousInode extends Inode {
 
   /** What readlink(2) of /proc/PID/fd/N says. */
   get linkText(): string {
-    return this.kind.startsWith('[') ? `anon_inode:${this.kind}` : `${this.kind}:[${this.ino}]`;
+    return this.kind.startsWith('[') || this.kind === 'inotify'
+      ? `anon_inode:${this.kind}`
+      : `${this.kind}:[${this.ino}]`;
   }
 
   /** Errors: ENXIO: such files cannot be opened. */

@@ -1,3 +1,6 @@
+import { sysInotifyAddWatch, sysInotifyInit, sysInotifyInit1, sysInotifyRmWatch } from './inotify.js';
+import { sysSplice, sysTee, sysVmsplice } from './splice.js';
+import { sysCopyFileRange, sysSendfile } from './sendfile.js';
 import { sysMemfdCreate } from './memfd.js';
 import { sysRecvfrom, sysRecvmmsg, sysRecvmsg } from './recvmsg.js';
 import { sysSendmmsg, sysSendmsg, sysSendto } from './sendmsg.js';
@@ -506,6 +509,18 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 272, name: 'unshare', run: sysUnshare, partial: 'CLONE_NEWTIME: EINVAL' },
   // memfd.ts
   { nr: 319, name: 'memfd_create', run: sysMemfdCreate },
+  // sendfile.ts
+  { nr: 40, name: 'sendfile', run: sysSendfile },
+  { nr: 326, name: 'copy_file_range', run: sysCopyFileRange },
+  // splice.ts
+  { nr: 275, name: 'splice', run: sysSplice },
+  { nr: 276, name: 'tee', run: sysTee },
+  { nr: 278, name: 'vmsplice', run: sysVmsplice },
+  // inotify.ts
+  { nr: 253, name: 'inotify_init', run: sysInotifyInit },
+  { nr: 254, name: 'inotify_add_watch', run: sysInotifyAddWatch },
+  { nr: 255, name: 'inotify_rm_watch', run: sysInotifyRmWatch },
+  { nr: 294, name: 'inotify_init1', run: sysInotifyInit1 },
 ];
 
 /** The handlers by number, with holes. */
