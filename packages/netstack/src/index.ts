@@ -84,3 +84,5 @@ export {
   type Target,
 } from './filter/rule.js';
 export { Chain, Table } from './filter/table.js';
+export { DnsForwarder, type DnsUpstream, StackUpstream } from './policy/dns-forwarder.js';
+export { type EgressOptions, EgressPolicy, type FlowHook } from './policy/egress-policy.js';
