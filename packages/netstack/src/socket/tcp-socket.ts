@@ -173,7 +173,9 @@ export class TcpSocket extends Socket {
     this.stack.enter();
     const opened = this.#open(path.src, path.dst, port);
     this.stack.leave();
-    return opened !== 0 ? opened : this.#isConnecting ? -EINPROGRESS : 0;
+    if (opened !== 0) return opened;
+    const again = this.#isConnecting ? this.#connectAgain() : 0;
+    return again === -EALREADY ? -EINPROGRESS : again;
   }
 
   /** Sends up to `len` bytes and returns how many. Errors: EAGAIN, EPIPE, ENOTCONN, the connection's. */
