@@ -58,6 +58,7 @@ export { dentryText, displayPath, pathText, type PathText } from './path/path-te
 export { MAY_EXEC, MAY_READ, MAY_WRITE, checkPathAccess, isOwnerOrCapable } from './path/permission.js';
 export { HeapPagePool } from './page/heap-page-pool.js';
 export { PAGE_KIND_TMPFS, type PageKind, type PagePool } from './page/page-pool.js';
+export { superuser } from './superuser.js';
 export { VfsPath } from './path/vfs-path.js';
 export { VirtualFileSystem, type VirtualFileSystemOptions } from './virtual-file-system.js';
 export {
