@@ -2,6 +2,7 @@
 
 use crate::affinity::{SHORT_RUN, SHORT_RUNS_MIN};
 use crate::sys::Tid;
+use mailbox::Registers;
 use std::time::Instant;
 
 /// What a context does.
@@ -32,6 +33,8 @@ pub struct Context {
     pub short_runs: u8,
     /// When it was resumed.
     pub resumed_at: Instant,
+    /// What the thread's registers hold, if that is known.
+    pub held: Option<Registers>,
     /// Where its thread may run: a processor, [`ANYWHERE`] or [`UNKNOWN`].
     pub processor: i32,
 }
@@ -52,6 +55,7 @@ impl Context {
             is_interrupted: false,
             short_runs: SHORT_RUNS_MIN,
             resumed_at: Instant::now(),
+            held: None,
             processor: UNKNOWN,
         }
     }

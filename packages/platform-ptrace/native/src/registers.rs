@@ -42,6 +42,24 @@ pub fn for_host(wanted: &Registers) -> Result<Registers, Stop> {
     })
 }
 
+/// Whether a thread that holds `held` will hold `wanted` when only its `rax` is set. What it holds in `orig_rax` matters
+/// to the host if `rax` says that a system call is to be restarted.
+#[must_use]
+pub fn differ_in_rax(held: &Registers, wanted: &Registers) -> bool {
+    let restarts = -ERESTART_RESTARTBLOCK..=-ERESTARTSYS;
+    *wanted
+        == (Registers {
+            rax: wanted.rax,
+            orig_rax: wanted.orig_rax,
+            ..*held
+        })
+        && !restarts.contains(&wanted.rax.cast_signed())
+}
+
+/// What Linux's `include/linux/errno.h` has for calls to restart.
+const ERESTARTSYS: i64 = 512;
+const ERESTART_RESTARTBLOCK: i64 = 516;
+
 /// What a system call stop means. `int $0x80` and `sysenter` are what they are on a kernel without 32-bit system calls:
 /// a general protection fault at the instruction.
 pub fn syscall_stop(regs: &mut Registers) -> Stop {
@@ -183,6 +201,37 @@ mod tests {
             .cs,
             USER32_CS
         );
+    }
+
+    #[test]
+    fn a_result_alone_changes_rax_alone() {
+        let held = Registers {
+            rip: 0x1002,
+            orig_rax: 39,
+            rax: u64::MAX - 37,
+            ..Registers::default()
+        };
+        let wanted = Registers {
+            orig_rax: u64::MAX,
+            ..held
+        };
+        for (rax, is_enough) in [
+            (0, true),
+            (-4095, true),
+            (-511, true),
+            (-512, false),
+            (-516, false),
+            (-517, true),
+        ] {
+            let rax = i64::cast_unsigned(rax);
+            assert_eq!(
+                differ_in_rax(&held, &Registers { rax, ..wanted }),
+                is_enough,
+                "{rax:#x}"
+            );
+        }
+        assert!(!differ_in_rax(&held, &Registers { rip: 0x1000, ..wanted }));
+        assert!(!differ_in_rax(&held, &Registers { fs_base: 1, ..wanted }));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::context::{ANYWHERE, Context, State};
 use crate::context_pages::{ContextPages, Stop};
 use crate::control::Control;
 use crate::registers;
-use crate::sys::{self, Errno, Event, Tid};
+use crate::sys::{self, Errno, Event, Result, Tid};
 use crate::thread_table::{Role, ThreadTable};
 use crate::tracee::Failure;
 use crate::zygote::{StartError, Zygote};
@@ -276,10 +276,24 @@ impl Tracer {
         self.running_count += 1;
         self.near_count += u32::from(context.is_near());
         // A thread that was killed refuses; its end is told when it is waited for.
-        if sys::set_regs(tid, &regs).is_ok() {
+        if self.give_regs(index, tid, &regs).is_ok() {
             let _gone = sys::sysemu(tid);
         }
         self.spread(now, 0);
+    }
+
+    fn give_regs(&mut self, index: u32, tid: Tid, regs: &Registers) -> Result<()> {
+        match self.contexts[index as usize].held.take() {
+            Some(held) if registers::differ_in_rax(&held, regs) => sys::set_rax(tid, regs.rax),
+            _ => sys::set_regs(tid, regs),
+        }
+    }
+
+    /// Notes that a thread has run stub code.
+    fn forget_regs(&mut self, tid: Tid) {
+        if let Role::Context(index) = self.threads.get(tid) {
+            self.contexts[index as usize].held = None;
+        }
     }
 
     /// Puts a stopped context where it should run.
@@ -416,6 +430,7 @@ impl Tracer {
     /// Puts the registers of a stopped thread into its page; `explain` says why it stopped, and may correct them.
     fn with_regs(&mut self, index: u32, tid: Tid, explain: impl FnOnce(&mut Registers) -> Stop) -> Option<Stop> {
         let mut regs = sys::get_regs(tid).ok()?;
+        self.contexts[index as usize].held = Some(regs);
         let stop = explain(&mut regs);
         self.pages.set_regs(index, &regs);
         Some(stop)

@@ -135,6 +135,7 @@ impl Tracer {
             return Ok(tid);
         }
         let parent = self.stopped_thread(space).ok_or(Errno(libc::EAGAIN))?;
+        self.forget_regs(parent);
         tracee::clone_thread(parent).map_err(creation_error)
     }
 }

@@ -91,6 +91,7 @@ impl Tracer {
             }
             None => return Err(Errno(libc::EAGAIN)),
         };
+        self.forget_regs(tid);
         match tracee::fork(tid, Control::offset_of(index)) {
             Ok(child) => {
                 self.threads.set(child, Role::Spare(index));
@@ -106,12 +107,14 @@ impl Tracer {
 
     /// Makes the queued changes on a stopped thread of the address space.
     pub(super) fn flush_with(&mut self, index: u32, tid: Tid) -> core::result::Result<(), Failure> {
+        let is_idle = |space: &AddressSpace| space.queued().is_empty();
+        if self.spaces[index as usize].as_ref().is_some_and(is_idle) {
+            return Ok(());
+        }
+        self.forget_regs(tid);
         let Some(space) = self.spaces[index as usize].as_mut() else {
             return Err(Failure::Gone);
         };
-        if space.queued().is_empty() {
-            return Ok(());
-        }
         let mut result = Ok(());
         for calls in space.queued().chunks(BATCH_MAX) {
             self.control.write_calls(index, calls);
