@@ -62,6 +62,10 @@ export abstract class Inode {
   readonly btime: TimeValue = { sec: 0, nsec: 0 };
   /** Who is told of events, inotify(7); null for nobody. Written by `addWatch` and `removeWatch`. */
   watches: readonly FileWatch[] | null = null;
+  /** Processes that run it as their program: it cannot be opened for writing then, ETXTBSY. Written by who runs it. */
+  executionCount = 0;
+  /** Open files with a path that may write: it cannot be executed then, ETXTBSY. Written by {@link OpenFile}. */
+  writerCount = 0;
   /** Advisory locks, or null while there never were any. Written by `locksOf`. */
   locks: FileLocks | null = null;
 

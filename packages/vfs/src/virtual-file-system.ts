@@ -43,7 +43,6 @@ export class VirtualFileSystem {
   readonly #superBlocks = new WeakMap<FileSystem, SuperBlock>();
   /** Mounts of filesystems whose files have no names; they stay. */
   readonly #anonymousMounts = new WeakMap<FileSystem, Mount>();
-  readonly #executing = new WeakMap<Inode, number>();
   #lastDevMinor = 0;
   #lastMountId = 0;
   #lastPeerGroupId = 0;
@@ -203,19 +202,6 @@ export class VirtualFileSystem {
     const path = new VfsPath(mount, this.dentries.addAnonymous(inode.fs, name, inode));
     mount.incRef();
     return path;
-  }
-
-  /** A program runs from `inode`: opening it for writing fails with ETXTBSY until {@link endExecution}. */
-  beginExecution(inode: Inode): void {
-    this.#executing.set(inode, (this.#executing.get(inode) ?? 0) + 1);
-  }
-  endExecution(inode: Inode): void {
-    const count = (this.#executing.get(inode) ?? 0) - 1;
-    if (count > 0) this.#executing.set(inode, count);
-    else this.#executing.delete(inode);
-  }
-  isExecuting(inode: Inode): boolean {
-    return this.#executing.has(inode);
   }
 
   /** Enters a name that was created in the cache; takes over a reference of `inode`. */

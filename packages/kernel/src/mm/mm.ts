@@ -97,7 +97,11 @@ export class Mm extends GuestMemory {
   }
   set exeFile(file: OpenFile | null) {
     file?.incRef();
-    this.#exeFile?.decRef();
+    if (file !== null) file.inode.executionCount++;
+    if (this.#exeFile !== null) {
+      this.#exeFile.inode.executionCount--;
+      this.#exeFile.decRef();
+    }
     this.#exeFile = file;
   }
 

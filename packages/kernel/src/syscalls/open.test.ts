@@ -11,10 +11,12 @@ import {
   EMFILE,
   ENAMETOOLONG,
   ENOENT,
+  ENOEXEC,
   ENOTDIR,
   ENXIO,
   EPERM,
   EROFS,
+  ETXTBSY,
   EXDEV,
   O_APPEND,
   O_CREAT,
@@ -32,6 +34,7 @@ import {
   RESOLVE_BENEATH,
   SYS_close,
   SYS_creat,
+  SYS_execve,
   SYS_fcntl,
   SYS_linkat,
   SYS_mknod,
@@ -41,6 +44,7 @@ import {
   SYS_openat2,
   SYS_read,
   SYS_symlink,
+  SYS_truncate,
   SYS_write,
   S_IFIFO,
   S_IFSOCK,
@@ -127,6 +131,21 @@ describe('open(2)', () => {
     expect(g.task.fs.cwd.inode.lookup('new')).toMatchObject({ mode: 0o100755 });
     g.call(SYS_close, g.open('/file', O_WRONLY | O_TRUNC));
     expect(g.read('/file')).toBe('');
+  });
+
+  it('does not open a running program for writing, nor run what is being written', () => {
+    const g = guest();
+    g.create('/program', 'x', 0o755);
+    const running = g.kernel.kernel.vfs.open(g.task, '/program', O_RDONLY);
+    if (typeof running === 'number') throw new Error(`open: ${running}`);
+    g.task.mm.exeFile = running;
+    expect(g.call(SYS_open, '/program', O_WRONLY)).toBe(-ETXTBSY);
+    expect(g.call(SYS_truncate, '/program', 0)).toBe(-ETXTBSY);
+    g.task.mm.exeFile = null;
+    const writing = g.open('/program', O_WRONLY);
+    expect(g.call(SYS_execve, '/program', 0, 0)).toBe(-ETXTBSY);
+    g.call(SYS_close, writing);
+    expect(g.call(SYS_execve, '/program', 0, 0)).toBe(-ENOEXEC);
   });
 
   it('creates what a dangling link names', () => {

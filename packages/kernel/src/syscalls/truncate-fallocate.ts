@@ -39,7 +39,7 @@ export function sysTruncate(t: Task, a: SyscallArgs): SysResult {
   if (length < 0) return -EINVAL;
   const path = pathAt(t, AT_FDCWD, pathname, LOOKUP_FOLLOW);
   if (typeof path === 'number') return path;
-  const result = truncatePath(t.kernel.vfs, t, path, length);
+  const result = truncatePath(t, path, length);
   path.decRef();
   return result;
 }
@@ -53,7 +53,7 @@ export function sysFtruncate(t: Task, a: SyscallArgs): SysResult {
   const file = t.fds.get(fd);
   if (file === undefined || file.isPathOnly) return -EBADF;
   if (!file.inode.isRegular || !file.isWritable) return -EINVAL;
-  if (t.kernel.vfs.isExecuting(file.inode)) return -ETXTBSY;
+  if (file.inode.executionCount > 0) return -ETXTBSY;
   const result = file.truncate(length, t);
   if (result === 0) notifyFile(file, IN_MODIFY);
   return result;

@@ -1,4 +1,4 @@
-import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, EACCES, ELOOP, O_RDONLY, type Errno } from '@tsv/abi';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, EACCES, ELOOP, ETXTBSY, O_RDONLY, type Errno } from '@tsv/abi';
 import {
   LOOKUP_EMPTY,
   LOOKUP_FOLLOW,
@@ -12,7 +12,7 @@ import type { Kernel } from '../kernel.js';
 
 /**
  * Opens the program at `path` from `start`, execve(2): it needs execute permission, not read. `flags` are those of
- * execveat(2). Errors: EACCES, ELOOP, and what path_resolution(7) says.
+ * execveat(2). Errors: EACCES, ELOOP, ETXTBSY, and what path_resolution(7) says.
  */
 export function openExecutable(
   kernel: Kernel,
@@ -35,5 +35,6 @@ function openPlace(caller: Caller, place: VfsPath): OpenFile | Errno {
   if (inode.isSymlink) return -ELOOP;
   if (!inode.isRegular || place.mount.isNoExec) return -EACCES;
   const error = checkPathAccess(place, MAY_EXEC, caller.creds);
-  return error < 0 ? error : inode.open(place, O_RDONLY, caller);
+  if (error < 0) return error;
+  return inode.writerCount > 0 ? -ETXTBSY : inode.open(place, O_RDONLY, caller);
 }

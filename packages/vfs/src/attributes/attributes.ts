@@ -4,7 +4,6 @@ import type { Inode, SetAttributes, TimeValue } from '../inode.js';
 import { IN_ATTRIB, IN_MODIFY, notifyDentry } from '../notify/file-watch.js';
 import { MAY_WRITE, checkMountWritable, isOwnerOrCapable } from '../path/permission.js';
 import type { VfsPath } from '../path/vfs-path.js';
-import type { VirtualFileSystem } from '../virtual-file-system.js';
 
 const CAP_CHOWN = 0;
 const CAP_FSETID = 4;
@@ -60,13 +59,13 @@ export function setPathTimes(
 }
 
 /** truncate(2). Errors: EISDIR, EINVAL, EACCES, EROFS, ETXTBSY, and what the filesystem says. */
-export function truncatePath(vfs: VirtualFileSystem, caller: Caller, path: VfsPath, lenBytes: number): 0 | Errno {
+export function truncatePath(caller: Caller, path: VfsPath, lenBytes: number): 0 | Errno {
   const inode = path.inode;
   if (inode.isDirectory) return -EISDIR;
   if (!inode.isRegular) return -EINVAL;
   const error = checkMountWritable(path.mount) || inode.checkAccess(MAY_WRITE, caller.creds);
   if (error < 0) return error;
-  if (vfs.isExecuting(inode)) return -ETXTBSY;
+  if (inode.executionCount > 0) return -ETXTBSY;
   const changes: SetAttributes = { sizeBytes: lenBytes };
   const mode = caller.creds.hasCap(CAP_FSETID) ? inode.mode : withoutPrivileges(inode, caller.creds);
   if (mode !== inode.mode) changes.mode = mode & 0o7777;

@@ -59,6 +59,7 @@ export abstract class OpenFile {
     this.path = path;
     this.flags = flags;
     path?.incRef();
+    if (path !== null && this.isWritable) inode.writerCount++;
   }
 
   get isReadable(): boolean {
@@ -94,6 +95,7 @@ export abstract class OpenFile {
     if (this.#refCount === 0) {
       this.#tellWatchers();
       this.inode.locks?.releaseOwner(this);
+      if (this.path !== null && this.isWritable) this.inode.writerCount--;
       this.release();
       this.path?.decRef();
     } else if (this.#refCount < 0) {

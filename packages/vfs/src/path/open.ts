@@ -207,7 +207,7 @@ function openTmpfile(
 function openInode(vfs: VirtualFileSystem, caller: Caller, path: VfsPath, flags: number): OpenFile | Errno {
   const inode = path.inode;
   if ((inode.mode & S_IFMT) === S_IFSOCK) return -ENXIO;
-  if (accessMask(flags) & MAY_WRITE && inode.isRegular && vfs.isExecuting(inode)) return -ETXTBSY;
+  if (accessMask(flags) & MAY_WRITE && inode.isRegular && inode.executionCount > 0) return -ETXTBSY;
   if ((flags & O_TRUNC) !== 0 && inode.isRegular) {
     const error = inode.setAttributes({ sizeBytes: 0 }, caller);
     if (error < 0) return error;
