@@ -13,6 +13,12 @@ const CLI = fileURLToPath(new URL('../../packages/cli/bin/tsv.js', import.meta.u
 const PROGRAMS = fileURLToPath(new URL('./programs', import.meta.url));
 const OUTPUT_BYTES_MAX = 4 << 20;
 
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGFPE: 8, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
+
+/** Runs the command and then lists the directory with sums, so that written files are compared too. */
+const FILES_AFTER =
+  '"$@"; status=$?; echo "files:"; find . -type f -exec sha256sum {} + | sort -k 2; find . -type l -exec readlink {} + ; find . -type d | sort; exit $status';
+
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
@@ -54,10 +60,6 @@ async function compare(test) {
   return shown.join('\n');
 }
 
-/** Runs the command and then lists the directory with sums, so that written files are compared too. */
-const FILES_AFTER =
-  '"$@"; status=$?; echo "files:"; find . -type f -exec sha256sum {} + | sort -k 2; find . -type l -exec readlink {} + ; find . -type d | sort; exit $status';
-
 async function inFixture(body) {
   const cwd = mkdtempSync(join(tmpdir(), 'tsv-compat-'));
   try {
@@ -92,7 +94,7 @@ function execute(command, args, test, cwd) {
     const timer = setTimeout(() => {
       output.stderr += '\n(killed: it took too long)';
       child.kill('SIGKILL');
-    }, test.timeoutMs ?? 30000);
+    }, test.timeoutMs ?? 15000);
     child.on('error', reject);
     child.stdin.on('error', () => {
       // The program may end without reading its input; the write fails then, natively too.
@@ -106,7 +108,6 @@ function execute(command, args, test, cwd) {
   });
 }
 
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGFPE: 8, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
 
 function show(text) {
   return JSON.stringify(text.length > 1500 && !options.verbose ? `${text.slice(0, 1500)}…` : text);

@@ -124,8 +124,22 @@ export class ContainerMounter {
 
   #overlay(lower: FileSystem): FileSystem {
     const { vfs, memoryFile, clock } = this.#kernel;
-    const upper = new TmpfsFileSystem({ dev: vfs.allocateDev(), pool: memoryFile, clock });
-    return new OverlayFileSystem({ dev: vfs.allocateDev(), clock, upper, lowers: [lower] });
+    const upper = new TmpfsFileSystem({
+      dev: vfs.allocateDev(),
+      pool: memoryFile,
+      clock,
+      mode: lower.root.mode & 0o7777,
+    });
+    const onDestroy = (): void => {
+      lower.destroy();
+    };
+    return new OverlayFileSystem({
+      dev: vfs.allocateDev(),
+      clock,
+      upper: upper.root,
+      lowers: [lower.root],
+      onDestroy,
+    });
   }
 
   #mount(caller: Caller, mount: Mount, where: string): void {
@@ -139,8 +153,8 @@ export class ContainerMounter {
       vfs,
       fs,
       toByteString(mount.source ?? 'none'),
-      flags & ~(abi.MS_BIND | abi.MS_REC),
       at,
+      flags & ~(abi.MS_BIND | abi.MS_REC),
     );
     at.decRef();
     if (error < 0) throw new SandboxError(`Cannot mount ${where} on "${mount.destination}": ${abi.errnoText(-error)}`);

@@ -11,6 +11,8 @@ const SLICE_MS = 0.5;
 export class EventLoop {
   readonly #kernel: Kernel;
   readonly #phase: PollPhase;
+  /** Carries the host's terminal while there is one. */
+  terminal: { pump(): void } | null = null;
   #isStopped = false;
   #onError: (error: unknown) => void;
 
@@ -51,10 +53,12 @@ export class EventLoop {
     const endMs = kernel.clock.monotonicMs() + SLICE_MS;
     for (;;) {
       const deadlineMs = kernel.dispatcher.pump(SLICE_MS);
+      this.terminal?.pump();
       if (deadlineMs === 0 || this.#isStoppedNow()) return;
       const hasLoopWork = kernel.platform.sleep(Math.max(0, deadlineMs - kernel.clock.monotonicMs()));
       if (hasLoopWork || kernel.clock.monotonicMs() >= endMs) {
         kernel.dispatcher.pump(SLICE_MS);
+        this.terminal?.pump();
         return;
       }
     }

@@ -1,4 +1,7 @@
+import { clockMs } from '@tsv/host';
 import type { Clock } from '@tsv/clock';
+
+const CLOCK_REALTIME = 0;
 
 /** The host's clocks. */
 export class HostClock implements Clock {
@@ -7,6 +10,6 @@ export class HostClock implements Clock {
   }
 
   realtimeMs(): number {
-    return performance.timeOrigin + performance.now();
+    return clockMs(CLOCK_REALTIME);
   }
 }

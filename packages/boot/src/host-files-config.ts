@@ -45,6 +45,6 @@ export function hostFilesConfig(options: HostFilesOptions): Spec {
     root: { path: options.rootDir ?? '/', readonly: false },
     hostname: 'tsv',
     mounts: [...MOUNTS],
-    linux: { namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type: type as 'pid' })) },
+    linux: { namespaces: ['network', 'ipc', 'uts', 'mount'].map((type) => ({ type: type as 'pid' })) },
   };
 }

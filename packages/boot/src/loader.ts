@@ -1,7 +1,7 @@
 import { EACCES, ENOENT, ENOEXEC, ENOTDIR, O_RDONLY, O_WRONLY, errnoText, syscallName } from '@tsv/abi';
 import { HostFdWatcher, HostStreamInode } from '@tsv/gofer';
-import { getrandom } from '@tsv/host';
-import { FdTable, FsContext, Kernel, Strace, type ThreadGroup } from '@tsv/kernel';
+import { getrandom, hasInvariantTsc, rdtsc } from '@tsv/host';
+import { FdTable, FsContext, Kernel, Strace, Timekeeper, createVdso, type ThreadGroup } from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
 import { createMemoryFile } from '@tsv/pgalloc';
 import type { MemoryFile, Platform, PlatformType } from '@tsv/platform';
@@ -16,7 +16,7 @@ import { registerFileSystems } from './register-file-systems.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { SignalForwarding } from './signal-forwarding.js';
-import { Terminal } from './terminal.js';
+import { Terminal, hasHostTerminal } from './terminal.js';
 
 /** What a {@link Loader} is made with. */
 export interface LoaderArgs {
@@ -80,9 +80,7 @@ export class Loader {
     this.#forwarding = new SignalForwarding(this.#kernel, init, this.#terminal !== null);
     this.#loop.start();
     try {
-      const status = await exited;
-      await this.#terminal?.drained();
-      return status;
+      return await exited;
     } finally {
       this.#reportUnimplemented();
     }
@@ -100,14 +98,18 @@ export class Loader {
 
   #createKernel(): Kernel {
     const { config, log, spec } = this.#args;
+    const clock = new HostClock();
+    const vdso = createVdso(this.#memoryFile);
+    if (typeof vdso === 'number') throw new SandboxError(`Cannot place the vDSO in memory: ${errnoText(-vdso)}`);
     const kernel = new Kernel({
       platform: this.#platform,
       memoryFile: this.#memoryFile,
-      clock: new HostClock(),
+      clock,
       random: (dst) => {
         const n = getrandom(dst, 0);
         if (n !== dst.length) throw new Error(`getrandom gave ${n} of ${dst.length} bytes`);
       },
+      vdso,
       cpuCount: availableParallelism(),
       totalMemoryBytes: totalmem(),
       hostname: toByteString(spec.hostname ?? 'tsv'),
@@ -115,6 +117,7 @@ export class Loader {
         log[level](message);
       },
     });
+    if (hasInvariantTsc()) kernel.timekeeper = new Timekeeper(this.#memoryFile, vdso, clock, { readTsc: rdtsc });
     if (config.straceNames !== null) {
       kernel.strace = new Strace({
         names: config.straceNames,
@@ -128,6 +131,8 @@ export class Loader {
     kernel.unimplemented.onFirst = (nr, comm) => {
       log.debug(`${comm} called ${syscallName(nr)}, which is not implemented`);
     };
+    // The vDSO tells the time by the counter where it runs evenly on all CPUs, and by a system call elsewhere.
+    if (hasInvariantTsc()) kernel.timekeeper = new Timekeeper(this.#memoryFile, vdso, clock, { readTsc: rdtsc });
     registerFileSystems(kernel);
     return kernel;
   }
@@ -154,6 +159,8 @@ export class Loader {
       hasNoNewPrivs: this.#process.noNewPrivileges ?? false,
     });
     if (typeof init === 'number') throw programError(argv[0]!, init);
+    // Only the first process of a PID namespace is spared signals that it has no handler for, pid_namespaces(7).
+    init.isNamespaceInit = spec.linux?.namespaces?.some(({ type }) => type === 'pid') ?? false;
     this.#terminal?.attach(init);
     return init;
   }
@@ -171,9 +178,10 @@ export class Loader {
   #createFds(files: ContainerFiles): FdTable {
     const kernel = this.#kernel;
     const caller = files.caller;
-    const fds = new FdTable(createLimits(this.#process));
-    if (this.#process.terminal === true && process.stdin.isTTY) {
-      this.#terminal = new Terminal(kernel, this.#watcher, files, caller);
+    const fds = new FdTable();
+    if (this.#process.terminal === true && hasHostTerminal()) {
+      this.#terminal = new Terminal(kernel, this.#watcher, files);
+      this.#loop.terminal = this.#terminal;
       for (const fd of STDIO_FDS) fds.installAt(fd, this.#terminal.openSlave(), false, caller);
       return fds;
     }

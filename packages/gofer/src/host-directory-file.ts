@@ -62,7 +62,7 @@ export class HostDirectoryFile extends DirectoryFile {
     if (start < 0) return start;
     for (;;) {
       const len = getdents64(this.#fd, batch, 0, BATCH_BYTES);
-      if (len <= 0) return len as 0 | Errno;
+      if (len <= 0) return len;
       for (let at = 0; at < len;) {
         const recordBytes = view.getUint16(at + 16, true);
         if (recordBytes < 20 || at + recordBytes > len) return -EINVAL;

@@ -27,7 +27,6 @@ export { Task, TaskState } from './task/task.js';
 export { ThreadGroup } from './task/thread-group.js';
 export { Timekeeper, type TscSource } from './time/timekeeper.js';
 export { DevptsFileSystem, devptsType, type DevptsOptions } from './tty/devpts.js';
-export { DevptsFileSystem } from './tty/devpts.js';
 export { PtyMaster } from './tty/pty-master.js';
 export { Termios } from './tty/termios.js';
 export { TtyFile } from './tty/tty-file.js';

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { hostFilesConfig, runContainer } from '@tsv/boot';
 import { CommandError, type CommandRun } from '../command.js';
 import { runtimeConfig } from '../runtime-config.js';
@@ -10,7 +11,7 @@ export const run: CommandRun = async (args, guest) => {
     argv: guest,
     cwd: (args['cwd'] as string | undefined) ?? (rootDir === undefined ? process.cwd() : '/'),
     env: { ...process.env, ...parseVariables((args['env'] as string[] | undefined) ?? []) },
-    isTerminal: process.stdin.isTTY,
+    isTerminal: isatty(0) && isatty(1),
     ...(rootDir !== undefined && { rootDir }),
     ...(args['uid'] !== undefined && { uid: checkUid(args['uid']) }),
   });

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SandboxError, hostFilesConfig, runContainer } from '@tsv/boot';
@@ -27,7 +28,7 @@ export const run: CommandRun = async (args, guest) => {
 /** A shell on the host's files, unless a command is given. */
 function hostFilesSpec(guest: readonly string[]): Spec {
   const argv = guest.length > 0 ? guest : [process.env['SHELL'] ?? '/bin/sh'];
-  return hostFilesConfig({ argv, cwd: process.cwd(), env: process.env, isTerminal: process.stdin.isTTY });
+  return hostFilesConfig({ argv, cwd: process.cwd(), env: process.env, isTerminal: isatty(0) && isatty(1) });
 }
 
 function loadBundle(bundle: string): Spec {
