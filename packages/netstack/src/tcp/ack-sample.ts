@@ -25,6 +25,8 @@ export class AckSample {
   hasDsack = false;
   dsackStart = 0;
   dsackEnd = 0;
+  /** The probe of a larger path MTU has arrived. */
+  hasProbeDelivered = false;
   isDuplicate = false;
   /** ECN-Echo, RFC 3168 section 6.1.2. */
   hasEce = false;
@@ -55,6 +57,7 @@ export class AckSample {
     this.hasRetransmittedAcked = false;
     this.hasSacked = false;
     this.hasDsack = false;
+    this.hasProbeDelivered = false;
     this.isDuplicate = false;
     this.hasEce = false;
     this.hasTimestamps = false;

@@ -1,8 +1,9 @@
+import { copyBytes } from '../buffer/packet-buffer.js';
+
 /** Smallest ring with memory of its own, and what an empty ring keeps. */
 const CAPACITY_BYTES_MIN = 4096;
 const KEPT_BYTES_MAX = 65536;
 const NO_BYTES = new Uint8Array(0);
-const COPY_LOOP_BYTES = 48;
 
 /**
  * A queue of bytes in a ring that grows by doubling and is freed when empty. Bytes may be stored behind the end of the
@@ -34,8 +35,8 @@ export class ByteRing {
     if (offset + len > this.#bytes.length) this.#grow(offset + len);
     const toAt = (this.#headAt + offset) & (this.#bytes.length - 1);
     const firstLen = Math.min(len, this.#bytes.length - toAt);
-    copy(src, at, this.#bytes, toAt, firstLen);
-    if (firstLen < len) copy(src, at + firstLen, this.#bytes, 0, len - firstLen);
+    copyBytes(src, at, this.#bytes, toAt, firstLen);
+    if (firstLen < len) copyBytes(src, at + firstLen, this.#bytes, 0, len - firstLen);
   }
 
   /** Appends bytes to the queue. */
@@ -55,8 +56,8 @@ export class ByteRing {
     if (count <= 0) return 0;
     const fromAt = (this.#headAt + offset) & (this.#bytes.length - 1);
     const firstLen = Math.min(count, this.#bytes.length - fromAt);
-    copy(this.#bytes, fromAt, dst, at, firstLen);
-    if (firstLen < count) copy(this.#bytes, 0, dst, at + firstLen, count - firstLen);
+    copyBytes(this.#bytes, fromAt, dst, at, firstLen);
+    if (firstLen < count) copyBytes(this.#bytes, 0, dst, at + firstLen, count - firstLen);
     return count;
   }
 
@@ -94,12 +95,4 @@ export class ByteRing {
     this.#bytes = bytes;
     this.#headAt = 0;
   }
-}
-
-function copy(src: Uint8Array, srcAt: number, dst: Uint8Array, dstAt: number, len: number): void {
-  if (len > COPY_LOOP_BYTES) {
-    dst.set(srcAt === 0 && len === src.length ? src : src.subarray(srcAt, srcAt + len), dstAt);
-    return;
-  }
-  for (let i = 0; i < len; i++) dst[dstAt + i] = src[srcAt + i]!;
 }

@@ -110,6 +110,9 @@ export abstract class Connection {
     sender.retriesMax = settings.retries;
     sender.maxPacingBytesPerMs = options.maxPacingBytesPerMs;
     sender.recovery.isFrtoEnabled = settings.isFrtoOn;
+    sender.prober.mode = settings.mtuProbing;
+    sender.prober.baseBytes = settings.mtuProbeBaseMss;
+    sender.prober.leastBytes = settings.mssBytesMin;
     sender.bufferBytesMax = options.sendBytes || Math.max(sender.bufferBytesMax, settings.sendBytes);
     receiver.bufferBytesMax = options.receiveBytes || Math.max(receiver.bufferBytesMax, settings.receiveBytes);
     receiver.windowClampBytes = options.windowClampBytes;
@@ -290,7 +293,7 @@ export abstract class Connection {
     if (options.maxSegBytes > 0) mss = Math.min(mss, options.maxSegBytes);
     mss = Math.max(mss, this.context.settings.mssBytesMin);
     if (writer.hasTimestamps) mss -= TIMESTAMPS_BYTES;
-    sender.setMss(mss);
+    sender.setMss(sender.prober.setCeiling(mss));
     receiver.peerMssBytes = Math.max(receiver.peerMssBytes, Math.min(this.currentPathMss, receiver.bufferBytesMax / 4));
   }
 

@@ -2,6 +2,7 @@ import { AckSample } from './ack-sample.js';
 import { CaState, type CongestionControl } from './congestion/congestion-control.js';
 import type { DeliveryRate } from './delivery-rate.js';
 import { Prr } from './prr.js';
+import type { MtuProber } from './mtu-prober.js';
 import type { Rack } from './rack.js';
 import type { RttEstimator } from './rtt-estimator.js';
 import { seqGe, seqGt, seqLe, seqLt } from './sequence.js';
@@ -11,6 +12,8 @@ import { type SentQueue, type SentSegment, SentFlag } from './sent-queue.js';
 const DUP_THRESH = 3;
 /** RFC 8985 section 7.2: how long a peer may hold its acknowledgement of a single segment. */
 const ACK_DELAY_MAX_MS = 200;
+
+const sharedSample = new AckSample();
 
 /**
  * What to do about loss: RFC 6675 and RFC 8985 with SACK, RFC 6582 without, RFC 5682 (F-RTO), RFC 3522 and RFC 3708
@@ -22,7 +25,9 @@ export class LossRecovery {
   readonly #rtt: RttEstimator;
   readonly #rate: DeliveryRate;
   readonly #prr = new Prr();
-  readonly sample = new AckSample();
+  /** Filled in and read while one acknowledgement is taken, so all connections share it. */
+  readonly sample = sharedSample;
+  readonly #prober: MtuProber;
   cc: CongestionControl;
   state: CaState = CaState.OPEN;
   /** `sndNxt` when the current recovery began: `recover` of RFC 6582. */
@@ -56,11 +61,19 @@ export class LossRecovery {
   #probeEnd = 0;
   #isProbeRetransmission = false;
 
-  constructor(queue: SentQueue, rack: Rack, rtt: RttEstimator, rate: DeliveryRate, cc: CongestionControl) {
+  constructor(
+    queue: SentQueue,
+    rack: Rack,
+    rtt: RttEstimator,
+    rate: DeliveryRate,
+    prober: MtuProber,
+    cc: CongestionControl,
+  ) {
     this.#queue = queue;
     this.#rack = rack;
     this.#rtt = rtt;
     this.#rate = rate;
+    this.#prober = prober;
     this.cc = cc;
   }
 
@@ -129,7 +142,7 @@ export class LossRecovery {
     const lostBefore = this.#queue.markedLostBytes;
     this.#detectByTime(nowMs);
     const lost = this.#queue.markedLostBytes - lostBefore;
-    if (lost === 0 || this.state >= CaState.RECOVERY) return;
+    if (lost === 0 || this.state >= CaState.RECOVERY || this.#isProbeLost()) return;
     this.#enterRecovery(sndUna, sndNxt, nowMs);
     this.#reduce(0, lost, false);
   }
@@ -258,6 +271,7 @@ export class LossRecovery {
     if (this.isSackUsed) this.#detectByTime(nowMs);
     else this.#detectByDuplicates();
     if (this.state === CaState.RECOVERY) return;
+    if (this.#isProbeLost()) return;
     if (this.#queue.lostBytes > 0) {
       this.#enterRecovery(sndUna, sndNxt, nowMs);
       return;
@@ -266,6 +280,16 @@ export class LossRecovery {
     if (this.state === CaState.CWR) return;
     const isDisordered = this.#queue.sackedBytes + this.#queue.renoSackedBytes + this.#queue.retransBytes > 0;
     this.#setState(isDisordered ? CaState.DISORDER : CaState.OPEN);
+  }
+
+  /** Whether nothing is lost but the probe of a larger path MTU: no sign of congestion (RFC 4821 section 7.7). */
+  #isProbeLost(): boolean {
+    const { head, lostBytes } = this.#queue;
+    if (head === null || this.#prober.probeBytes === 0 || this.state >= CaState.CWR) return false;
+    if (!(head.flags & SentFlag.MTU_PROBE) || !(head.flags & SentFlag.LOST) || lostBytes !== head.len) return false;
+    head.flags &= ~SentFlag.MTU_PROBE;
+    this.#prober.onLost();
+    return true;
   }
 
   #detectByTime(nowMs: number): void {

@@ -116,6 +116,7 @@ export class Scoreboard {
       sample.rttMs = nowMs - sent.xmitMs;
       if (sample.firstRttMs < 0) sample.firstRttMs = sample.rttMs;
       if (seqLe(sent.end, highSeq)) sample.hasOriginalDelivered = true;
+      if (sent.flags & SentFlag.MTU_PROBE) sample.hasProbeDelivered = true;
     }
     const isAmbiguous =
       isRetransmitted && sample.hasTimestamps && seqLt(sample.tsEcr, (Math.floor(sent.xmitMs) + this.tsOffset) | 0);

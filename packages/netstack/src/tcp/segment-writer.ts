@@ -76,7 +76,8 @@ export class SegmentWriter {
     const seg = this.#begin(flags, sent.seq, nowMs);
     const len = sender.textLen(sent);
     this.#setText(seg, sender.textOffset(sent), len);
-    if (len > sender.mssBytes) seg.segmentBytes = sender.mssBytes;
+    const isProbe = (sent.flags & SentFlag.MTU_PROBE) !== 0 && !isRetransmission;
+    if (len > sender.mssBytes && !isProbe) seg.segmentBytes = sender.mssBytes;
     if (this.isEcnUsed && !isRetransmission) {
       seg.ecn = Ecn.ECT_0;
       if (sender.recovery.hasCongestionSignal) {

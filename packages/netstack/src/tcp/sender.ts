@@ -1,7 +1,8 @@
 import { ByteRing } from './byte-ring.js';
-import type { CongestionControl } from './congestion/congestion-control.js';
+import { CaState, type CongestionControl } from './congestion/congestion-control.js';
 import { DeliveryRate } from './delivery-rate.js';
 import { LossRecovery } from './loss-recovery.js';
+import { MtuProber } from './mtu-prober.js';
 import { Rack } from './rack.js';
 import { RttEstimator, RTO_MAX_MS } from './rtt-estimator.js';
 import { Scoreboard } from './scoreboard.js';
@@ -29,6 +30,7 @@ export class Sender {
   readonly rtt = new RttEstimator();
   readonly rate = new DeliveryRate();
   readonly scoreboard = new Scoreboard(this.queue, this.rack, this.rate, this.rtt);
+  readonly prober = new MtuProber();
   readonly recovery: LossRecovery;
   readonly ring = new ByteRing();
 
@@ -89,7 +91,7 @@ export class Sender {
   #mustProbe = false;
 
   constructor(cc: CongestionControl) {
-    this.recovery = new LossRecovery(this.queue, this.rack, this.rtt, this.rate, cc);
+    this.recovery = new LossRecovery(this.queue, this.rack, this.rtt, this.rate, this.prober, cc);
   }
 
   get cc(): CongestionControl {
@@ -207,6 +209,7 @@ export class Sender {
     this.#sampleRtt(seg, tsNow, nowMs);
     // A probe that was answered counts as no failure (RFC 9293 section 3.8.6.1, MUST-37).
     if (sample.hasUnaAdvanced || this.timer === SendTimer.PERSIST) this.retryCount = 0;
+    if (sample.hasProbeDelivered && this.prober.probeBytes > 0) this.setMss(this.prober.onDelivered());
     if (queue.count > 0 || sample.hasUnaAdvanced) recovery.onAck(this.sndUna, this.sndNxt, nowMs);
     this.#rearmOnAck(nowMs);
     return sample.hasUnaAdvanced;
@@ -281,6 +284,7 @@ export class Sender {
     this.#dataSeq = (this.#dataSeq + consumed) | 0;
     if (this.ring.len === 0) this.ring.trim();
     if (this.hasUrgent && seqGe(ack, this.sndUp)) this.hasUrgent = false;
+    if (this.#hasSmall && seqGe(ack, this.#smallEnd)) this.#hasSmall = false;
     this.progressMs = nowMs;
     if (this.queue.count === 0) this.queue.renoSackedBytes = 0;
   }
@@ -299,6 +303,8 @@ export class Sender {
 
   #isCwndLimited(): boolean {
     if (seqLe(this.sndUna, this.#cwndLimitedSeq)) return true;
+    // Kept near, so that it does not wrap to the front.
+    this.#cwndLimitedSeq = (this.sndUna - 1) | 0;
     // RFC 7661: in slow start, what was used of the window may double.
     return this.cc.isInSlowStart && this.cc.cwndBytes < 2 * this.recovery.sample.priorInFlightBytes;
   }
@@ -335,6 +341,8 @@ export class Sender {
       return SendEvent.NONE;
     }
     if (this.#hasTimedOut(nowMs)) return SendEvent.GIVE_UP;
+    const smallerBytes = this.prober.onTimeout(this.retryCount, this.mssBytes);
+    if (smallerBytes > 0) this.setMss(smallerBytes);
     this.recovery.onTimeout(this.sndUna, this.sndNxt, this.retryCount, nowMs);
     this.retryCount++;
     this.#pacedUntilMs = 0;
@@ -381,6 +389,11 @@ export class Sender {
 
   #resend(sent: SentSegment, nowMs: number): void {
     this.recovery.onRetransmit(sent, (Math.floor(nowMs) + this.scoreboard.tsOffset) | 0);
+    if (sent.flags & SentFlag.MTU_PROBE) {
+      // Lost with others: that tells nothing of its size.
+      sent.flags &= ~SentFlag.MTU_PROBE;
+      this.prober.probeBytes = 0;
+    }
     this.queue.markRetransmitted(sent, nowMs);
     this.rate.onSend(sent, false, nowMs);
     this.retransmitCount++;
@@ -428,6 +441,12 @@ export class Sender {
     const window = seqDiff((this.sndUna + this.sndWnd) | 0, this.sndNxt);
     const windowLen = Math.min(unsent, window);
     if (windowLen < 0 || (window <= 0 && (unsent > 0 || hasFin))) return this.#waitForWindow(nowMs);
+    if (this.prober.isSearching && this.recovery.state === CaState.OPEN && this.queue.sackedBytes === 0) {
+      const probeLen = this.prober.nextProbe(unsent, window, this.cc.cwndBytes, this.mssBytes, nowMs);
+      // It waits until enough is acknowledged to make room for it.
+      if (probeLen > this.cc.cwndBytes - this.queue.inFlightBytes) return null;
+      if (probeLen > 0) return this.#sendProbe(probeLen, nowMs);
+    }
     const len = this.#cut(windowLen);
     if (len < 0) {
       this.#cwndLimitedSeq = this.sndNxt;
@@ -439,6 +458,13 @@ export class Sender {
     }
     this.#mayOverrideSws = false;
     return this.#sendNew(len, nowMs);
+  }
+
+  #sendProbe(len: number, nowMs: number): SentSegment {
+    const sent = this.#sendNew(len, nowMs);
+    sent.flags |= SentFlag.MTU_PROBE;
+    this.prober.probeBytes = len;
+    return sent;
   }
 
   /** How much of `len` bytes goes in the next segment by congestion window and MSS; -1 if nothing may. */
@@ -475,7 +501,7 @@ export class Sender {
       return true;
     }
     if (this.isNoDelay || (this.hasUrgent && seqGt(this.sndUp, this.sndNxt))) return true;
-    return !(this.#hasSmall && seqGt(this.#smallEnd, this.sndUna));
+    return !this.#hasSmall;
   }
 
   #waitForWindow(nowMs: number): null {

@@ -128,7 +128,7 @@ export class SentQueue {
     const rest = acquire();
     rest.seq = seq;
     rest.end = sent.end;
-    rest.flags = sent.flags & ~SentFlag.SYN;
+    rest.flags = sent.flags & ~(SentFlag.SYN | SentFlag.MTU_PROBE);
     rest.xmitMs = sent.xmitMs;
     rest.firstXmitMs = sent.firstXmitMs;
     rest.deliveredBytes = sent.deliveredBytes;

@@ -22,6 +22,7 @@ function randomFaults(random: SeededRandom): PathFaults {
     reorderMs: random.pick([1, 10, 100]),
     bytesPerMs: random.pick([0, 0, 125, 1250, 12_500]),
     queueBytesMax: random.pick([10_000, 60_000, 1_000_000]),
+    packetBytesMax: random.pick([Infinity, Infinity, Infinity, 9000, 1200]),
     marking: random.pick([0, 0, 0.05]),
   };
 }
@@ -39,6 +40,7 @@ function randomSettings(network: VirtualNetwork, random: SeededRandom): void {
     // copy of the last acknowledgement of a connection makes another one. Linux does the same.
     const { loss, jitterMs, reordering, duplication } = network.faults;
     settings.synCookies = loss + jitterMs + reordering + duplication > 0 ? 1 : 2;
+    settings.mtuProbing = random.pick([1, 1, 2] as const);
     settings.receiveBytes = random.pick([2000, 20_000, 131_072]);
     settings.sendBytes = random.pick([1000, 16_384, 200_000]);
     host.mss = random.pick([200, 536, 1460, 8960, 65_483]);

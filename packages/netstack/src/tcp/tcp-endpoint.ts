@@ -4,7 +4,7 @@ import { SegmentArrival } from './segment-arrival.js';
 import { AckNeed, Urgent } from './receiver.js';
 import { ACK, FIN, RST, type Segment, type SegmentSink, SYN } from './segment.js';
 import { seqGe, seqGt, seqLt } from './sequence.js';
-import { SendEvent } from './sender.js';
+import { SendEvent, SendTimer } from './sender.js';
 import { TcpError } from './tcp-error.js';
 import { canReceiveText, canTransmit, isSynchronized, stateOnClose, TcpState } from './tcp-state.js';
 
@@ -234,6 +234,8 @@ export class TcpEndpoint extends SegmentArrival {
       if (this.keepAlive.run(this, nowMs)) this.writer.probe(nowMs, sink);
     }
     if (nowMs < this.sender.timerAtMs) return;
+    if (this.sender.timer === SendTimer.RETRANSMIT) this.context.counters.TCPTimeouts++;
+    if (this.sender.timer === SendTimer.LOSS_PROBE) this.context.counters.TCPLossProbes++;
     switch (this.sender.runTimer(nowMs)) {
       case SendEvent.PROBE_WINDOW:
         this.writer.probe(nowMs, sink);

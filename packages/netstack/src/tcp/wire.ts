@@ -1,3 +1,4 @@
+import { copyBytes } from '../buffer/packet-buffer.js';
 import { checksumAdd, checksumFold, pseudoHeaderSum4, pseudoHeaderSum6 } from '../checksum/checksum.js';
 import {
   FAST_OPEN_COOKIE_BYTES_MAX,
@@ -102,7 +103,7 @@ export function segmentHeaderBytes(seg: Readonly<Segment>): number {
 export function encodeSegment(seg: Readonly<Segment>, bytes: Uint8Array, at: number, pseudoSum: number): number {
   const headerBytes = encodeHeader(seg, bytes, at);
   const { textLen } = seg;
-  if (textLen > 0) copyText(seg, bytes, at + headerBytes);
+  if (textLen > 0) copyBytes(seg.text, seg.textAt, bytes, at + headerBytes, textLen);
   const sum = checksumAdd(pseudoSum, bytes, at, headerBytes + textLen);
   storeU16(bytes, at + CHECKSUM, checksumFold(sum));
   return headerBytes + textLen;
@@ -268,18 +269,6 @@ function storeNops(bytes: Uint8Array, at: number): number {
   bytes[at] = KIND_NOP;
   bytes[at + 1] = KIND_NOP;
   return at + 2;
-}
-
-/** Below this many bytes a loop beats a view. */
-const COPY_LOOP_BYTES = 48;
-
-function copyText(seg: Readonly<Segment>, bytes: Uint8Array, at: number): void {
-  const { text, textAt, textLen } = seg;
-  if (textLen > COPY_LOOP_BYTES) {
-    bytes.set(textAt === 0 && textLen === text.length ? text : text.subarray(textAt, textAt + textLen), at);
-    return;
-  }
-  for (let i = 0; i < textLen; i++) bytes[at + i] = text[textAt + i]!;
 }
 
 function loadU16(bytes: Uint8Array, at: number): number {

@@ -22,6 +22,8 @@ export interface PathFaults {
   /** 0 for no limit. */
   bytesPerMs: number;
   queueBytesMax: number;
+  /** Larger packets vanish without a word: a path-MTU black hole. */
+  packetBytesMax: number;
   /** Probability of CE on a packet that is ECN-capable. */
   marking: number;
 }
@@ -35,6 +37,7 @@ export const PERFECT_PATH: PathFaults = {
   reorderMs: 0,
   bytesPerMs: 0,
   queueBytesMax: Infinity,
+  packetBytesMax: Infinity,
   marking: 0,
 };
 
@@ -157,7 +160,7 @@ export class VirtualNetwork {
     encodeSegment(seg, bytes, 0, segmentPseudoSum(seg, bytes.length, new Uint8Array(32)));
     this.packetCount++;
     const { faults, random } = this;
-    if (random.chance(faults.loss)) return;
+    if (random.chance(faults.loss) || bytes.length > faults.packetBytesMax) return;
     const copies = random.chance(faults.duplication) ? 2 : 1;
     let departMs = this.nowMs;
     if (faults.bytesPerMs > 0) {
