@@ -2,6 +2,7 @@ import {
   CLD_DUMPED,
   CLD_EXITED,
   CLD_KILLED,
+  NSIG,
   POLLIN,
   SA_NOCLDWAIT,
   SIGCHLD,
@@ -64,7 +65,7 @@ function tellParent(group: ThreadGroup): void {
   const action = parent.signalActions.get(SIGCHLD);
   const isIgnored = exitSignal === SIGCHLD && action.handlerAddr === SIG_IGN;
   const isAutoReaped = isIgnored || (exitSignal === SIGCHLD && (action.flags & SA_NOCLDWAIT) !== 0);
-  if (exitSignal !== 0 && !isIgnored) {
+  if (exitSignal !== 0 && exitSignal <= NSIG && !isIgnored) {
     sendSignal(parent, childSignal(group, parent, exitSignal, exitSigCode(group), exitSigStatus(group)));
   }
   if (isAutoReaped) reap(group);
