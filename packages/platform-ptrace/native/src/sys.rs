@@ -106,6 +106,16 @@ pub fn set_regs(tid: Tid, regs: &Registers) -> Result<()> {
     check(unsafe { libc::ptrace(libc::PTRACE_SETREGS, tid, 0usize, &raw const *regs) }).map(drop)
 }
 
+/// Reads `rax` of a stopped tracee.
+pub fn get_rax(tid: Tid) -> Result<u64> {
+    const PTRACE_PEEKUSER: i64 = 3;
+    let at = core::mem::offset_of!(Registers, rax);
+    let mut rax = 0u64;
+    // SAFETY: the system call, unlike the C function, writes the value where it is told.
+    check(unsafe { libc::syscall(libc::SYS_ptrace, PTRACE_PEEKUSER, i64::from(tid), at, &raw mut rax) })?;
+    Ok(rax)
+}
+
 /// Sets `rax` of a stopped tracee: a third of what [`set_regs`] takes.
 pub fn set_rax(tid: Tid, rax: u64) -> Result<()> {
     let at = core::mem::offset_of!(Registers, rax);

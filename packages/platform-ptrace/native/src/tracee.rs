@@ -28,7 +28,7 @@ pub fn call_at(code_addr: u64, tid: Tid, nr: u64, args: [u64; 6]) -> Result<u64,
         r9,
         ..starting_at(code_addr + code::once())
     };
-    result_of(run(tid, &regs)?.rax)
+    result_of(run(tid, &regs)?)
 }
 
 /// Makes one system call.
@@ -45,7 +45,7 @@ pub fn batch(tid: Tid, count: usize) -> Result<(), Failure> {
         rbp: end,
         ..starting_at(CODE_ADDR + code::batch())
     };
-    result_of(run(tid, &regs)?.rax).map(drop)
+    result_of(run(tid, &regs)?).map(drop)
 }
 
 /// Makes a thread beside `tid`, stopped.
@@ -67,12 +67,12 @@ pub fn fork(tid: Tid, control_offset: u64) -> Result<Tid, Failure> {
         r14: control_offset,
         ..start
     };
-    let child = child_tid(result_of(run(tid, &regs)?.rax)?)?;
+    let child = child_tid(result_of(run(tid, &regs)?)?)?;
     let stopped = match sys::wait_thread(child) {
         Ok(Event::Interrupt) => resume_to_trap(child),
         _ => Err(Failure::Gone),
     };
-    match stopped.and_then(|regs| result_of(regs.rax)) {
+    match stopped.and_then(result_of) {
         Ok(_) => Ok(child),
         Err(failure) => {
             end(child);
@@ -91,14 +91,15 @@ pub fn end(pid: Tid) {
 
 const SYS_CLONE: u64 = 56;
 
-fn run(tid: Tid, regs: &Registers) -> Result<Registers, Failure> {
+/// Runs stub code; the result is its `rax`.
+fn run(tid: Tid, regs: &Registers) -> Result<u64, Failure> {
     sys::set_regs(tid, regs).map_err(|_| Failure::Gone)?;
     resume_to_trap(tid)
 }
 
 /// Lets a thread go on to the trap at the end of a piece of stub code. Stops that come between are dropped: an interrupt
 /// that was asked for before, or a signal from outside.
-fn resume_to_trap(tid: Tid) -> Result<Registers, Failure> {
+fn resume_to_trap(tid: Tid) -> Result<u64, Failure> {
     loop {
         sys::cont(tid).map_err(|_| Failure::Gone)?;
         match sys::wait_thread(tid) {
@@ -108,7 +109,7 @@ fn resume_to_trap(tid: Tid) -> Result<Registers, Failure> {
             Ok(_) => {}
         }
     }
-    sys::get_regs(tid).map_err(|_| Failure::Gone)
+    sys::get_rax(tid).map_err(|_| Failure::Gone)
 }
 
 fn starting_at(rip: u64) -> Registers {
