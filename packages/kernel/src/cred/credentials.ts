@@ -86,7 +86,8 @@ export class Credentials implements FsCredentials, CredentialFields {
 
   /** A copy with some fields changed. */
   with(changes: Partial<CredentialFields>): Credentials {
-    return new Credentials({ ...this, ...changes });
+    const fields: CredentialFields = Object.assign({}, this, changes);
+    return new Credentials(fields);
   }
 
   inGroup(gid: number): boolean {

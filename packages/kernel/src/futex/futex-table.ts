@@ -40,7 +40,7 @@ export class FutexTable {
     waiter.isWoken = false;
     waiter.isQueued = true;
     const bucket = bucketOf(key);
-    const tail = this.#tails[bucket]!;
+    const tail = this.#tails[bucket] ?? null;
     waiter.prev = tail;
     waiter.next = null;
     if (tail === null) this.#heads[bucket] = waiter;
@@ -63,7 +63,7 @@ export class FutexTable {
 
   /** Who waits longest for a word, or null. */
   first(mm: Mm | null, key: number): FutexWaiter | null {
-    for (let w = this.#heads[bucketOf(key)]!; w !== null; w = w.next!) if (w.key === key && w.mm === mm) return w;
+    for (let w = this.#heads[bucketOf(key)] ?? null; w !== null; w = w.next) if (w.key === key && w.mm === mm) return w;
     return null;
   }
 
@@ -78,7 +78,7 @@ export class FutexTable {
   /** Tells the waiters of a word who holds the lock now. Returns whether there is one. */
   setPiOwner(mm: Mm | null, key: number, owner: Task): boolean {
     let isAny = false;
-    for (let w = this.#heads[bucketOf(key)]!; w !== null; w = w.next!) {
+    for (let w = this.#heads[bucketOf(key)] ?? null; w !== null; w = w.next) {
       if (w.key !== key || w.mm !== mm || w.piOwner === null) continue;
       w.piOwner = owner;
       isAny = true;
@@ -89,14 +89,14 @@ export class FutexTable {
   /** Wakes up to `countMax` waiters of the word whose bitset meets `bitset`. Returns how many. */
   wake(mm: Mm | null, key: number, countMax: number, bitset: number): number {
     let count = 0;
-    let waiter = this.#heads[bucketOf(key)]!;
+    let waiter: FutexWaiter | null = this.#heads[bucketOf(key)] ?? null;
     while (waiter !== null && count < countMax) {
       const next: FutexWaiter | null = waiter.next;
       if (waiter.key === key && waiter.mm === mm && (waiter.bitset & bitset) !== 0) {
         this.#wakeOne(waiter);
         count++;
       }
-      waiter = next!;
+      waiter = next;
     }
     return count;
   }
@@ -105,7 +105,7 @@ export class FutexTable {
   requeue(mm: Mm | null, key: number, toMm: Mm | null, toKey: number, countMax: number): number {
     if (mm === toMm && key === toKey) return 0;
     let count = 0;
-    let waiter = this.#heads[bucketOf(key)]!;
+    let waiter: FutexWaiter | null = this.#heads[bucketOf(key)] ?? null;
     while (waiter !== null && count < countMax) {
       const next: FutexWaiter | null = waiter.next;
       if (waiter.key === key && waiter.mm === mm) {
@@ -113,7 +113,7 @@ export class FutexTable {
         this.add(waiter, toMm, toKey, waiter.bitset);
         count++;
       }
-      waiter = next!;
+      waiter = next;
     }
     return count;
   }
@@ -121,7 +121,7 @@ export class FutexTable {
   /** Number of waiters of a word. */
   waiterCount(mm: Mm | null, key: number): number {
     let count = 0;
-    for (let w = this.#heads[bucketOf(key)]!; w !== null; w = w.next!) if (w.key === key && w.mm === mm) count++;
+    for (let w = this.#heads[bucketOf(key)] ?? null; w !== null; w = w.next) if (w.key === key && w.mm === mm) count++;
     return count;
   }
 

@@ -18,12 +18,14 @@ export class PidNamespace {
   /** Whether process 1 has ended: no process can be added any more. */
   isDead = false;
   readonly #pids = new Map<number, Pid>();
+  readonly #selfAndAncestors: readonly PidNamespace[];
   #lastNumber = 0;
 
   constructor(parent: PidNamespace | null, userNs: UserNamespace) {
     this.parent = parent;
     this.level = parent === null ? 0 : parent.level + 1;
     this.userNs = userNs;
+    this.#selfAndAncestors = parent === null ? [this] : [this, ...parent.#selfAndAncestors];
   }
 
   /** What is called `number` here, or undefined. */
@@ -48,14 +50,13 @@ export class PidNamespace {
   allocate(wanted: readonly number[] = []): Pid | Errno {
     if (this.isDead) return -ENOMEM;
     const numbers: number[] = [];
-    let depth = 0;
-    for (let ns: PidNamespace | null = this; ns !== null; ns = ns.parent) {
-      const number = ns.#choose(wanted[depth++]);
+    for (const ns of this.#selfAndAncestors) {
+      const number = ns.#choose(wanted[this.level - ns.level]);
       if (number < 0) return number;
       numbers[ns.level] = number;
     }
     const pid = new Pid(this, numbers);
-    for (let ns: PidNamespace | null = this; ns !== null; ns = ns.parent) ns.#pids.set(numbers[ns.level]!, pid);
+    for (const ns of this.#selfAndAncestors) ns.#pids.set(numbers[ns.level]!, pid);
     return pid;
   }
 

@@ -1,5 +1,4 @@
 import {
-  CAP_LAST_CAP,
   CAP_SETPCAP,
   EFAULT,
   EINVAL,
@@ -71,7 +70,7 @@ function wordCount(t: Task, headerAddr: number): number {
       return 1;
     case _LINUX_CAPABILITY_VERSION_2:
     case _LINUX_CAPABILITY_VERSION_3:
-      return CAP_LAST_CAP < 32 ? 1 : 2;
+      return 2;
     default:
       return t.mm.store32(headerAddr, _LINUX_CAPABILITY_VERSION_3) < 0 ? -EFAULT : -EINVAL;
   }

@@ -128,8 +128,9 @@ function sleep(t: Task, clockId: number, isAbsolute: boolean, requestAddr: numbe
   const remainMs = restart.deadlineMs - kernel.clock.monotonicMs();
   if (remainMs <= 0) return 0;
   t.wait.until(restart.deadlineMs);
-  const result = t.block(isAbsolute ? ERESTARTNOHAND : ERESTART_RESTARTBLOCK);
-  if (result === BLOCKED || isAbsolute || remainAddr === 0) return result;
+  if (isAbsolute) return t.block(ERESTARTNOHAND);
+  const result = t.block(ERESTART_RESTARTBLOCK);
+  if (result === BLOCKED || remainAddr === 0) return result;
   storeTimespecMs(kernel.scratchView, 0, remainMs);
   return t.mm.copyOut(remainAddr, kernel.scratch, 0, SIZEOF_TIMESPEC) < 0 ? -EFAULT : result;
 }

@@ -250,7 +250,8 @@ function sleepForVector(t: Task, count: number): SysResult {
   let result = -ETIMEDOUT;
   if (t.kernel.clock.monotonicMs() < restart.deadlineMs) {
     t.wait.until(restart.deadlineMs);
-    result = t.block(restart.deadlineMs === Infinity ? ERESTARTSYS : ERESTART_RESTARTBLOCK);
+    if (restart.deadlineMs === Infinity) result = t.block(ERESTARTSYS);
+    else result = t.block(ERESTART_RESTARTBLOCK);
   }
   if (result === BLOCKED) return BLOCKED;
   leaveVector(t, count);

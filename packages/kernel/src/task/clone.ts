@@ -19,7 +19,6 @@ import {
   CLONE_VFORK,
   CLONE_VM,
   EINVAL,
-  EPERM,
   ERESTARTNOINTR,
   type Errno,
 } from '@tsv/abi';

@@ -1,4 +1,4 @@
-import { EFAULT, O_RDWR, POLLIN, POLLRDNORM, type Errno } from '@tsv/abi';
+import { EFAULT, O_RDWR, POLLIN, POLLRDNORM } from '@tsv/abi';
 import { OpenFile, type Inode } from '@tsv/vfs';
 import type { WaitQueue } from '@tsv/waiter';
 import type { Pid } from '../namespace/pid.js';
@@ -31,13 +31,13 @@ export class PidFile extends OpenFile {
 }
 
 /** A close-on-exec descriptor of the caller for the process `group`. Errors: EMFILE. */
-export function installPidfd(task: Task, pid: Pid, group: ThreadGroup, flags: number): number | Errno {
+export function installPidfd(task: Task, pid: Pid, group: ThreadGroup, flags: number): number {
   const inode = task.kernel.anonymousFiles.createInode('[pidfd]');
   return task.fds.install(new PidFile(inode, pid, group, O_RDWR | flags), 0, true);
 }
 
 /** A descriptor for a child about to be made, stored at `addr`: CLONE_PIDFD. Errors: EFAULT, EMFILE. */
-export function openPidfd(task: Task, pid: Pid, group: ThreadGroup, addr: number): number | Errno {
+export function openPidfd(task: Task, pid: Pid, group: ThreadGroup, addr: number): number {
   const fd = installPidfd(task, pid, group, 0);
   if (fd < 0 || task.mm.store32(addr, fd) === 0) return fd;
   task.fds.close(fd, task);

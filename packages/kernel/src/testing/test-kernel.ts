@@ -29,7 +29,7 @@ import { FsContext } from '../task/fs-context.js';
 import { ResourceLimits } from '../task/resource-limits.js';
 import { Task, TaskState } from '../task/task.js';
 import { ThreadGroup } from '../task/thread-group.js';
-import { FakePlatform, type FakeContext } from './fake-platform.js';
+import { FakeContext, FakePlatform } from './fake-platform.js';
 import { HeapMemoryFile } from './heap-memory-file.js';
 
 /** Memory that every process of {@link TestKernel.spawn} has, readable and writable. */
@@ -144,7 +144,8 @@ export class TestKernel {
   }
 
   contextOf(task: Task): FakeContext {
-    return task.context as FakeContext;
+    if (!(task.context instanceof FakeContext)) throw new Error('contextOf: not a context of the fake platform');
+    return task.context;
   }
 
   /** The task called `tid` in the root PID namespace. */
