@@ -56,13 +56,6 @@ export class DevptsFileSystem extends SyntheticFileSystem {
     this.root = new PtsDirectory(this);
   }
 
-  /** A new pty for somebody outside of the guest: its user's end, unlocked, with a reference. Errors: ENOSPC. */
-  createPty(): PtyMaster | Errno {
-    const master = this.root.openMaster(this.root.get('ptmx')!, null, O_RDWR, null);
-    if (typeof master !== 'number') master.tty.isLocked = false;
-    return master;
-  }
-
   override mountOptions(): string {
     const { mode, ptmxMode, gid, uid } = this.options;
     const owner = (uid === null ? '' : `uid=${uid},`) + (gid === null ? '' : `gid=${gid},`);

@@ -1,7 +1,7 @@
 import { ENODEV, ENXIO, type Errno } from '@tsv/abi';
 import type { Caller, DeviceRegistry, Inode, OpenFile, VfsPath } from '@tsv/vfs';
 import { Task } from '../task/task.js';
-import type { DevptsFileSystem } from './devpts.js';
+import { DevptsFileSystem, UNIX98_PTY_SLAVE_MAJOR } from './devpts.js';
 import { TtyFile } from './tty-file.js';
 import { Tty } from './tty.js';
 
@@ -25,8 +25,12 @@ export class Ttys {
     devices.registerCharDevice(TTYAUX_MAJOR, 0, 'tty', (inode, path, flags, caller) =>
       this.#openOwn(inode, path, flags, caller),
     );
-    devices.registerCharDevice(TTYAUX_MAJOR, 2, 'ptmx', (inode, path, flags, caller) =>
-      this.#devpts === null ? -ENODEV : this.#devpts.root.openMaster(inode, path, flags, caller),
+    devices.registerCharDevice(TTYAUX_MAJOR, 2, 'ptmx', (inode, path, flags, caller) => {
+      if (inode.fs instanceof DevptsFileSystem) return inode.open(path, flags, caller);
+      return this.#devpts === null ? -ENODEV : this.#devpts.root.openMaster(inode, path, flags, caller);
+    });
+    devices.registerCharMajor(UNIX98_PTY_SLAVE_MAJOR, 'pts', (inode, path, flags, caller) =>
+      inode.fs instanceof DevptsFileSystem ? inode.open(path, flags, caller) : -ENXIO,
     );
   }
 

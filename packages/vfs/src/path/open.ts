@@ -213,12 +213,15 @@ function openInode(vfs: VirtualFileSystem, caller: Caller, path: VfsPath, flags:
     if (error < 0) return error;
     notifyDentry(path.dentry, IN_MODIFY);
   }
-  const fileFlags = flags & ~CREATION_FLAGS;
+  // Terminals must know of O_NOCTTY; no open file keeps it.
+  const fileFlags = flags & ~(CREATION_FLAGS & ~O_NOCTTY);
   const file =
     inode.isSpecial && !inode.opensSpecial
       ? vfs.devices.open(inode, path, fileFlags, caller)
       : inode.open(path, fileFlags, caller);
-  if (typeof file !== 'number') notifyFile(file, IN_OPEN);
+  if (typeof file === 'number') return file;
+  file.flags &= ~O_NOCTTY;
+  notifyFile(file, IN_OPEN);
   return file;
 }
 
