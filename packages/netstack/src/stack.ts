@@ -290,7 +290,7 @@ export class Stack {
 
   /** Whether packets to `dst` that came in by `nic` are ours: RFC 1122 section 3.3.4.2. */
   acceptsOn(nic: Nic, dst: IpAddress): boolean {
-    if (!this.isLocal(dst)) return false;
+    if (!this.isLocal(dst)) return nic.acceptsAnyAddress && !dst.isMulticast && !nic.isBroadcast(dst);
     if (nic.isLoopback) return true;
     return this.#isStrongHost || (dst.isLinkLocal && !dst.isIpv4) ? this.isLocalOn(nic, dst) : true;
   }

@@ -158,7 +158,9 @@ export class Icmp {
   #reply(nic: Nic, packet: PacketBuffer, type: number, protocol: number): void {
     const isGroup = packet.dst.isMulticast || nic.isBroadcast(packet.dst);
     const isV6 = protocol === IPPROTO_ICMPV6;
-    if ((isGroup && !isV6) || packet.flags & PacketFlag.LOOPED_BACK) return packet.release();
+    // We do not answer for others, even if we take their packets.
+    const isOurs = isGroup ? isV6 : this.#stack.isLocal(packet.dst);
+    if (!isOurs || packet.flags & PacketFlag.LOOPED_BACK) return packet.release();
     const scope = packet.src.isLinkLocal ? nic.id : 0;
     const path = this.#stack.findPath(packet.src.clone(), isGroup ? null : packet.dst.clone(), scope);
     if (typeof path === 'number') return packet.release();

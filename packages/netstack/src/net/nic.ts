@@ -54,6 +54,8 @@ export class Nic implements LinkSink, NeighbourSolicitor {
   hopLimit: number;
   /** Accepts router advertisements and configures itself by them. */
   acceptsRouterAdvertisements = false;
+  /** Takes unicast packets to any address: for gateways that stand for the hosts behind them. */
+  acceptsAnyAddress = false;
   /** Bytes of the largest IP packet; at most the link's. Set by {@link Nic.setMtu}. */
   mtu: number;
   #isUp = false;

@@ -70,7 +70,7 @@ export class PortTable<S extends PortHolder> {
 function conflicts(socket: PortHolder, address: IpAddress, holder: PortHolder): boolean {
   if (socket.boundNicId !== 0 && holder.boundNicId !== 0 && socket.boundNicId !== holder.boundNicId) return false;
   if (socket.reusesPort && holder.reusesPort && socket.uid === holder.uid) return false;
-  if (socket.reusesAddress && holder.reusesAddress && !socket.isExclusive && !holder.isExclusive) return false;
+  if (socket.reusesAddress && holder.reusesAddress && !holder.isExclusive) return false;
   return overlaps(address, socket.isDualStack, holder.localAddress, holder.isDualStack);
 }
 

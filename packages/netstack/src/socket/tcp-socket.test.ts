@@ -228,6 +228,26 @@ describe('TcpSocket', () => {
     expect(second.bind(ANY, 81)).toBe(0);
   });
 
+  it('lets a server start again while its old connections live, with SO_REUSEADDR', () => {
+    const { network, a, b } = pair();
+    const start = (): TcpSocket => {
+      const socket = new TcpSocket(b, true);
+      socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1);
+      expect([socket.bind(ANY, 80), socket.listen(4)]).toEqual([0, 0]);
+      return socket;
+    };
+    const first = start();
+    const client = new TcpSocket(a, false);
+    client.connect(IpAddress.parse('10.0.0.2'), 80);
+    network.advance(10);
+    const server = first.accept() as TcpSocket;
+    first.close();
+    start();
+    server.send(pattern(3), 0, 3);
+    network.advance(10);
+    expect(client.receive(new Uint8Array(9), 0, 9)).toBe(3);
+  });
+
   it('uses segments that fit the path', () => {
     const { network, a, b } = pair({ mtu: 1300 });
     const { client } = connected(network, a, b);

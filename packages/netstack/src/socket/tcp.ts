@@ -8,7 +8,7 @@ import { SipHash } from '../net/siphash.js';
 import { transportChecksumIsRight } from '../net/transport-checksum.js';
 import type { Stack } from '../stack.js';
 import { IsnGenerator } from '../tcp/isn.js';
-import { FIN, PSH, resetFor, Segment, type SegmentSink } from '../tcp/segment.js';
+import { ACK, FIN, PSH, resetFor, RST, Segment, type SegmentSink, SYN } from '../tcp/segment.js';
 import { seqAdd, seqGe, seqGt } from '../tcp/sequence.js';
 import { TcpError } from '../tcp/tcp-error.js';
 import { TcpContext } from '../tcp/tcp-settings.js';
@@ -25,6 +25,15 @@ import type { TcpSocket } from './tcp-socket.js';
 
 const KEY_BYTES = 16;
 const EPHEMERAL_PORT_COUNT = EPHEMERAL_PORT_MAX - EPHEMERAL_PORT_MIN + 1;
+
+/** Takes connection attempts that no listener wants: for gateways that stand for the hosts behind them. */
+export interface TcpForwarder {
+  /**
+   * Takes a SYN, a packet whose upper-layer header is at `transportAt`; the packet is the forwarder's. It opens a
+   * listener and has the packet delivered again, or hands it to {@link Tcp.refuse}.
+   */
+  synArrived(packet: PacketBuffer, seg: Readonly<Segment>): void;
+}
 
 /** A listening socket's timer, for SYN-ACKs that are sent again. */
 export class ListenTimer extends Timer {
@@ -50,6 +59,7 @@ export class Tcp implements SegmentSink {
   /** Who has which port: bound sockets and connections. */
   readonly ports = new PortTable<PortHolder>();
   readonly listeners = new PortTable<TcpSocket>();
+  forwarder: TcpForwarder | null = null;
   readonly #stack: Stack;
   readonly #segment = new Segment();
   readonly #touched: TcpConnection[] = [];
@@ -142,6 +152,19 @@ export class Tcp implements SegmentSink {
     if (typeof path !== 'number') this.#transmit(seg, path, null);
   }
 
+  /** Answers a segment that a forwarder took with a reset, and releases the packet. */
+  refuse(packet: PacketBuffer): void {
+    const seg = this.#segment;
+    const { bytes, transportAt, end } = packet;
+    this.#stack.enter();
+    parseSegment(seg, bytes, transportAt, end - transportAt);
+    seg.src = packet.src;
+    seg.dst = packet.dst;
+    if (resetFor(seg, this.context.segment)) this.emit(this.context.segment);
+    packet.release();
+    this.#stack.leave();
+  }
+
   /** Enters a connection in the tables. */
   add(connection: TcpConnection): void {
     this.connections.add(connection);
@@ -200,6 +223,9 @@ export class Tcp implements SegmentSink {
   #inputUnknown(seg: Segment, packet: PacketBuffer): void {
     const listener = this.#findListener(seg, packet.nicId);
     if (listener === undefined) {
+      if (this.forwarder !== null && (seg.flags & (SYN | ACK | RST)) === SYN) {
+        return this.forwarder.synArrived(packet.clone(), seg);
+      }
       if (!resetFor(seg, this.context.segment)) return;
       this.context.counters.OutRsts++;
       this.emit(this.context.segment);

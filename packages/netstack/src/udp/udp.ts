@@ -11,9 +11,16 @@ import { ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH } from '../wire/icmpv6.js';
 import type { IpAddress } from '../wire/ip-address.js';
 import { UDP_HEADER_BYTES, udpChecksum, udpDstPort, udpIsWellFormed, udpLen, udpSrcPort } from '../wire/udp.js';
 
+/** Takes datagrams that no socket wants: for gateways that stand for the hosts behind them. */
+export interface UdpForwarder {
+  /** A socket for the flow of the datagram, which is queued there; undefined drops it. The packet is borrowed. */
+  socketFor(packet: PacketBuffer, srcPort: number, dstPort: number): UdpSocket | undefined;
+}
+
 /** UDP's part of a stack: finds the sockets of datagrams and ICMP errors. RFC 768, RFC 1122 section 4.1. */
 export class Udp {
   readonly sockets = new PortTable<UdpSocket>();
+  forwarder: UdpForwarder | null = null;
   readonly #stack: Stack;
 
   constructor(stack: Stack) {
@@ -31,7 +38,12 @@ export class Udp {
     packet.trimTo(udpLen(bytes, at));
     const isGroup = packet.dst.isMulticast || nic.isBroadcast(packet.dst);
     if (isGroup) return this.#deliverToGroup(packet);
-    const socket = this.lookup(packet.dst, udpDstPort(bytes, at), packet.src, udpSrcPort(bytes, at), packet.nicId);
+    const [srcPort, dstPort] = [udpSrcPort(bytes, at), udpDstPort(bytes, at)];
+    let socket = this.lookup(packet.dst, dstPort, packet.src, srcPort, packet.nicId);
+    if (socket === undefined && this.forwarder !== null) {
+      socket = this.forwarder.socketFor(packet, srcPort, dstPort);
+      if (socket === undefined) return packet.release();
+    }
     if (socket === undefined) {
       stats.udpNoPorts++;
       this.#portUnreachable(packet);
