@@ -75,7 +75,10 @@ export class Loader {
     });
     const init = this.#start();
     this.#kernel.onExit = (threadGroup: ThreadGroup) => {
-      if (threadGroup === init) this.#settle?.resolve(statusOf(threadGroup.exitStatus));
+      if (threadGroup !== init) return;
+      // The promise is heard when the event loop gets a turn: the thread must not go to sleep before.
+      this.#loop.stop();
+      this.#settle?.resolve(statusOf(threadGroup.exitStatus));
     };
     this.#forwarding = new SignalForwarding(this.#kernel, init, this.#terminal !== null);
     this.#loop.start();

@@ -1,6 +1,7 @@
 import {
   close,
   fcntl,
+  ftruncate,
   isatty,
   lseek,
   pollFd,
@@ -26,7 +27,16 @@ import {
   S_IFREG,
   type Errno,
 } from '@tsv/abi';
-import { Inode, OpenFile, makedev, type Caller, type FileSystem, type IoBuffer, type VfsPath } from '@tsv/vfs';
+import {
+  Inode,
+  OpenFile,
+  makedev,
+  type Caller,
+  type FileSystem,
+  type IoBuffer,
+  type SetAttributes,
+  type VfsPath,
+} from '@tsv/vfs';
 import { WaitQueue } from '@tsv/waiter';
 import type { HostFdListener, HostFdWatcher } from './host-fd-watcher.js';
 import { HostStat } from './host-stat.js';
@@ -59,6 +69,11 @@ export class HostStreamInode extends Inode {
     this.refresh();
   }
 
+  /** Whatever the host says it is, it is opened by its descriptor. */
+  override get opensSpecial(): boolean {
+    return true;
+  }
+
   override refresh(): number {
     const error = stat.load(this.hostFd, '', AT_EMPTY_PATH);
     if (error < 0) return error;
@@ -71,6 +86,12 @@ export class HostStreamInode extends Inode {
     this.rdev = makedev(stat.rdevMajor, stat.rdevMinor);
     stat.storeTimes(this.atime, this.mtime, this.ctime, this.btime);
     return 0;
+  }
+
+  override setAttributes(change: SetAttributes, _caller: Caller): number {
+    if (change.sizeBytes === undefined) return 0; // Times and modes of what we were given stay the host's business.
+    const error = ftruncate(this.hostFd, change.sizeBytes);
+    return error < 0 ? error : this.refresh();
   }
 
   /** The descriptor once more, by /proc/PID/fd or /dev/stdin. */

@@ -79,6 +79,11 @@ export class AnonymousInode extends Inode {
     this.kind = kind;
   }
 
+  /** A pipe without a name is opened again at once: it waits for no other end, as a FIFO does. */
+  override get opensSpecial(): boolean {
+    return true;
+  }
+
   /** What readlink(2) of /proc/PID/fd/N says. */
   get linkText(): string {
     return this.kind.startsWith('[') || this.kind === 'inotify'
