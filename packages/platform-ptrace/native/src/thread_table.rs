@@ -1,9 +1,7 @@
 //! What each traced thread is.
 
 use crate::sys::Tid;
-
-/// `PID_MAX_LIMIT` of 64-bit Linux: thread IDs are below.
-const TID_END: usize = 4 << 20;
+use std::collections::HashMap;
 
 /// What a traced thread is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,53 +19,25 @@ pub enum Role {
 }
 
 /// Roles by thread ID.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ThreadTable {
-    /// Kind in the upper 3 bits. The host commits only pages that were written.
-    roles: Vec<u32>,
-}
-
-const KIND_SHIFT: u32 = 29;
-const INDEX_MASK: u32 = (1 << KIND_SHIFT) - 1;
-
-impl Default for ThreadTable {
-    fn default() -> Self {
-        Self {
-            roles: vec![0; TID_END],
-        }
-    }
+    roles: HashMap<Tid, Role>,
 }
 
 impl ThreadTable {
     /// The role of `tid`.
     #[must_use]
     pub fn get(&self, tid: Tid) -> Role {
-        let packed = self.roles[slot(tid)];
-        let index = packed & INDEX_MASK;
-        match packed >> KIND_SHIFT {
-            1 => Role::Helper,
-            2 => Role::Context(index),
-            3 => Role::Spare(index),
-            4 => Role::Dying,
-            _ => Role::Unknown,
-        }
+        self.roles.get(&tid).copied().unwrap_or(Role::Unknown)
     }
 
     /// Gives `tid` a role.
     pub fn set(&mut self, tid: Tid, role: Role) {
-        let (kind, index) = match role {
-            Role::Unknown => (0, 0),
-            Role::Helper => (1, 0),
-            Role::Context(index) => (2, index),
-            Role::Spare(index) => (3, index),
-            Role::Dying => (4, 0),
+        match role {
+            Role::Unknown => self.roles.remove(&tid),
+            role => self.roles.insert(tid, role),
         };
-        self.roles[slot(tid)] = kind << KIND_SHIFT | index;
     }
-}
-
-fn slot(tid: Tid) -> usize {
-    usize::try_from(tid).expect("thread IDs are positive")
 }
 
 #[cfg(test)]

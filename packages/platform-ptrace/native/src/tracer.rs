@@ -103,6 +103,8 @@ impl Tracer {
             is_bell_gone: false,
             is_closed: false,
         };
+        // It was made next to the tracer, and wakes it whatever that does. Where the host forbids it, it stays there.
+        let _forbidden = tracer.processors.unpin(tracer.zygote.bell_pid);
         tracer.threads.set(tracer.zygote.pid, Role::Helper);
         tracer.threads.set(tracer.zygote.bell_pid, Role::Helper);
         let xstate_bytes =

@@ -1,6 +1,7 @@
 //! The process that address spaces are forked from. It never runs guest code, and receives host files for the others:
 //! all stubs share one table of descriptors.
 
+use crate::affinity::Processors;
 use crate::control::Control;
 use crate::sys::{self, Errno, Event, Result, Tid};
 use crate::tracee::{self, Failure};
@@ -94,9 +95,12 @@ fn trace(pid: Tid) -> Result<()> {
     sys::seize(pid)?;
     sys::interrupt(pid)?;
     match sys::wait_thread(pid)? {
-        Event::Interrupt => Ok(()),
-        _ => Err(Errno(libc::ECHILD)),
+        Event::Interrupt => {}
+        _ => return Err(Errno(libc::ECHILD)),
     }
+    // What it does now, its tracer waits for. Where the host forbids it, it only takes longer.
+    let _forbidden = Processors::pin(pid, Processors::current());
+    Ok(())
 }
 
 /// Moves the code to its place and takes everything else away.
