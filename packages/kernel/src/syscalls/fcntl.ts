@@ -62,14 +62,14 @@ export function sysFcntl(t: Task, a: SyscallArgs): SysResult {
     case F_GETFD:
       return t.fds.isCloseOnExec(fd) ? FD_CLOEXEC : 0;
     case F_SETFD:
-      t.fds.setCloseOnExec(fd, (arg & FD_CLOEXEC) !== 0);
+      t.fds.setCloseOnExec(fd, (a.i32(2) & FD_CLOEXEC) !== 0);
       return 0;
     case F_GETFL:
       return file.flags | (file.isPathOnly ? 0 : O_LARGEFILE);
     case F_DUPFD_QUERY:
       return queryDup(t, file, a.i32(2));
     default:
-      return file.isPathOnly ? -EBADF : fileFcntl(t, fd, file, cmd, arg);
+      return file.isPathOnly ? -EBADF : fileFcntl(t, fd, file, cmd, arg, a.i32(2));
   }
 }
 
@@ -81,10 +81,10 @@ function queryDup(t: Task, file: OpenFile, fd: number): number {
 }
 
 /** The commands that O_PATH descriptors do not have. */
-function fileFcntl(t: Task, fd: number, file: OpenFile, cmd: number, arg: number): number {
+function fileFcntl(t: Task, fd: number, file: OpenFile, cmd: number, arg: number, intArg: number): number {
   switch (cmd) {
     case F_SETFL:
-      return setStatusFlags(file, fd, low32(arg));
+      return setStatusFlags(file, fd, intArg);
     case F_GETLK:
     case F_OFD_GETLK:
       return getFileLock(t, file, arg, cmd === F_OFD_GETLK);
@@ -95,36 +95,34 @@ function fileFcntl(t: Task, fd: number, file: OpenFile, cmd: number, arg: number
     case F_OFD_SETLKW:
       return setFileLock(t, file, arg, cmd === F_OFD_SETLKW, true);
     case F_ADD_SEALS:
-      return addSeals(file, arg % 0x1_0000_0000);
+      return addSeals(file, intArg >>> 0);
     case F_GET_SEALS:
       return sealsOf(file);
     case F_GETPIPE_SZ:
       return file instanceof PipeFile ? file.pipe.capacity : -EBADF;
     case F_SETPIPE_SZ:
-      return file instanceof PipeFile ? file.resize(arg % 0x1_0000_0000, t) : -EBADF;
+      return file instanceof PipeFile ? file.resize(intArg >>> 0, t) : -EBADF;
     case F_GETLEASE:
       return F_UNLCK;
     case F_SETLEASE:
     case F_NOTIFY:
       return -EINVAL;
     default:
-      return ownerFcntl(t, file, cmd, arg);
+      return ownerFcntl(t, file, cmd, arg, intArg);
   }
 }
 
 /** Who gets SIGIO, and which signal it is. */
-function ownerFcntl(t: Task, file: OpenFile, cmd: number, arg: number): number {
+function ownerFcntl(t: Task, file: OpenFile, cmd: number, arg: number, intArg: number): number {
   switch (cmd) {
     case F_GETOWN: {
       const owner = asyncOwnerOf(file);
       const id = owner?.pid?.in(t.pidNs) ?? 0;
       return owner?.type === F_OWNER_PGRP ? -id : id;
     }
-    case F_SETOWN: {
-      const id = low32(arg);
-      if (id === -0x8000_0000) return -EINVAL;
-      return id < 0 ? setOwner(t, file, F_OWNER_PGRP, -id) : setOwner(t, file, F_OWNER_PID, id);
-    }
+    case F_SETOWN:
+      if (intArg === -0x8000_0000) return -EINVAL;
+      return intArg < 0 ? setOwner(t, file, F_OWNER_PGRP, -intArg) : setOwner(t, file, F_OWNER_PID, intArg);
     case F_GETSIG:
       return asyncOwnerOf(file)?.signo ?? 0;
     case F_SETSIG:
@@ -156,11 +154,6 @@ function setOwner(t: Task, file: OpenFile, type: number, id: number): number {
   owner.type = type;
   owner.pid = pid;
   return 0;
-}
-
-/** The low half of an argument, as an `int`. */
-function low32(arg: number): number {
-  return (arg % 0x1_0000_0000) | 0;
 }
 
 function dupFd(t: Task, fd: number, minFd: number, isCloseOnExec: boolean): number {
