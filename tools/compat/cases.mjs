@@ -91,7 +91,7 @@ export const CASES = [
   sh('timeout', 'timeout 0.1 sleep 5; echo $?; timeout 5 true; echo $?'),
   sh('id and uname', 'id -u; uname -s; uname -m; test "$(uname -n)" != "" && echo named'),
   sh('env, nproc, getconf', 'env -i A=1 env; getconf PAGESIZE; nproc'),
-  sh('df', 'df -P / | head -1; df -P / | tail -1 | awk "{print NF, \\$6}"'),
+  sh('df', 'df -P / | head -1 | tr -s ' '; df -P / | tail -1 | awk "{print NF, \\$6}"'),
   sh('mktemp', 'f=$(mktemp); d=$(mktemp -d); test -f $f && test -d $d && echo made; rm -r $f $d'),
   sh('errors', 'cat /nonexistent; ls /nonexistent; mkdir data.txt; rmdir /; cd data.txt'),
   sh('not found and not executable', 'nosuchcommand; echo $?; ./data.txt; echo $?', { stderr: false }),
@@ -230,14 +230,14 @@ export const CASES = [
 
   // What the kernel tells of itself.
   sh('ps', 'ps aux | head -1; ps -o comm= -p $$; ps -ef | grep -c "[p]s -ef"', {
-    expect: /^USER +PID %CPU.*\nsh\n1\n$/,
+    expect: /^USER +PID %CPU.*\nsh\n2\n$/,
   }),
   sh('top', 'TERM=dumb top -bn1 | head -7 | cut -d" " -f1', { expect: /^top\nTasks:\n%Cpu\(s\):\n[KMG]iB\n[KMG]iB\n/ }),
   sh('free', 'free | awk "{print NF}"', { expect: /^6\n7\n4\n$/ }),
   sh('mount', 'mount | grep -c " on / "; mount | grep -c "proc on /proc type proc"', { expect: /^1\n1\n$/ }),
   sh(
     'proc/self',
-    'cat /proc/self/comm; tr "\\0" " " < /proc/self/cmdline; readlink /proc/self/exe | xargs basename; grep -c . /proc/self/maps | awk "{print \\$1 > 5}"; ls /proc/self/fd | wc -l; awk "/^Name/" /proc/self/status',
+    'cat /proc/self/comm; tr "\\0" " " < /proc/self/cmdline; readlink /proc/self/exe | xargs basename; grep -c . /proc/self/maps | awk "{print \\$1 > 5}"; ls /proc/self/fd/0; awk "/^Name/" /proc/self/status',
   ),
   sh(
     'proc/meminfo and cpuinfo',

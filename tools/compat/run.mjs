@@ -108,7 +108,6 @@ function execute(command, args, test, cwd) {
   });
 }
 
-
 function show(text) {
   return JSON.stringify(text.length > 1500 && !options.verbose ? `${text.slice(0, 1500)}…` : text);
 }

@@ -6,6 +6,7 @@ import { waitForSocket } from '../socket/blocking-socket.js';
 import { SocketFile } from '../socket/socket-file.js';
 import { BLOCKED } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
+import { limitFileSizeAtPos } from './file-size-limit.js';
 
 /** The file of a call: the one that it waits on already, else the one that `fd` refers to now. */
 export function fileOf(t: Task, fd: number): OpenFile | undefined {
@@ -37,6 +38,8 @@ export function readBlocking(t: Task, file: OpenFile): number {
  */
 export function writeBlocking(t: Task, file: OpenFile): number {
   const { io, restart } = t;
+  const status = limitFileSizeAtPos(t, file);
+  if (status < 0) return status;
   for (;;) {
     const n = file.write(io, t);
     if (n > 0) {
@@ -46,8 +49,8 @@ export function writeBlocking(t: Task, file: OpenFile): number {
       continue;
     }
     if (n === -EAGAIN && !file.isNonblocking) {
-      const status = waitForFile(t, file, POLLOUT | POLLWRNORM);
-      return status === BLOCKED || restart.moved === 0 ? status : restart.moved;
+      const wait = waitForFile(t, file, POLLOUT | POLLWRNORM);
+      return wait === BLOCKED || restart.moved === 0 ? wait : restart.moved;
     }
     if (n === -EPIPE && !(file instanceof SocketFile && !file.raisesSigpipe)) raiseSigpipe(t);
     return restart.moved > 0 ? restart.moved : n;

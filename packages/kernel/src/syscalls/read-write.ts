@@ -19,6 +19,7 @@ import {
 } from '@tsv/abi';
 import { IN_ACCESS, IN_MODIFY, notifyFile, type OpenFile } from '@tsv/vfs';
 import { fileOf, readBlocking, skipMoved, writeBlocking } from '../fd/blocking-io.js';
+import { limitFileSize } from '../fd/file-size-limit.js';
 import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
 
@@ -214,6 +215,8 @@ function readAt(t: Task, file: OpenFile, offset: number): number {
 }
 
 function writeAt(t: Task, file: OpenFile, offset: number): number {
+  const status = limitFileSize(t, file, offset);
+  if (status < 0) return status;
   const n = file.writeAt(t.io, offset, t);
   if (n > 0) notifyFile(file, IN_MODIFY);
   return n;
