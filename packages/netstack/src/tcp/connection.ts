@@ -212,8 +212,11 @@ export abstract class Connection {
     receiver.start(seg.seq, Math.min(receiver.freeBytes, 0xffff));
     writer.hasTimestamps = writer.hasTimestamps && seg.hasTimestamps;
     if (writer.hasTimestamps) receiver.noteTimestamp(seg, nowMs);
-    const isEcnSyn = (seg.flags & (ECE | CWR)) === (seg.flags & ACK ? ECE : ECE | CWR);
-    writer.isEcnUsed = sender.isEcnUsed = isEcnSyn && (this.#isEcnAsked || (settings.ecn !== 0 && !(seg.flags & ACK)));
+    // RFC 3168 section 6.1.1: a SYN has both bits, its answer only one.
+    const isAnswer = (seg.flags & ACK) !== 0;
+    const ecnBits = seg.flags & (ECE | CWR);
+    const isEcnOffered = isAnswer ? this.#isEcnAsked && ecnBits === ECE : ecnBits === (ECE | CWR);
+    writer.isEcnUsed = sender.isEcnUsed = isEcnOffered && settings.ecn !== 0;
     const ourShift = settings.isWindowScalingOn ? this.ourWindowShift() : NO_WINDOW_SHIFT;
     this.#takeSynOptions(seg.mss, seg.isSackPermitted && settings.isSackOn, seg.windowShift, ourShift);
     if (seg.fastOpenLen > 0) this.learnedCookie = seg.fastOpenCookie.slice(0, seg.fastOpenLen);

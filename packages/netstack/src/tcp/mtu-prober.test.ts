@@ -1,7 +1,7 @@
 import { MtuProber } from './mtu-prober.js';
-import { TcpEndpoint } from './tcp-endpoint.js';
+import { Conversation } from './testing/conversation.js';
 import { SeededRandom } from './testing/random.js';
-import { Talker, VirtualNetwork } from './testing/virtual-network.js';
+import { VirtualNetwork } from './testing/virtual-network.js';
 
 const TEXT_BYTES = 5_000_000;
 
@@ -11,18 +11,12 @@ function mssAfterTransfer(packetBytesMax: number, mtuProbing: 0 | 1 | 2): number
   network.client.context.settings.mtuProbing = mtuProbing;
   network.client.mss = 8960;
   network.server.mss = 8960;
-  const listener = network.server.listen();
-  const random = new SeededRandom(1);
-  const client = new Talker(network.client.connect(network.server), TEXT_BYTES, 1, 2, random);
-  let server: Talker | null = null;
+  const conversation = new Conversation(network, TEXT_BYTES, 0, new SeededRandom(1));
   const isDone = network.runUntil(() => {
-    const accepted = listener.accept();
-    if (accepted instanceof TcpEndpoint) server = new Talker(accepted, 0, 2, 1, random);
-    client.talk();
-    server?.talk();
-    return server?.isEnded === true;
+    conversation.talk();
+    return conversation.isOver;
   }, 600_000);
-  return isDone ? client.endpoint.sender.mssBytes : 0;
+  return isDone ? conversation.client.endpoint.sender.mssBytes : 0;
 }
 
 describe('MtuProber, RFC 4821', () => {

@@ -2,8 +2,8 @@ import { CONGESTION_CONTROLS } from './congestion/registry.js';
 import type { Segment } from './segment.js';
 import { traceLine } from './testing/trace.js';
 import { SeededRandom } from './testing/random.js';
-import { type PathFaults, Talker, VirtualNetwork } from './testing/virtual-network.js';
-import { TcpEndpoint } from './tcp-endpoint.js';
+import { Conversation } from './testing/conversation.js';
+import { type PathFaults, type VirtualHost, VirtualNetwork } from './testing/virtual-network.js';
 import { TcpOptions } from './tcp-options.js';
 import { TcpState } from './tcp-state.js';
 
@@ -59,68 +59,46 @@ function randomOptions(network: VirtualNetwork, random: SeededRandom): TcpOption
 
 /** Both sides send, shut down and close. Every byte arrives, and nothing is left behind. */
 function runScenario(seed: number): void {
-  if (process.env['TCP_LOG'] !== undefined) process.stderr.write(`seed ${seed} ${Date.now() % 1e7}\n`);
   const random = new SeededRandom(seed);
   const network = new VirtualNetwork(seed, randomFaults(random));
   randomSettings(network, random);
+  if (process.env['TCP_TRACE'] !== undefined) trace(network);
   const sizes = [0, 1, 500, 5000, 40_000, 200_000];
   const [up, down] = [random.pick(sizes), random.pick(sizes)];
-  if (process.env['TCP_TRACE'] !== undefined) {
-    const lines = (seg: Readonly<Segment>): void =>
-      void process.stderr.write(`${network.nowMs.toFixed(1)} ${traceLine(seg)}\n`);
-    network.client.onEmit = lines;
-    network.server.onEmit = lines;
-  }
-  const listener = network.server.listen();
-  const client = new Talker(
-    network.client.connect(network.server, 40000, randomOptions(network, random)),
-    up,
-    seed,
-    ~seed,
-    random,
-  );
-  let server: Talker | null = null;
-  if (up === 0) client.endpoint.applyOptions();
-  // The reader sleeps at times, so that windows close.
+  const conversation = new Conversation(network, up, down, random, randomOptions(network, random));
+  // The applications sleep at times, so that windows close.
   const laziness = random.pick([0, 0, 0.5, 0.95]);
-  let isShut = false;
   const isDone = network.runUntil(() => {
-    const { state } = client.endpoint;
-    if (server === null) {
-      const accepted = listener.accept();
-      if (accepted instanceof TcpEndpoint) server = new Talker(accepted, down, ~seed, seed, random);
-    }
-    if (!random.chance(laziness)) {
-      client.talk();
-      server?.talk();
-    }
-    if (up === 0 && !isShut && state === TcpState.ESTABLISHED) {
-      isShut = true;
-      client.endpoint.shutdownWrite();
-    }
-    if (down === 0 && server !== null && server.receivedCount === up) server.endpoint.shutdownWrite();
-    return client.isEnded && server !== null && server.isEnded;
+    if (!random.chance(laziness)) conversation.talk();
+    return conversation.isOver;
   }, 36_000_000);
-  const received = [server === null ? -1 : (server as Talker).receivedCount, client.receivedCount];
-  if (!isDone && (client.error !== 0 || server === null || (server as Talker).error !== 0)) {
-    // A path this bad may kill a connection, but never a byte.
-    if (network.faults.loss >= 0.2) return;
-  }
-  expect({ seed, isDone, received }).toEqual({ seed, isDone: true, received: [up, down] });
-  client.endpoint.close();
-  (server as unknown as Talker).endpoint.close();
+  // A path this bad may kill a connection, but never a byte.
+  const mayBreak = network.faults.loss >= 0.2;
+  if (!isDone && mayBreak && conversation.isBroken) return;
+  expect({ seed, isDone, received: conversation.received }).toEqual({ seed, isDone: true, received: [up, down] });
+  conversation.close();
   network.run(1_000_000);
-  for (const host of [network.client, network.server]) {
-    for (const endpoint of host.endpoints) {
-      expect({ seed, state: endpoint.state, atMs: endpoint.pollAtMs() }).toEqual({
-        seed,
-        state: TcpState.CLOSE,
-        atMs: Infinity,
-      });
-      expect(endpoint.sender.queue.count + endpoint.sender.ring.capacityBytes).toBe(0);
-    }
-    expect(host.pollAtMs()).toBe(Infinity);
+  for (const host of [network.client, network.server]) expectNothingLeft(host, seed);
+}
+
+function expectNothingLeft(host: VirtualHost, seed: number): void {
+  for (const { state, sender } of host.endpoints) {
+    expect({ seed, state, count: sender.queue.count, bytes: sender.ring.capacityBytes }).toEqual({
+      seed,
+      state: TcpState.CLOSE,
+      count: 0,
+      bytes: 0,
+    });
   }
+  expect({ seed, atMs: host.pollAtMs() }).toEqual({ seed, atMs: Infinity });
+}
+
+function trace(network: VirtualNetwork): void {
+  const print = (seg: Readonly<Segment>): void => {
+    process.stderr.write(`${network.nowMs.toFixed(1)} ${traceLine(seg)}\n`);
+  };
+  network.client.onEmit = print;
+  network.server.onEmit = print;
 }
 
 describe('two endpoints over a bad path', () => {

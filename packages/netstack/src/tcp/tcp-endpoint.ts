@@ -2,7 +2,7 @@ import type { TcpInfo } from '@tsv/abi';
 import { tcpInfo } from './tcp-info.js';
 import { SegmentArrival } from './segment-arrival.js';
 import { AckNeed, Urgent } from './receiver.js';
-import { ACK, FIN, RST, type Segment, type SegmentSink, SYN } from './segment.js';
+import { ACK, RST, type Segment, type SegmentSink, SYN } from './segment.js';
 import { seqGe, seqGt, seqLt } from './sequence.js';
 import { SendEvent, SendTimer } from './sender.js';
 import { TcpError } from './tcp-error.js';

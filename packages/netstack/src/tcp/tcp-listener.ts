@@ -14,7 +14,7 @@ import {
   type SegmentSink,
   SYN,
 } from './segment.js';
-import { seqAdd, seqDiff, seqGe, seqLt } from './sequence.js';
+import { seqAdd, seqDiff, seqLt } from './sequence.js';
 import { encodeTsOptions, SynCookies, tsHasEcn, tsHasSack, tsWindowShift } from './syn-cookie.js';
 import { SynQueue } from './syn-queue.js';
 import { SynReceived } from './syn-received.js';
