@@ -91,7 +91,7 @@ export const CASES = [
   sh('timeout', 'timeout 0.1 sleep 5; echo $?; timeout 5 true; echo $?'),
   sh('id and uname', 'id -u; uname -s; uname -m; test "$(uname -n)" != "" && echo named'),
   sh('env, nproc, getconf', 'env -i A=1 env; getconf PAGESIZE; nproc'),
-  sh('df', 'df -P / | head -1 | tr -s ' '; df -P / | tail -1 | awk "{print NF, \\$6}"'),
+  sh('df', 'df -P / | head -1 | tr -s " "; df -P / | tail -1 | awk "{print NF, \\$6}"'),
   sh('mktemp', 'f=$(mktemp); d=$(mktemp -d); test -f $f && test -d $d && echo made; rm -r $f $d'),
   sh('errors', 'cat /nonexistent; ls /nonexistent; mkdir data.txt; rmdir /; cd data.txt'),
   sh('not found and not executable', 'nosuchcommand; echo $?; ./data.txt; echo $?', { stderr: false }),
