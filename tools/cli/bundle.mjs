@@ -29,7 +29,9 @@ await build({
   target: 'node20',
   conditions: ['@tsv/source'],
   plugins: [addons],
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+  },
   minifySyntax: true,
   sourcemap: 'linked',
   logLevel: 'warning',
