@@ -1,6 +1,5 @@
 import {
   EOPNOTSUPP,
-  ENOPROTOOPT,
   O_NONBLOCK,
   O_RDWR,
   POLLERR,
@@ -101,7 +100,7 @@ export abstract class SocketFile extends OpenFile {
   }
 
   setOption(_level: number, _name: number, _src: DataView, _len: number, _t: Task): 0 | Errno {
-    return -ENOPROTOOPT;
+    return -EOPNOTSUPP;
   }
 
   /** Whether it accepts connections, SO_ACCEPTCONN. */
