@@ -294,6 +294,35 @@ describe('a sentry that is killed', () => {
   });
 });
 
+describe('a queued change that fails when a context is resumed', () => {
+  it('ends the address space, and no other', () => {
+    const known = stubsOf(process.pid);
+    const { space: other } = guest.space([...asm.syscall, ...asm.syscall]);
+    const context = guest.thread(other);
+    guest.step(context);
+    const survivors = newStubs(known);
+
+    const { space } = guest.space(asm.loop);
+    const running = guest.thread(space);
+    const resumed = guest.thread(space);
+    guest.thread(space);
+    guest.thread(space).release();
+    running.resume();
+    expect(guest.platform.next()).toBe(-1);
+    space.protect(0x7000_0000, PAGE_BYTES, 1);
+    resumed.resume();
+    const stops = [guest.nextStop(), guest.nextStop()].sort();
+    expect(stops).toEqual([running.page.index, resumed.page.index].sort());
+    expect([running.page.reason, resumed.page.reason]).toEqual([REASON_DEAD, REASON_DEAD]);
+    expect(newStubs(known)).toEqual(survivors);
+
+    guest.step(context);
+    expect(context.page.reason).toBe(REASON_SYSCALL);
+    for (const dead of [running, resumed]) dead.release();
+    space.release();
+  });
+});
+
 describe('a helper that is killed', () => {
   const helpers = (): number[] => newStubs(before).sort((a, b) => a - b);
 

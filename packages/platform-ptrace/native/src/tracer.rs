@@ -263,6 +263,8 @@ impl Tracer {
         }
         self.place(index);
         if self.flush_with(space, tid).is_err() {
+            // Nobody hears of it otherwise, and its other threads would go on with memory that is not theirs any more.
+            self.kill_space(space);
             return self.report(index, &DEAD);
         }
         let regs = match registers::for_host(&self.pages.regs(index)) {

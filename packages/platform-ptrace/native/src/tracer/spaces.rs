@@ -3,7 +3,7 @@
 use super::{Found, Tracer, creation_error};
 use crate::address_space::AddressSpace;
 use crate::control::{Control, SPACE_MAX};
-use crate::sys::{self, Errno, Result, Tid};
+use crate::sys::{self, Errno, Event, Result, Tid};
 use crate::thread_table::Role;
 use crate::tracee::{self, Failure};
 use std::os::fd::RawFd;
@@ -125,7 +125,34 @@ impl Tracer {
         }
         let fds = space.clear_queue();
         self.close_fds(&fds);
+        if result == Err(Failure::Gone) {
+            self.kill_space(index);
+        }
         result
+    }
+
+    /// Kills the process of an address space and waits for its end. Its contexts are dead from now on.
+    pub(super) fn kill_space(&mut self, index: u32) {
+        let Some(space) = self.spaces[index as usize].as_mut() else {
+            return;
+        };
+        let leader = space.leader;
+        let tid_of = |index: &u32| self.contexts[*index as usize].tid;
+        let mut tids = core::mem::take(&mut space.spares);
+        tids.extend(space.contexts.iter().map(tid_of).filter(|tid| *tid != 0));
+        if !tids.is_empty() {
+            // The leader's ID is not free before all its threads were waited for.
+            let _gone = sys::kill(leader, libc::SIGKILL);
+        }
+        // Its end is told last.
+        tids.sort_by_key(|tid| *tid == leader);
+        for tid in tids {
+            while !matches!(sys::wait_thread(tid), Ok(Event::Gone) | Err(_)) {}
+            match self.threads.get(tid) {
+                Role::Context(context) => self.lose_context(context, tid),
+                _ => self.threads.set(tid, Role::Unknown),
+            }
+        }
     }
 
     fn close_fds(&self, fds: &[i32]) {
