@@ -12,23 +12,8 @@ import {
   SYS_rt_sigprocmask,
   SYS_sched_yield,
 } from '@tsv/abi';
+import { bytesPerCall } from './testing/bytes-per-call.js';
 import { DATA_ADDR, TestKernel } from './testing/test-kernel.js';
-
-const WARM_UP_CALLS = 30_000;
-const CALLS = 20_000;
-
-/** Bytes of heap that each of `count` runs of `call` leaves behind, if no collection comes between. */
-function bytesPerCall(call: () => void): number {
-  for (let i = 0; i < WARM_UP_CALLS; i++) call();
-  let least = Infinity;
-  for (let round = 0; round < 5; round++) {
-    const before = process.memoryUsage().heapUsed;
-    for (let i = 0; i < CALLS; i++) call();
-    const bytes = (process.memoryUsage().heapUsed - before) / CALLS;
-    if (bytes >= 0 && bytes < least) least = bytes;
-  }
-  return least;
-}
 
 /** Bytes that system call `nr` allocates between the guest's stop and its resume. */
 function bytesOf(nr: number, args: readonly number[]): number {
