@@ -103,7 +103,7 @@ export class Conntrack extends Timer {
     this.#link(flow.original);
     this.#link(flow.reply);
     this.#count++;
-    if (!this.isArmed) this.#stack.timers.arm(this, this.#stack.nowMs + SWEEP_INTERVAL_MS);
+    this.#armFor(flow);
     return true;
   }
 
@@ -133,8 +133,8 @@ export class Conntrack extends Timer {
   }
 
   fired(nowMs: number): void {
-    this.#sweep(nowMs);
-    if (this.#count > 0) this.#stack.timers.arm(this, nowMs + SWEEP_INTERVAL_MS);
+    const nextMs = this.#sweep(nowMs);
+    if (this.#count > 0) this.#stack.timers.arm(this, Math.max(nowMs + SWEEP_INTERVAL_MS, nextMs));
   }
 
   /** An ICMP error belongs to the flow of the packet that it quotes: RFC 5508 section 4. */
@@ -181,6 +181,13 @@ export class Conntrack extends Timer {
     if (this.isReply) flow.hasReply = true;
     if (packet.protocol === IPPROTO_TCP) flow.seeTcp(packet.bytes[packet.transportAt + 13]!, this.isReply);
     flow.expiresMs = this.#stack.nowMs + timeoutOf(flow, packet.protocol);
+    if (flow.isConfirmed) this.#armFor(flow);
+  }
+
+  /** Sees to it that the table is swept soon after the flow is over. */
+  #armFor(flow: Flow): void {
+    const atMs = Math.max(flow.expiresMs, this.#stack.nowMs + SWEEP_INTERVAL_MS);
+    if (!this.isArmed || this.deadlineMs > atMs) this.#stack.timers.arm(this, atMs);
   }
 
   #choosePort(tuple: Tuple, before: number, portMin: number, portMax: number): boolean {
@@ -239,8 +246,14 @@ export class Conntrack extends Timer {
     this.#count--;
   }
 
-  #sweep(nowMs: number): void {
-    for (const flow of [...this.flows()]) if (flow.expiresMs <= nowMs) this.#remove(flow);
+  /** Forgets the flows that are over; returns when the next one will be. */
+  #sweep(nowMs: number): number {
+    let nextMs = Infinity;
+    for (const flow of [...this.flows()]) {
+      if (flow.expiresMs <= nowMs) this.#remove(flow);
+      else nextMs = Math.min(nextMs, flow.expiresMs);
+    }
+    return nextMs;
   }
 }
 

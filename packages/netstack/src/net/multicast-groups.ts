@@ -176,7 +176,7 @@ export class MulticastGroups {
     const messageAt = optionsAt + HOP_BY_HOP_BYTES;
     storeReport(bytes, messageAt, ICMPV6_MLD2_REPORT, recordType);
     group.storeIpv6(bytes, messageAt + REPORT_BYTES + 4);
-    packet.flags |= PacketFlag.CHECKSUM_PARTIAL;
+    packet.flags |= PacketFlag.CHECKSUM_PARTIAL | PacketFlag.NO_LOOP;
     const path = new Path(source, MLDV2_ROUTERS, nic, MLDV2_ROUTERS, nic.mtu, 0);
     this.#stack.ipv6.sendWithHeader(packet, path);
   }

@@ -258,7 +258,8 @@ export class Ndp {
     const at = packet.extend(len);
     packet.bytes.fill(0, at, at + len);
     storeIcmp(packet.bytes, at, type, 0, rest);
-    packet.flags |= PacketFlag.CHECKSUM_PARTIAL;
+    // What we ask and tell the link is not meant for ourselves: our own probe would look like a duplicate.
+    packet.flags |= PacketFlag.CHECKSUM_PARTIAL | PacketFlag.NO_LOOP;
     return packet;
   }
 
