@@ -135,3 +135,23 @@ describe('threads', () => {
     expect(first.page.low(REG_ORIG_RAX)).toBe(9);
   });
 });
+
+describe('a round trip', () => {
+  it('allocates nothing in JavaScript', () => {
+    const { space } = guest.space([...asm.syscall, 0xeb, 0xfc]);
+    const context = guest.thread(space);
+    const { platform } = guest;
+    const run = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        context.page.set(REG_RAX, 39);
+        context.resume();
+        while (platform.next() < 0) platform.sleep(1000);
+      }
+    };
+    run(5000);
+    const count = 20_000;
+    const before = process.memoryUsage().heapUsed;
+    run(count);
+    expect((process.memoryUsage().heapUsed - before) / count).toBeLessThan(1);
+  });
+});
