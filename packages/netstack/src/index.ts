@@ -86,3 +86,5 @@ export {
 export { Chain, Table } from './filter/table.js';
 export { DnsForwarder, type DnsUpstream, StackUpstream } from './policy/dns-forwarder.js';
 export { type EgressOptions, EgressPolicy, type FlowHook } from './policy/egress-policy.js';
+export { DhcpClient, DhcpState } from './dhcp/dhcp-client.js';
+export type { DhcpReply } from './dhcp/dhcp-message.js';
