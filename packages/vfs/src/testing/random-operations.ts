@@ -74,7 +74,7 @@ export function randomOperation(
     case 10:
       return `link ${path} ${other}: ${on.link(path, other)}`;
     case 11:
-      return `symlink ${other} ${path}: ${on.symlink(other, path)}`;
+      return symlink(on, other, path);
     case 12:
       return `readlink ${path}: ${on.readlink(path)}`;
     case 13:
@@ -84,6 +84,12 @@ export function randomOperation(
     default:
       return `stat ${path}: ${on.stat(path)} ${on.lstat(path)}`;
   }
+}
+
+/** A target has no dots: `..` behind a link to `.` would leave the tree. */
+function symlink(on: FileOperations, other: string, path: string): string {
+  const target = other.replaceAll('.', '') === other ? other : 'a';
+  return `symlink ${target} ${path}: ${on.symlink(target, path)}`;
 }
 
 function randomPath(random: SeededRandom): string {

@@ -132,10 +132,8 @@ export class OverlayDirectory extends OverlayInode {
     if (isExchange && replaced!.isDirectory && replaced!.lowers.length > 0) return -EXDEV;
     if (!isExchange && replaced instanceof OverlayDirectory && !replaced.isEmpty()) return -ENOTEMPTY;
     const error =
-      child.copyUp(Infinity) ||
-      this.copyUp(Infinity) ||
-      newDir.copyUp(Infinity) ||
-      (isExchange ? replaced!.copyUp(Infinity) : 0);
+      this.#nameInUpper(name, child) ||
+      (isExchange ? newDir.#nameInUpper(newName, replaced!) : newDir.copyUp(Infinity));
     if (error < 0) return error;
     return isExchange
       ? this.#exchange(name, child, newDir, newName, replaced!, caller)
@@ -154,6 +152,22 @@ export class OverlayDirectory extends OverlayInode {
     if (this.upper !== null) collect(this.fs, this.upper, 0, seen, entries);
     for (const { inode, layer } of this.lowers) collect(this.fs, inode, layer, seen, entries);
     return entries;
+  }
+
+  /** Makes sure that the upper layer has the name `name` of `child`. */
+  #nameInUpper(name: string, child: OverlayInode): 0 | Errno {
+    const error = this.copyUp(Infinity) || child.copyUp(Infinity);
+    if (error < 0) return error;
+    const present = this.upper!.lookup(name);
+    if (typeof present !== 'number') {
+      present.decRef();
+      return 0;
+    }
+    // Another hard link of it was copied up: this name joins it.
+    const linked = this.upper!.link(name, child.upper!, KERNEL_CALLER);
+    if (linked < 0) return linked;
+    child.lowerNameRemoved();
+    return 0;
   }
 
   #moveTo(
@@ -254,7 +268,7 @@ export class OverlayDirectory extends OverlayInode {
 
   #nameGone(name: string, child: OverlayInode, wasInUpper: boolean): void {
     if (!wasInUpper) child.lowerNameRemoved();
-    if (child.parentDirectory === this && child.nameInParent === name) child.moved(null, '');
+    child.noLongerNamed(this, name);
     child.refresh();
   }
 
@@ -286,6 +300,7 @@ export class OverlayDirectory extends OverlayInode {
       if (upper !== null) upper.decRef();
       for (const { inode } of lowers) inode.decRef();
       known.incRef();
+      if (name !== '' && !known.isDirectory) known.alsoNamed(this, name);
       return known;
     }
     const ino = upper === null ? this.fs.inoOf(lowers[0]!.layer, real.ino) : this.fs.inoOf(0, upper.ino);

@@ -38,6 +38,8 @@ export class OverlayInode extends Inode {
   nameInParent: string;
   #refCount = 0;
   #wasRemoved = false;
+  /** Further names that lower layers have and that were looked up, while there is no copy. */
+  #otherNames: { readonly parent: OverlayDirectory; readonly name: string }[] = [];
 
   /** Takes over a reference of each inode of a layer. */
   constructor(
@@ -137,9 +139,41 @@ export class OverlayInode extends Inode {
       if (this.fs.find(inode) === this) this.fs.forget(inode);
       inode.decRef();
     }
+    this.#forgetOtherNames();
     const parent = this.parentDirectory;
     this.parentDirectory = null;
     parent?.decRef();
+  }
+
+  #forgetOtherNames(): void {
+    for (const { parent } of this.#otherNames) parent.decRef();
+    this.#otherNames = [];
+  }
+
+  /** It is called `name` in `parent` too: a hard link. */
+  alsoNamed(parent: OverlayDirectory, name: string): void {
+    if (this.upper !== null || (this.parentDirectory === parent && this.nameInParent === name)) return;
+    if (this.parentDirectory === null) {
+      this.moved(parent, name);
+      return;
+    }
+    if (this.#otherNames.some((other) => other.parent === parent && other.name === name)) return;
+    parent.incRef();
+    this.#otherNames.push({ parent, name });
+  }
+
+  /** It is not called `name` in `parent` any more; a copy goes where another name is, if it has one. */
+  noLongerNamed(parent: OverlayDirectory, name: string): void {
+    const index = this.#otherNames.findIndex((other) => other.parent === parent && other.name === name);
+    if (index >= 0) {
+      this.#otherNames.splice(index, 1);
+      parent.decRef();
+      return;
+    }
+    if (this.parentDirectory !== parent || this.nameInParent !== name) return;
+    const other = this.#otherNames.pop();
+    this.moved(other?.parent ?? null, other?.name ?? '');
+    other?.parent.decRef();
   }
 
   /** It is called `name` in `parent` now; null when it has no name any more. */
@@ -222,12 +256,13 @@ export class OverlayInode extends Inode {
   #adopt(copy: Inode): void {
     const origin = this.lowers[0]!;
     this.upper = copy;
+    this.#forgetOtherNames();
     this.fs.enter(copy, this);
     this.fs.copiedUp(copy, this.ino);
     if (!this.isDirectory && origin.inode.nlink > 1) {
       const linked = this.fs.ensureLinkedFile(origin.layer, origin.inode);
       linked.upper = copy;
-      linked.linkDelta += origin.inode.nlink - 1;
+      linked.linkDelta += origin.inode.nlink - copy.nlink;
       copy.incRef();
     }
     this.#load(copy);
