@@ -19,6 +19,7 @@ export * from './poll.js';
 export * from './prctl.js';
 export * from './resource.js';
 export * from './sched.js';
+export * from './seccomp.js';
 export * from './signal.js';
 export * from './socket.js';
 export * from './stat.js';

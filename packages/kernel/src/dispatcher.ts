@@ -1,6 +1,7 @@
 import { ENOSYS, ERESTARTSYS, ERESTART_RESTARTBLOCK } from '@tsv/abi';
 import { REASON_DEAD, REASON_FAULT, REASON_SYSCALL, REG_ORIG_RAX, REG_RAX, type Platform } from '@tsv/platform';
 import type { Kernel } from './kernel.js';
+import { filterSyscall, type SeccompFilter } from './seccomp/seccomp-filter.js';
 import { deliverSignals, Leave } from './signal/deliver.js';
 import { BLOCKED, REGISTERS_SET, TASK_GONE, type SyscallHandler } from './syscalls/syscall.js';
 import { TaskState, type Task } from './task/task.js';
@@ -66,7 +67,8 @@ export class Dispatcher {
     if (reason === REASON_SYSCALL) {
       task.restart.clear();
       task.syscallNr = page.low(REG_ORIG_RAX);
-      this.#runHandler(task);
+      if (task.seccomp === null) this.#runHandler(task);
+      else this.#runFiltered(task, task.seccomp);
     } else if (reason === REASON_FAULT) {
       this.#kernel.handleFault(task);
       this.#leaveKernel(task);
@@ -88,6 +90,13 @@ export class Dispatcher {
 
   #runHandler(task: Task): void {
     this.finish(task, this.#call(task));
+  }
+
+  /** Runs the handler if the filters of the task let it, seccomp(2). */
+  #runFiltered(task: Task, filter: SeccompFilter): void {
+    const verdict = filterSyscall(task, filter);
+    if (verdict === null) this.#runHandler(task);
+    else this.finish(task, verdict);
   }
 
   #call(task: Task): number {

@@ -41,6 +41,7 @@ import {
   PR_SET_NAME,
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
+  PR_SET_SECCOMP,
   PR_SET_SECUREBITS,
   PR_SET_SPECULATION_CTRL,
   PR_SET_THP_DISABLE,
@@ -55,6 +56,7 @@ import {
 import { REG_FS_BASE, REG_GS_BASE } from '@tsv/platform';
 import { CapSet } from '../cred/cap-set.js';
 import type { Task } from '../task/task.js';
+import { seccompMode, setSeccompMode } from './seccomp.js';
 import type { SyscallArgs } from './syscall-args.js';
 
 const COMM_BYTES = 16;
@@ -133,6 +135,10 @@ function prctlPrivileges(t: Task, a: SyscallArgs, option: number): SysResult {
     case PR_GET_SPECULATION_CTRL:
     case PR_SET_SPECULATION_CTRL:
       return -ENODEV;
+    case PR_GET_SECCOMP:
+      return seccompMode(t);
+    case PR_SET_SECCOMP:
+      return setSeccompMode(t, arg2, a.u64(2));
     case PR_GET_TSC:
       return t.mm.store32(arg2, PR_TSC_ENABLE);
     case PR_GET_IO_FLUSHER:
@@ -140,7 +146,6 @@ function prctlPrivileges(t: Task, a: SyscallArgs, option: number): SysResult {
     case PR_SET_TIMING:
     case PR_SET_THP_DISABLE:
       return arg2 === 0 ? 0 : -EINVAL;
-    case PR_GET_SECCOMP:
     case PR_GET_TIMING:
     case PR_GET_THP_DISABLE:
       return 0;

@@ -148,6 +148,7 @@ import {
   sysTimerGettime,
   sysTimerSettime,
 } from './timer.js';
+import { sysSeccomp } from './seccomp.js';
 import { sysUnshare } from './unshare.js';
 import { sysCreat, sysOpen, sysOpenat, sysOpenat2 } from './open.js';
 import { sysFstat, sysLstat, sysNewfstatat, sysStat, sysStatx } from './stat.js';
@@ -449,7 +450,7 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 125, name: 'capget', run: sysCapget },
   { nr: 126, name: 'capset', run: sysCapset },
   // prctl.ts
-  { nr: 157, name: 'prctl', run: sysPrctl, partial: 'PR_SET_MM, PR_SET_SECCOMP, PR_SET_VMA: EINVAL' },
+  { nr: 157, name: 'prctl', run: sysPrctl, partial: 'PR_SET_MM, PR_SET_VMA: EINVAL' },
   { nr: 158, name: 'arch_prctl', run: sysArchPrctl },
   // rlimit.ts
   { nr: 97, name: 'getrlimit', run: sysGetrlimit },
@@ -505,6 +506,8 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 170, name: 'sethostname', run: sysSethostname },
   { nr: 171, name: 'setdomainname', run: sysSetdomainname },
   { nr: 318, name: 'getrandom', run: sysGetrandom },
+  // seccomp.ts
+  { nr: 317, name: 'seccomp', run: sysSeccomp, partial: 'SECCOMP_FILTER_FLAG_NEW_LISTENER: EINVAL' },
   // unshare.ts
   { nr: 272, name: 'unshare', run: sysUnshare, partial: 'CLONE_NEWTIME: EINVAL' },
   // memfd.ts

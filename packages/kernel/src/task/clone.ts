@@ -180,6 +180,8 @@ function newTask(parent: Task, args: CloneArgs, parts: Parts, group: ThreadGroup
 
 function inherit(parent: Task, task: Task): void {
   task.hasNoNewPrivs = parent.hasNoNewPrivs;
+  task.seccomp = parent.seccomp;
+  task.isSeccompStrict = parent.isSeccompStrict;
   task.personality = parent.personality;
   task.timerSlackNs = parent.timerSlackNs;
   parent.scheduling.copyToChild(task.scheduling);

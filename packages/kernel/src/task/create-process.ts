@@ -7,6 +7,7 @@ import type { Kernel } from '../kernel.js';
 import { UserIo } from '../mm/user-io.js';
 import type { NsProxy } from '../namespace/ns-proxy.js';
 import type { Pid } from '../namespace/pid.js';
+import type { SeccompFilter } from '../seccomp/seccomp-filter.js';
 import { SignalActions } from '../signal/signal-actions.js';
 import { TaskSignals } from '../signal/task-signals.js';
 import { enroll } from './birth.js';
@@ -34,6 +35,8 @@ export interface CreateProcessArgs {
   readonly ns?: NsProxy;
   /** prctl(2) PR_SET_NO_NEW_PRIVS from the start. */
   readonly hasNoNewPrivs?: boolean;
+  /** Filters of its system calls from the start, seccomp(2). */
+  readonly seccomp?: SeccompFilter;
 }
 
 /**
@@ -99,6 +102,7 @@ function createTask(kernel: Kernel, args: CreateProcessArgs): Task | Errno {
     new UserIo(),
   );
   task.hasNoNewPrivs = args.hasNoNewPrivs ?? false;
+  task.seccomp = args.seccomp ?? null;
   task.fds.limit = limits.soft(RLIMIT_NOFILE);
   enroll(task);
   foundSession(group, pid);

@@ -11,6 +11,7 @@ import type { UserIo } from '../mm/user-io.js';
 import type { NsProxy } from '../namespace/ns-proxy.js';
 import type { Pid } from '../namespace/pid.js';
 import type { PidNamespace } from '../namespace/pid-namespace.js';
+import type { SeccompFilter } from '../seccomp/seccomp-filter.js';
 import type { TaskSignals } from '../signal/task-signals.js';
 import { SyscallArgs } from '../syscalls/syscall-args.js';
 import { BLOCKED } from '../syscalls/syscall.js';
@@ -91,6 +92,10 @@ export class Task implements Caller {
   isLeaving = false;
   /** prctl(2) PR_SET_NO_NEW_PRIVS. */
   hasNoNewPrivs = false;
+  /** The filters of its system calls, seccomp(2); null for none. */
+  seccomp: SeccompFilter | null = null;
+  /** SECCOMP_SET_MODE_STRICT. */
+  isSeccompStrict = false;
   /** personality(2). */
   personality = 0;
   /** prctl(2) PR_SET_PDEATHSIG, 0 for none. */
