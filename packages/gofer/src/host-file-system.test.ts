@@ -1,0 +1,233 @@
+import {
+  EEXIST,
+  ELOOP,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  O_APPEND,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+} from '@tsv/abi';
+import { VirtualClock } from '@tsv/clock';
+import { MemoryIo, VirtualFileSystem, type Caller, type OpenFile } from '@tsv/vfs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HostFileSystem } from './host-file-system.js';
+
+let dir: string;
+let vfs: VirtualFileSystem;
+let caller: Caller;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'tsv-gofer-'));
+  mkdirSync(join(dir, 'root'));
+  writeFileSync(join(dir, 'outside'), 'secret');
+  mount(false);
+});
+afterEach(() => {
+  caller.root.decRef();
+  caller.root.mount.namespace?.decRef();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function mount(isShared: boolean): void {
+  vfs = new VirtualFileSystem({ clock: new VirtualClock() });
+  const fs = HostFileSystem.open(join(dir, 'root'), { dev: vfs.allocateDev(), isShared, setsOwner: false });
+  if (typeof fs === 'number') throw new Error(`open failed: ${fs}`);
+  const root = vfs.rootOf(vfs.createNamespace(fs));
+  const refuse = (): number => -14;
+  caller = {
+    creds: { fsuid: 0, fsgid: 0, inGroup: () => true, hasCap: () => true },
+    umask: 0,
+    root,
+    cwd: root,
+    memory: { copyIn: refuse, copyOut: refuse },
+  };
+}
+
+function open(path: string, flags = O_RDONLY, mode = 0o644): OpenFile {
+  const file = vfs.open(caller, path, flags, mode);
+  if (typeof file === 'number') throw new Error(`open ${path}: ${file}`);
+  return file;
+}
+
+function readAll(path: string): string {
+  const file = open(path);
+  const bytes = new Uint8Array(4096);
+  const n = file.read(new MemoryIo(bytes), caller);
+  file.decRef();
+  return String.fromCharCode(...bytes.subarray(0, Math.max(0, n)));
+}
+
+function write(file: OpenFile, text: string): number {
+  return file.write(new MemoryIo(Uint8Array.from(text, (c) => c.charCodeAt(0))), caller);
+}
+
+const host = (name: string): string => join(dir, 'root', name);
+
+describe('HostFileSystem', () => {
+  it('reads files of the host', () => {
+    mkdirSync(host('a/b'), { recursive: true });
+    writeFileSync(host('a/b/file'), 'content');
+    expect(readAll('/a/b/file')).toBe('content');
+  });
+
+  it.each([
+    ['a link with an absolute target', '/outside'],
+    ['a link that goes up', '../outside'],
+    ['a link that goes up often', '../../../../../../../../etc/passwd'],
+  ])('does not let %s lead out of the root', (_, target) => {
+    symlinkSync(target, host('link'));
+    expect(vfs.open(caller, '/link', O_RDONLY)).toBe(-ENOENT);
+  });
+
+  it('takes a directory that became a link for what it is', () => {
+    mkdirSync(host('d'));
+    writeFileSync(host('d/outside'), 'inside');
+    expect(readAll('/d/outside')).toBe('inside');
+    mount(true);
+    rmSync(host('d'), { recursive: true });
+    symlinkSync('..', host('d'));
+    expect(vfs.open(caller, '/d/outside', O_RDONLY)).toBe(-ENOENT);
+  });
+
+  it('creates, writes, appends and truncates', () => {
+    const file = open('/new', O_CREAT | O_EXCL | O_RDWR, 0o640);
+    expect(write(file, 'hello')).toBe(5);
+    file.decRef();
+    const more = open('/new', O_WRONLY | O_APPEND);
+    expect(write(more, ' there')).toBe(6);
+    more.decRef();
+    expect([readFileSync(host('new'), 'utf8'), statSync(host('new')).mode & 0o777]).toEqual(['hello there', 0o640]);
+    expect(vfs.open(caller, '/new', O_CREAT | O_EXCL | O_RDWR)).toBe(-EEXIST);
+    open('/new', O_WRONLY | O_TRUNC).decRef();
+    expect(readFileSync(host('new'), 'utf8')).toBe('');
+  });
+
+  it('makes and removes directories and links', () => {
+    expect(vfs.mkdirAt(caller, caller.root, '/d', 0o755)).toBe(0);
+    expect(vfs.symlinkAt(caller, 'd/target', caller.root, '/l')).toBe(0);
+    expect(readlinkSync(host('l'))).toBe('d/target');
+    expect(vfs.open(caller, '/l', O_RDONLY | O_NOFOLLOW)).toBe(-ELOOP);
+    writeFileSync(host('d/x'), '');
+    expect(vfs.rmdirAt(caller, caller.root, '/d')).toBe(-ENOTEMPTY);
+    expect(vfs.unlinkAt(caller, caller.root, '/d/x')).toBe(0);
+    expect(vfs.rmdirAt(caller, caller.root, '/d')).toBe(0);
+    expect(vfs.unlinkAt(caller, caller.root, '/l')).toBe(0);
+    expect(readdirSync(dir + '/root')).toEqual([]);
+  });
+
+  it('renames over a file that is open', () => {
+    writeFileSync(host('old'), 'old');
+    writeFileSync(host('new'), 'new');
+    const file = open('/old');
+    expect(vfs.renameAt(caller, caller.root, '/new', caller.root, '/old')).toBe(0);
+    const bytes = new Uint8Array(8);
+    expect(file.read(new MemoryIo(bytes), caller)).toBe(3);
+    expect(String.fromCharCode(...bytes.subarray(0, 3))).toBe('old');
+    file.decRef();
+    expect([readAll('/old'), existsSync(host('new'))]).toEqual(['new', false]);
+  });
+
+  it('reads a file whose name was removed', () => {
+    writeFileSync(host('gone'), 'still');
+    const file = open('/gone', O_RDWR);
+    expect(vfs.unlinkAt(caller, caller.root, '/gone')).toBe(0);
+    const bytes = new Uint8Array(8);
+    expect(file.read(new MemoryIo(bytes), caller)).toBe(5);
+    file.inode.refresh();
+    expect(file.inode.nlink).toBe(0);
+    file.decRef();
+  });
+
+  it('lists a large directory in pieces, each name once', () => {
+    const names = Array.from({ length: 3000 }, (_, i) => `file-${i}`);
+    mkdirSync(host('many'));
+    for (const name of names) writeFileSync(host(`many/${name}`), '');
+    const file = open('/many');
+    const seen: string[] = [];
+    for (let full = true; full;) {
+      let room = 100;
+      full = false;
+      file.readDirents(
+        {
+          add: (name) => {
+            if (room-- === 0) {
+              full = true;
+              return false;
+            }
+            seen.push(name);
+            return true;
+          },
+        },
+        caller,
+      );
+    }
+    file.decRef();
+    expect(seen.sort()).toEqual(['.', '..', ...names].sort());
+  });
+
+  it('knows two names of one file as one inode', () => {
+    writeFileSync(host('one'), '');
+    linkSync(host('one'), host('two'));
+    const [one, two] = [open('/one'), open('/two')];
+    expect(one.inode).toBe(two.inode);
+    one.decRef();
+    two.decRef();
+  });
+
+  it('keeps names that are no UTF-8', () => {
+    const name = Buffer.concat([Buffer.from(dir + '/root/'), Buffer.from([0xff, 0xfe])]);
+    writeFileSync(name, 'bytes');
+    expect(readAll('/\xff\xfe')).toBe('bytes');
+  });
+
+  it('sees what others change only when it is shared', () => {
+    writeFileSync(host('f'), 'one');
+    open('/f').decRef();
+    unlinkSync(host('f'));
+    mount(true);
+    writeFileSync(host('f'), 'one');
+    open('/f').decRef();
+    unlinkSync(host('f'));
+    expect(vfs.open(caller, '/f', O_RDONLY)).toBe(-ENOENT);
+  });
+
+  it('refuses a file as the root, and what is not there', () => {
+    const options = { dev: 1, isShared: false, setsOwner: false };
+    expect(HostFileSystem.open(join(dir, 'outside'), options)).toBe(-ENOTDIR);
+    expect(HostFileSystem.open(join(dir, 'nothing'), options)).toBe(-ENOENT);
+  });
+
+  it('gives its descriptors back', () => {
+    const before = readdirSync('/proc/self/fd').length;
+    mount(false);
+    mkdirSync(host('a/b/c'), { recursive: true });
+    writeFileSync(host('a/b/c/f'), '');
+    open('/a/b/c/f').decRef();
+    const { namespace } = caller.root.mount;
+    caller.root.decRef();
+    namespace?.decRef();
+    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    mount(false);
+  });
+});
