@@ -117,7 +117,9 @@ const SEGV_MAPERR: i32 = 1;
 /// Error code bit: the access was made by user code.
 const FAULT_ERROR_USER: u32 = 4;
 
-fn general_protection() -> Stop {
+/// What a guest gets that cannot run as it is.
+#[must_use]
+pub fn general_protection() -> Stop {
     Stop {
         fault_error: 0,
         ..fault_stop(libc::SIGSEGV, SI_KERNEL, 0)

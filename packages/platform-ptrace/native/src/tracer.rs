@@ -57,7 +57,6 @@ pub struct Tracer {
     fp: Vec<u8>,
     is_bell_rung: bool,
     is_bell_gone: bool,
-    is_closed: bool,
 }
 
 /// What a look for stops found.
@@ -101,7 +100,6 @@ impl Tracer {
             fp: Vec::new(),
             is_bell_rung: false,
             is_bell_gone: false,
-            is_closed: false,
         };
         // It was made next to the tracer, and wakes it whatever that does. Where the host forbids it, it stays there.
         let _forbidden = tracer.processors.unpin(tracer.zygote.bell_pid);
@@ -181,15 +179,7 @@ impl Tracer {
 
     /// Kills all stubs and waits for their end.
     pub fn close(&mut self) {
-        if core::mem::replace(&mut self.is_closed, true) {
-            return;
-        }
-        // As long as one of the stubs was not waited for, the group is theirs.
-        if sys::wait(-self.zygote.pid, libc::WNOHANG) == Err(Errno(libc::ECHILD)) {
-            return;
-        }
-        let _gone = sys::kill(-self.zygote.pid, libc::SIGKILL);
-        while !matches!(sys::wait(-self.zygote.pid, 0), Err(Errno(libc::ECHILD))) {}
+        self.zygote.end_all();
     }
 
     fn take_ready(&mut self) -> Option<u32> {
@@ -279,9 +269,15 @@ impl Tracer {
         self.last_started = index;
         self.running_count += 1;
         self.near_count += u32::from(context.is_near());
-        // A thread that was killed refuses; its end is told when it is waited for.
-        if self.give_regs(index, tid, &regs).is_ok() {
-            let _gone = sys::sysemu(tid);
+        match self.give_regs(index, tid, &regs) {
+            // A thread that was killed refuses; its end is told when it is waited for.
+            Ok(()) | Err(Errno(libc::ESRCH)) => {
+                let _gone = sys::sysemu(tid);
+            }
+            Err(_) => {
+                self.leave_running(index);
+                self.report(index, &registers::general_protection());
+            }
         }
         self.spread(now, 0);
     }
@@ -363,6 +359,11 @@ impl Tracer {
                 Found::Event
             }
             Ok(None) => Found::Nothing,
+            Err(Errno(libc::ECHILD)) if flags & libc::WNOHANG == 0 => {
+                // All stubs are gone, and nothing will ever end a wait.
+                std::thread::sleep(DEAF_SLEEP);
+                Found::Nothing
+            }
             Err(_) => Found::Signal,
         }
     }
@@ -461,12 +462,6 @@ impl Tracer {
     fn leave_running(&mut self, index: u32) {
         self.running_count -= 1;
         self.near_count -= u32::from(self.contexts[index as usize].is_near());
-    }
-}
-
-impl Drop for Tracer {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 

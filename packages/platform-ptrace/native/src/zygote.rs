@@ -41,6 +41,13 @@ pub struct Zygote {
     /// A process that sleeps until a signal comes, so that its stop ends a wait of the tracer.
     pub bell_pid: Tid,
     socket: OwnedFd,
+    is_ended: bool,
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        self.end_all();
+    }
 }
 
 /// The step that failed when the zygote was started, for the message.
@@ -61,18 +68,31 @@ impl Zygote {
         let (socket, theirs) = sys::socketpair().map_err(at("socketpair"))?;
         let fds = [memory_fd, control.fd().as_raw_fd(), theirs.as_raw_fd()];
         let pid = spawn(image.as_raw_fd(), fds).map_err(at("execve"))?;
-        let started = trace(pid).map_err(at("ptrace")).and_then(|()| {
-            set_up(pid, control)
-                .and_then(|()| start_bell(pid))
-                .map_err(|failure| at("the set-up of a stub")(failure.into()))
-        });
-        match started {
-            Ok(bell_pid) => Ok(Self { pid, bell_pid, socket }),
-            Err(error) => {
-                tracee::end(pid);
-                Err(error)
-            }
+        // From here on, an error drops it, which ends it.
+        let mut zygote = Self {
+            pid,
+            bell_pid: 0,
+            socket,
+            is_ended: false,
+        };
+        let failed = |failure: Failure| at("the set-up of a stub")(failure.into());
+        trace(pid).map_err(at("ptrace"))?;
+        set_up(pid, control).map_err(failed)?;
+        zygote.bell_pid = start_bell(pid).map_err(failed)?;
+        Ok(zygote)
+    }
+
+    /// Kills all stubs and waits for their end.
+    pub fn end_all(&mut self) {
+        if core::mem::replace(&mut self.is_ended, true) {
+            return;
         }
+        // As long as one of the stubs was not waited for, the group is theirs.
+        if sys::wait(-self.pid, libc::WNOHANG) == Err(Errno(libc::ECHILD)) {
+            return;
+        }
+        let _gone = sys::kill(-self.pid, libc::SIGKILL);
+        while !matches!(sys::wait(-self.pid, 0), Err(Errno(libc::ECHILD))) {}
     }
 
     /// Gives stubs a descriptor of this process's; the result is its number there. Errors: `EMFILE`, `EBADF`.
