@@ -59,7 +59,8 @@ export class Dentry {
 
   /** Whether `ancestor` is this dentry or above it. */
   isBelow(ancestor: Dentry): boolean {
-    for (let d: Dentry | null = this; d !== null; d = d.parent) if (d === ancestor) return true;
+    if (this === ancestor) return true;
+    for (let d = this.parent; d !== null; d = d.parent) if (d === ancestor) return true;
     return false;
   }
 }

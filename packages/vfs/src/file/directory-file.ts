@@ -1,6 +1,5 @@
 import { DT_DIR, EINVAL, EISDIR, S_IFMT, SEEK_CUR, SEEK_SET, type Errno } from '@tsv/abi';
 import type { Caller } from '../caller.js';
-import type { Inode } from '../inode.js';
 import type { IoBuffer } from './io-buffer.js';
 import { OpenFile, type DirentSink } from './open-file.js';
 

@@ -56,7 +56,7 @@ function rmdirHere(vfs: VirtualFileSystem, caller: Caller, walk: PathWalk): 0 | 
 function removed(vfs: VirtualFileSystem, walk: PathWalk, victim: Dentry): 0 {
   const inode = victim.inode!;
   inode.incRef();
-  vfs.unlinked(inode);
+  if (!inode.isDirectory) vfs.unlinked(inode);
   vfs.nameRemoved(victim);
   notifyChild(walk.dentry.inode!, walk.lastName, inode.isDirectory, IN_DELETE);
   inode.decRef();

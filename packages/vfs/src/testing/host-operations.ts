@@ -11,10 +11,14 @@ export class HostOperations implements FileOperations {
   }
 
   mkdir(path: string): number {
-    return attempt(() => fs.mkdirSync(this.#at(path), 0o755));
+    return attempt(() => {
+      fs.mkdirSync(this.#at(path), 0o755);
+    });
   }
   rmdir(path: string): number {
-    return attempt(() => fs.rmdirSync(this.#at(path)));
+    return attempt(() => {
+      fs.rmdirSync(this.#at(path));
+    });
   }
   create(path: string, text: string): number {
     return attempt(() => this.#write(path, 'w', text));
@@ -30,16 +34,24 @@ export class HostOperations implements FileOperations {
     });
   }
   unlink(path: string): number {
-    return attempt(() => fs.unlinkSync(this.#at(path)));
+    return attempt(() => {
+      fs.unlinkSync(this.#at(path));
+    });
   }
   rename(from: string, to: string): number {
-    return attempt(() => fs.renameSync(this.#at(from), this.#at(to)));
+    return attempt(() => {
+      fs.renameSync(this.#at(from), this.#at(to));
+    });
   }
   link(from: string, to: string): number {
-    return attempt(() => fs.linkSync(this.#at(from), this.#at(to)));
+    return attempt(() => {
+      fs.linkSync(this.#at(from), this.#at(to));
+    });
   }
   symlink(target: string, path: string): number {
-    return attempt(() => fs.symlinkSync(target, this.#at(path)));
+    return attempt(() => {
+      fs.symlinkSync(target, this.#at(path));
+    });
   }
 
   readlink(path: string): string | number {
@@ -75,8 +87,11 @@ function describe(stat: fs.Stats): string {
   return `${stat.isFile() ? 'file' : 'link'} ${stat.nlink} ${stat.size}`;
 }
 
-function attempt(run: () => number | void): number {
-  return attemptText(() => run() ?? 0) as number;
+function attempt(run: () => unknown): number {
+  return attemptText<number>(() => {
+    const result = run();
+    return typeof result === 'number' ? result : 0;
+  });
 }
 
 /** The result, or the negated errno of the error that Node throws. */
@@ -85,7 +100,7 @@ function attemptText<T extends string | number>(run: () => T): T | number {
     return run();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const errno = constants.errno[code as keyof typeof constants.errno];
+    const errno = new Map(Object.entries(constants.errno)).get(code ?? '');
     if (errno === undefined) throw error;
     return -errno;
   }

@@ -213,7 +213,7 @@ export class OverlayDirectory extends OverlayInode {
   ): number {
     if (a.isDirectory && newDir.#isInLower(newName)) makeOpaque(a.upper!);
     if (b.isDirectory && this.#isInLower(name)) makeOpaque(b.upper!);
-    const error = this.upper!.rename(name, a.upper!, newDir.upper!, newName, b.upper!, RENAME_EXCHANGE, caller);
+    const error = this.upper!.rename(name, a.upper!, newDir.upper!, newName, b.upper, RENAME_EXCHANGE, caller);
     if (error < 0) return error;
     a.moved(newDir, newName);
     b.moved(this, name);

@@ -68,12 +68,18 @@ function create(
 
 /** The directories between colons; a backslash keeps a colon in a name. */
 function splitLowers(lowerdir: string): string[] {
-  const names = [''];
+  const names: string[] = [];
+  let name = '';
   for (let i = 0; i < lowerdir.length; i++) {
     const char = lowerdir.charAt(i);
-    if (char === '\\' && i + 1 < lowerdir.length) names[names.length - 1] += lowerdir.charAt(++i);
-    else if (char === ':') names.push('');
-    else names[names.length - 1] += char;
+    if (char === '\\' && i + 1 < lowerdir.length) name += lowerdir.charAt(++i);
+    else if (char === ':') {
+      names.push(name);
+      name = '';
+    } else {
+      name += char;
+    }
   }
+  names.push(name);
   return names;
 }

@@ -21,7 +21,7 @@ import { PAGE_BYTES, chunkAt, chunkOf } from '../../page/page-pool.js';
 import { TestTree, bytes, text } from '../../testing/test-tree.js';
 import { mountFileSystem, unmount } from '../../mount/mount-operations.js';
 import { PageMap } from './page-map.js';
-import type { TmpfsFile } from './tmpfs-file.js';
+import { TmpfsFile } from './tmpfs-file.js';
 import { tmpfsType } from './tmpfs-type.js';
 
 describe('PageMap', () => {
@@ -196,7 +196,9 @@ describe('tmpfs as memory', () => {
   it('hands out runs of pages and tells of truncation', () => {
     const t = new TestTree();
     t.write('/f', 'x'.repeat(4 * PAGE_BYTES));
-    const { content } = t.at('/f').inode as TmpfsFile;
+    const { inode } = t.at('/f');
+    if (!(inode instanceof TmpfsFile)) throw new Error('/f is no file of a tmpfs');
+    const { content } = inode;
     const pfn = content.pageRun(1, 10, false);
     expect([pfn >= 0, content.runCount]).toEqual([true, 3]);
     expect(t.pool.chunks[chunkOf(pfn)]![chunkAt(pfn)]).toBe(0x78);
