@@ -65,6 +65,7 @@ const BY_GROUP: Record<SyscallGroup, readonly string[]> = {
   STUBS: [
     ...['ptrace', 'wait4', 'waitid', 'kill', 'tkill', 'clone', 'unshare', 'setpgid'],
     ...['process_vm_readv', 'process_vm_writev', 'pidfd_open', 'pidfd_send_signal', 'setsid'],
+    ...['timer_create', 'timer_settime', 'timer_delete'],
   ],
   KVM: [],
 };
