@@ -13,6 +13,7 @@ import { openFifo } from './fd/fifo.js';
 import { FutexTable } from './futex/futex-table.js';
 import { IpcNamespace } from './namespace/ipc-namespace.js';
 import { NetNamespace } from './namespace/net-namespace.js';
+import { NamespaceFiles } from './namespace/namespace-files.js';
 import type { NsProxy } from './namespace/ns-proxy.js';
 import { PidNamespace } from './namespace/pid-namespace.js';
 import { UserNamespace } from './namespace/user-namespace.js';
@@ -71,6 +72,7 @@ export class Kernel {
   /** The task whose handler runs, or ran last. Written by the dispatcher. */
   current: Task | null = null;
   readonly anonymousFiles: AnonymousFiles;
+  readonly namespaceFiles: NamespaceFiles;
   /** What socket(2) can make; networks add theirs. */
   readonly socketFamilies = new SocketFamilies();
   readonly unixFamily: UnixFamily;
@@ -115,6 +117,7 @@ export class Kernel {
     };
     this.tasks = new TaskSet(this.pidNs);
     this.anonymousFiles = new AnonymousFiles(options.clock);
+    this.namespaceFiles = new NamespaceFiles(options.clock);
     this.unixFamily = new UnixFamily(this.anonymousFiles);
     this.socketFamilies.register(this.unixFamily);
     this.vfs = new VirtualFileSystem({ clock: options.clock });

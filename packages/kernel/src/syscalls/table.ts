@@ -149,6 +149,7 @@ import {
   sysTimerSettime,
 } from './timer.js';
 import { sysSeccomp } from './seccomp.js';
+import { sysSetns } from './setns.js';
 import { sysUnshare } from './unshare.js';
 import { sysCreat, sysOpen, sysOpenat, sysOpenat2 } from './open.js';
 import { sysFstat, sysLstat, sysNewfstatat, sysStat, sysStatx } from './stat.js';
@@ -508,6 +509,8 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 318, name: 'getrandom', run: sysGetrandom },
   // seccomp.ts
   { nr: 317, name: 'seccomp', run: sysSeccomp, partial: 'SECCOMP_FILTER_FLAG_NEW_LISTENER: EINVAL' },
+  // setns.ts
+  { nr: 308, name: 'setns', run: sysSetns },
   // unshare.ts
   { nr: 272, name: 'unshare', run: sysUnshare, partial: 'CLONE_NEWTIME: EINVAL' },
   // memfd.ts

@@ -1,4 +1,5 @@
 import {
+  EAGAIN,
   EBADF,
   ECHILD,
   EFAULT,
@@ -55,7 +56,7 @@ export function sysWait4(t: Task, a: SyscallArgs): SysResult {
   return rusageAddr === 0 ? childPid : copyOutRusage(t, rusageAddr) || childPid;
 }
 
-/** waitid(2), with the kernel's fifth argument. Errors: EBADF, ECHILD, EFAULT, EINVAL, EINTR. */
+/** waitid(2), with the kernel's fifth argument. Errors: EAGAIN, EBADF, ECHILD, EFAULT, EINVAL, EINTR. */
 export function sysWaitid(t: Task, a: SyscallArgs): SysResult {
   const type = a.i32(0);
   const id = a.i32(1);
@@ -70,6 +71,7 @@ export function sysWaitid(t: Task, a: SyscallArgs): SysResult {
   const result = waitChild(t, target, options, found);
   if (result === WaitResult.NO_CHILD) return -ECHILD;
   const isFound = result === WaitResult.FOUND;
+  if (!isFound && type === P_PIDFD && t.fds.get(id)?.isNonblocking === true) return -EAGAIN;
   if (!isFound && (options & WNOHANG) === 0) return nothingYet(t, options);
   if (infoAddr !== 0 && copyOutInfo(t, infoAddr, isFound) < 0) return -EFAULT;
   return rusageAddr === 0 || !isFound ? 0 : copyOutRusage(t, rusageAddr);
