@@ -20,6 +20,7 @@ export { IoBuffer, MemoryIo, copyBytes } from './file/io-buffer.js';
 export type { Mappable, MappingObserver } from './file/mappable.js';
 export { OpenFile, type DirentSink, type FileWatcher } from './file/open-file.js';
 export { FILE_BYTES_MAX, seekFile } from './file/seek.js';
+export { createDevtmpfs, devtmpfsType } from './fs/devfs/devtmpfs.js';
 export { OVERLAY_LOWERS_MAX, overlayType } from './fs/overlay/overlay-type.js';
 export { OverlayFileSystem, type OverlayOptions } from './fs/overlay/overlay-file-system.js';
 export { SyntheticDirectory, type DynamicEntrySink } from './fs/synthetic/synthetic-directory.js';

@@ -30,7 +30,8 @@ export class HostOperations implements FileOperations {
     return attempt(() => {
       // Node's truncateSync opens the file, and would say what open(2) says.
       if (fs.statSync(this.#at(path)).isDirectory()) return -constants.errno.EISDIR;
-      return fs.truncateSync(this.#at(path), len);
+      fs.truncateSync(this.#at(path), len);
+      return 0;
     });
   }
   unlink(path: string): number {
