@@ -73,11 +73,11 @@ export class Pipe {
 
   /** Drops `len` bytes from the front, which were read by other means. */
   consume(len: number): void {
-    const wasWritable = this.isWritable;
+    const freeBefore = this.free;
     this.#head = (this.#head + len) & (this.#capacity - 1);
     this.#count -= len;
     if (this.#records !== null) this.#consumeRecords(this.#records, len);
-    if (!wasWritable && this.isWritable) this.waiters.notify(WRITABLE);
+    this.#roomGrew(freeBefore);
   }
 
   /** Bytes `[at, at + returned)` of {@link ring} are the contiguous ones from `offset` on, at most `max`. */
@@ -109,10 +109,15 @@ export class Pipe {
       this.#ring = ring;
       this.#head = 0;
     }
-    const wasWritable = this.isWritable;
+    const freeBefore = this.free;
     this.#capacity = capacity;
-    if (!wasWritable && this.isWritable) this.waiters.notify(WRITABLE);
+    this.#roomGrew(freeBefore);
     return capacity;
+  }
+
+  /** Tells writers when PIPE_BUF bytes have become free. */
+  #roomGrew(freeBefore: number): void {
+    if (freeBefore < PIPE_BUF && this.free >= PIPE_BUF) this.waiters.notify(WRITABLE);
   }
 
   #copyOut(io: IoBuffer, len: number): number {

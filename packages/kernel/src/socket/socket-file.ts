@@ -13,6 +13,7 @@ import {
 import { OpenFile, type Caller, type IoBuffer } from '@tsv/vfs';
 import { WaitQueue } from '@tsv/waiter';
 import type { AnonymousFiles } from '../fd/anonymous-files.js';
+import { callingTask } from '../task/calling-task.js';
 import type { Task } from '../task/task.js';
 import { SocketMessage } from './socket-message.js';
 import { SocketOptions } from './socket-options.js';
@@ -73,11 +74,11 @@ export abstract class SocketFile extends OpenFile {
     return -EOPNOTSUPP;
   }
 
-  /** Writes its own address to `dst`, getsockname(2). Returns the length. */
-  abstract localAddress(dst: Uint8Array): number | Errno;
+  /** Writes its own address to `dst`, getsockname(2). Returns the length, or an error. */
+  abstract localAddress(dst: Uint8Array): number;
 
   /** Writes the peer's address to `dst`, getpeername(2). Returns the length. Errors: ENOTCONN. */
-  abstract peerAddress(dst: Uint8Array): number | Errno;
+  abstract peerAddress(dst: Uint8Array): number;
 
   /** shutdown(2): SHUT_RD, SHUT_WR or SHUT_RDWR. */
   abstract shutdown(how: typeof SHUT_RD | typeof SHUT_WR | typeof SHUT_RDWR): 0 | Errno;
@@ -95,7 +96,7 @@ export abstract class SocketFile extends OpenFile {
   abstract receive(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number;
 
   /** An option of a level other than SOL_SOCKET: stores it in `dst` and returns its length, getsockopt(2). */
-  getOption(_level: number, _name: number, _dst: DataView, _lenMax: number, _t: Task): number | Errno {
+  getOption(_level: number, _name: number, _dst: DataView, _lenMax: number, _t: Task): number {
     return -EOPNOTSUPP;
   }
 
@@ -120,14 +121,14 @@ export abstract class SocketFile extends OpenFile {
 
   override read(io: IoBuffer, caller: Caller): number {
     plainMessage.clear();
-    const n = this.receive(io, plainMessage, 0, caller as Task);
+    const n = this.receive(io, plainMessage, 0, callingTask(caller));
     plainMessage.dropRights();
     return n;
   }
 
   override write(io: IoBuffer, caller: Caller): number {
     plainMessage.clear();
-    return this.send(io, plainMessage, 0, caller as Task);
+    return this.send(io, plainMessage, 0, callingTask(caller));
   }
 
   /** Takes the pending error: 0, or negated. */

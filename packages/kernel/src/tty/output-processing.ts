@@ -22,7 +22,7 @@ export class OutputProcessing {
   }
 
   /** Whether one more byte, of any kind, has room. */
-  get hasRoom(): boolean {
+  hasRoom(): boolean {
     return this.#ring.free >= TAB_COLUMNS;
   }
 

@@ -23,6 +23,7 @@ import {
 import { OpenFile, type Caller, type Inode, type IoBuffer, type VfsPath } from '@tsv/vfs';
 import type { WaitQueue } from '@tsv/waiter';
 import { getInt, putInt } from '../fd/user-int.js';
+import { callingTask } from '../task/calling-task.js';
 import type { Task } from '../task/task.js';
 import { getForeground, ttyIoctl } from './tty-ioctl.js';
 import type { Tty } from './tty.js';
@@ -73,7 +74,7 @@ export class PtyMaster extends OpenFile {
 
   /** ioctl_tty(2) of the user's end. Errors: EFAULT, EINVAL, EMFILE, ENOTTY, and those of the program's end. */
   override ioctl(cmd: number, arg: number, caller: Caller): number {
-    const t = caller as Task;
+    const t = callingTask(caller);
     const { tty } = this;
     switch (cmd) {
       case TIOCGPTN:

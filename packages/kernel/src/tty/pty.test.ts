@@ -148,7 +148,7 @@ describe('a pty, pty(7)', () => {
   });
 
   it('has a number, and a name while the user has it open', () => {
-    const { master, shell } = pty();
+    const { master } = pty();
     expect([ioctl(init, master, TIOCGPTN, -1), int(init)]).toEqual([0, 0]);
     expect(open(init, '/pts/ptmx', O_RDWR)).toBeGreaterThan(0);
     k.call(init, SYS_close, master);

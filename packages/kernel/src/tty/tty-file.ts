@@ -16,6 +16,7 @@ import {
 } from '@tsv/abi';
 import { OpenFile, type Caller, type Inode, type IoBuffer, type VfsPath } from '@tsv/vfs';
 import type { WaitQueue } from '@tsv/waiter';
+import { callingTask } from '../task/calling-task.js';
 import type { Task } from '../task/task.js';
 import { slaveIoctl } from './tty-ioctl.js';
 import type { Tty } from './tty.js';
@@ -50,14 +51,14 @@ export class TtyFile extends OpenFile {
 
   /** Errors: EAGAIN, EFAULT, EIO, ERESTARTSYS for a background process. */
   override read(io: IoBuffer, caller: Caller): number {
-    return this.isHungUp || io.remaining === 0 ? 0 : this.tty.readInput(io, caller as Task);
+    return this.isHungUp || io.remaining === 0 ? 0 : this.tty.readInput(io, callingTask(caller));
   }
 
   /** Errors: EAGAIN, EFAULT, EIO, ERESTARTSYS for a background process with TOSTOP. */
   override write(io: IoBuffer, caller: Caller): number {
     if (this.isHungUp) return -EIO;
     if (this.tty.termios.hasLocal(TOSTOP)) {
-      const status = this.tty.checkForeground(caller as Task, SIGTTOU);
+      const status = this.tty.checkForeground(callingTask(caller), SIGTTOU);
       if (status < 0) return status;
     }
     return this.tty.writeOutput(io);
@@ -65,7 +66,7 @@ export class TtyFile extends OpenFile {
 
   override ioctl(cmd: number, arg: number, caller: Caller): number {
     if (this.isHungUp) return cmd === TIOCSPGRP ? -ENOTTY : -EIO;
-    return slaveIoctl(this.tty, cmd, arg, caller as Task);
+    return slaveIoctl(this.tty, cmd, arg, callingTask(caller));
   }
 
   protected override release(): void {

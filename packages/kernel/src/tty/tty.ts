@@ -151,14 +151,14 @@ export class Tty implements ControllingTerminal, LineEvents {
     if (this.isStopped) return -EAGAIN;
     const output = this.#output;
     let moved = 0;
-    while (io.remaining > 0 && output.hasRoom) {
+    while (io.remaining > 0 && output.hasRoom()) {
       const len = io.segment(io.remaining);
       if (len <= 0) {
         if (moved === 0) return len;
         break;
       }
       let taken = 0;
-      while (taken < len && output.hasRoom) output.put(io.seg[io.segAt + taken++]!);
+      while (taken < len && output.hasRoom()) output.put(io.seg[io.segAt + taken++]!);
       io.advance(taken);
       moved += taken;
     }

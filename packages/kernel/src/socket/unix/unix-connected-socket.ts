@@ -71,24 +71,23 @@ export class UnixConnectedSocket extends UnixSocket {
   connect(address: Uint8Array, len: number, t: Task): 0 | Errno {
     const found = this.find(address, len, t);
     if (typeof found === 'number') return found;
-    if (found.type !== this.type) return -EPROTOTYPE;
+    if (!(found instanceof UnixConnectedSocket) || found.type !== this.type) return -EPROTOTYPE;
     if (this.#pending !== null) return -EINVAL;
     if (this.#peer !== null) return -EISCONN;
-    const listener = found as UnixConnectedSocket;
-    const pending = listener.#pending;
-    if (pending === null || (listener.shut & RCV_SHUTDOWN) !== 0) return -ECONNREFUSED;
-    if (pending.length > listener.#backlog) {
-      this.blockedOn = listener.queue;
+    const pending = found.#pending;
+    if (pending === null || (found.shut & RCV_SHUTDOWN) !== 0) return -ECONNREFUSED;
+    if (pending.length > found.#backlog) {
+      this.blockedOn = found.queue;
       return -EAGAIN;
     }
     const accepted = new UnixConnectedSocket(this.unix, this.type, 0);
-    accepted.options.copyFrom(listener.options);
-    accepted.bound(listener.address!, null, null);
+    accepted.options.copyFrom(found.options);
+    accepted.bound(found.address!, null, null);
     accepted.peerCredentials = effectiveCredentials(t);
-    this.peerCredentials = listener.peerCredentials;
+    this.peerCredentials = found.peerCredentials;
     this.join(accepted);
     pending.push(accepted);
-    listener.queue.notify(READABLE);
+    found.queue.notify(READABLE);
     this.queue.notify(WRITABLE);
     return 0;
   }
@@ -115,7 +114,7 @@ export class UnixConnectedSocket extends UnixSocket {
     return accepted;
   }
 
-  peerAddress(dst: Uint8Array): number | Errno {
+  peerAddress(dst: Uint8Array): number {
     return this.#peer === null ? -ENOTCONN : storeUnixAddress(dst, this.#peer.address);
   }
 
@@ -154,7 +153,7 @@ export class UnixConnectedSocket extends UnixSocket {
     if (peer === null) return this.type === SOCK_STREAM ? -EINVAL : -ENOTCONN;
     if (this.type !== SOCK_STREAM && this.error !== 0) return this.takeError();
     const isPeek = (flags & MSG_PEEK) !== 0;
-    const wasWritable = peer.hasRoom;
+    const hadRoom = peer.hasRoom();
     const n = this.received.take(io, message, isPeek, this.#peekOffset(isPeek), this.passesCredentials);
     if (n === -EAGAIN) {
       this.blockedOn = this.queue;
@@ -164,12 +163,12 @@ export class UnixConnectedSocket extends UnixSocket {
     this.countReceived(message, isPeek);
     if (n < 0) return n;
     this.#movePeekOffset(n, isPeek);
-    if (!wasWritable && peer.hasRoom) peer.queue.notify(WRITABLE);
+    if (!hadRoom && peer.hasRoom()) peer.queue.notify(WRITABLE);
     return (flags & MSG_TRUNC) !== 0 && this.type !== SOCK_STREAM ? message.wholeBytes : n;
   }
 
   /** Whether the peer has room: as Linux, at most a quarter of SO_SNDBUF is used. */
-  get hasRoom(): boolean {
+  hasRoom(): boolean {
     return this.#peer === null || this.#peer.received.usedBytes * 4 <= this.options.sendBytes;
   }
 
@@ -181,7 +180,7 @@ export class UnixConnectedSocket extends UnixSocket {
     if (this.#pending !== null) return this.#pending.length > 0 ? events | READABLE : events;
     if (!this.received.isEmpty) events |= READABLE;
     if (this.#peer === null) events |= POLLHUP;
-    if (this.hasRoom) events |= WRITABLE;
+    if (this.hasRoom()) events |= WRITABLE;
     return events;
   }
 

@@ -80,7 +80,7 @@ export class UnixDatagramSocket extends UnixSocket {
     this.queue.notify(WRITABLE);
   }
 
-  peerAddress(dst: Uint8Array): number | Errno {
+  peerAddress(dst: Uint8Array): number {
     return this.#peer === null ? -ENOTCONN : storeUnixAddress(dst, this.#peer.address);
   }
 

@@ -44,14 +44,15 @@ export class UnixFamily implements SocketFamily {
   readonly createPair = (t: Task, type: number, protocol: number, flags: number): [UnixSocket, UnixSocket] | Errno => {
     const a = this.create(t, type, protocol, flags);
     if (typeof a === 'number') return a;
-    const b = this.create(t, type, protocol, flags) as UnixSocket;
+    const b = this.create(t, type, protocol, flags);
+    if (typeof b === 'number') return b;
     a.peerCredentials = effectiveCredentials(t);
     b.peerCredentials = a.peerCredentials;
-    if (a instanceof UnixConnectedSocket) {
-      a.join(b as UnixConnectedSocket);
-    } else if (a instanceof UnixDatagramSocket) {
-      a.setPeer(b as UnixDatagramSocket);
-      (b as UnixDatagramSocket).setPeer(a);
+    if (a instanceof UnixConnectedSocket && b instanceof UnixConnectedSocket) {
+      a.join(b);
+    } else if (a instanceof UnixDatagramSocket && b instanceof UnixDatagramSocket) {
+      a.setPeer(b);
+      b.setPeer(a);
     }
     return [a, b];
   };

@@ -57,7 +57,7 @@ function pair(type: number): [UnixSocket, UnixSocket] {
 }
 
 function name(text: string): Uint8Array {
-  return Uint8Array.from([1, 0, 0, ...[...text].map((char) => char.charCodeAt(0))]);
+  return Uint8Array.from([1, 0, 0, ...data(text).seg]);
 }
 
 function bind(target: UnixSocket, text: string): number {
