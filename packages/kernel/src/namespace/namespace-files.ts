@@ -13,6 +13,13 @@ const NSFS_MAGIC = 0x6e736673;
 /** A namespace that a task can enter, setns(2). */
 export type Namespace = MountNamespace | UtsNamespace | IpcNamespace | NetNamespace | PidNamespace | UserNamespace;
 
+const CLASSES = [MountNamespace, UtsNamespace, IpcNamespace, NetNamespace, PidNamespace, UserNamespace];
+
+/** Whether `value` is a namespace that can be entered. */
+export function isNamespace(value: object): value is Namespace {
+  return CLASSES.some((namespaceClass) => value instanceof namespaceClass);
+}
+
 /** The CLONE_NEW* flag of a namespace. */
 export function namespaceFlag(namespace: Namespace): number {
   if (namespace instanceof MountNamespace) return CLONE_NEWNS;

@@ -1,5 +1,6 @@
 import { EACCES, type Errno } from '@tsv/abi';
-import { SyntheticDirectory, SyntheticSymlink, type Caller } from '@tsv/vfs';
+import { SyntheticDirectory, SyntheticSymlink, type Caller, type VfsPath } from '@tsv/vfs';
+import { isNamespace } from '../namespace/namespace-files.js';
 import type { Task } from '../task/task.js';
 import { mayInspect } from './process-directory.js';
 import type { ProcFileSystem } from './proc-file-system.js';
@@ -41,5 +42,14 @@ class NamespaceLink extends SyntheticSymlink {
   readlink(caller: Caller): string | Errno {
     if (!mayInspect(this.#task, caller)) return -EACCES;
     return `${this.#name}:[${this.fs.namespaceIno(this.#find(this.#task), this.#name)}]`;
+  }
+
+  /** Leads to a file for setns(2), where the namespace is one that can be entered. */
+  override followMagic(caller: Caller): VfsPath | Errno | null {
+    if (!mayInspect(this.#task, caller)) return -EACCES;
+    const namespace = this.#find(this.#task);
+    if (!isNamespace(namespace)) return null;
+    const { vfs, namespaceFiles } = this.fs.kernel;
+    return vfs.anonymousPath(namespaceFiles.inodeOf(namespace, this.#name));
   }
 }
