@@ -18,6 +18,7 @@ try {
   step('README: run', 'npx @tsv/cli run -- sh -c "echo it runs" | grep -qx "it runs"');
   step('format', 'npm run --silent format:check');
   step('lint', 'npm run --silent lint');
+  step('fence', 'node tools/ci/prove-fence.mjs');
   step('types', 'npx tsc -b');
   step('rust', 'npm run --silent rust:check', (output) => ({
     passed: sum(output, /test result: ok\. (\d+) passed/g),
