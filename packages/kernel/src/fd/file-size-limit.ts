@@ -1,5 +1,5 @@
 import { EFBIG, O_APPEND, RLIMIT_FSIZE, RLIM_INFINITY, SIGXFSZ } from '@tsv/abi';
-import type { OpenFile } from '@tsv/vfs';
+import type { Inode, OpenFile } from '@tsv/vfs';
 import { sendSignal } from '../signal/send-signal.js';
 import { kernelSignal } from '../signal/sig-info.js';
 import type { Task } from '../task/task.js';
@@ -24,4 +24,14 @@ export function limitFileSize(t: Task, file: OpenFile, offset: number): number {
 export function limitFileSizeAtPos(t: Task, file: OpenFile): number {
   if (t.threadGroup.limits.soft(RLIMIT_FSIZE) === RLIM_INFINITY) return 0;
   return limitFileSize(t, file, (file.flags & O_APPEND) === 0 ? file.pos : file.inode.sizeBytes);
+}
+
+/** Whether `inode` may be made `lenBytes` long, truncate(2). Returns 0. Errors: EFBIG, with SIGXFSZ for the thread. */
+export function checkNewSize(t: Task, inode: Inode, lenBytes: number): number {
+  const limit = t.threadGroup.limits.soft(RLIMIT_FSIZE);
+  if (limit === RLIM_INFINITY || lenBytes <= limit || !inode.isRegular) return 0;
+  inode.refresh();
+  if (lenBytes <= inode.sizeBytes) return 0;
+  sendSignal(t, kernelSignal(SIGXFSZ));
+  return -EFBIG;
 }

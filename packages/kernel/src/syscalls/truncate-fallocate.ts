@@ -19,6 +19,7 @@ import {
   type SysResult,
 } from '@tsv/abi';
 import { FILE_BYTES_MAX, IN_MODIFY, LOOKUP_FOLLOW, notifyFile, truncatePath } from '@tsv/vfs';
+import { checkNewSize } from '../fd/file-size-limit.js';
 import type { Task } from '../task/task.js';
 import { pathAt } from './path-argument.js';
 import type { SyscallArgs } from './syscall-args.js';
@@ -39,7 +40,7 @@ export function sysTruncate(t: Task, a: SyscallArgs): SysResult {
   if (length < 0) return -EINVAL;
   const path = pathAt(t, AT_FDCWD, pathname, LOOKUP_FOLLOW);
   if (typeof path === 'number') return path;
-  const result = truncatePath(t, path, length);
+  const result = checkNewSize(t, path.inode, length) || truncatePath(t, path, length);
   path.decRef();
   return result;
 }
@@ -54,7 +55,7 @@ export function sysFtruncate(t: Task, a: SyscallArgs): SysResult {
   if (file === undefined || file.isPathOnly) return -EBADF;
   if (!file.inode.isRegular || !file.isWritable) return -EINVAL;
   if (file.inode.executionCount > 0) return -ETXTBSY;
-  const result = file.truncate(length, t);
+  const result = checkNewSize(t, file.inode, length) || file.truncate(length, t);
   if (result === 0) notifyFile(file, IN_MODIFY);
   return result;
 }
@@ -78,7 +79,8 @@ export function sysFallocate(t: Task, a: SyscallArgs): SysResult {
   if (inode.isDirectory) return -EISDIR;
   if (!inode.isRegular) return -ENODEV;
   if (offset + len > FILE_BYTES_MAX) return -EFBIG;
-  const result = file.allocate(mode, offset, len, t);
+  const newSize = (mode & FALLOC_FL_KEEP_SIZE) === 0 ? offset + len : 0;
+  const result = checkNewSize(t, inode, newSize) || file.allocate(mode, offset, len, t);
   if (result === 0) notifyFile(file, IN_MODIFY);
   return result;
 }

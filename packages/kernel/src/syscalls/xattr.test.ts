@@ -3,6 +3,7 @@ import {
   EBADF,
   EEXIST,
   EFAULT,
+  EFBIG,
   EINVAL,
   EISDIR,
   ENODATA,
@@ -13,8 +14,10 @@ import {
   ERANGE,
   O_RDONLY,
   O_RDWR,
+  RLIMIT_FSIZE,
   SEEK_DATA,
   SEEK_HOLE,
+  SIGXFSZ,
   SYS_chown,
   SYS_fallocate,
   SYS_fsync,
@@ -68,6 +71,16 @@ describe('truncate(2) and fallocate(2)', () => {
     ${'sync_range'} | ${(g: GuestFiles) => g.call(SYS_sync_file_range, g.open('/file'), 0, 0, 8)}     | ${-EINVAL}
   `('$call $#: $expected', ({ run, expected }: { run: (g: GuestFiles) => number; expected: number }) => {
     expect(run(guest())).toBe(expected);
+  });
+
+  it('stays below RLIMIT_FSIZE, with SIGXFSZ', () => {
+    const g = guest();
+    g.task.threadGroup.limits.set(RLIMIT_FSIZE, 100, 100);
+    expect(g.call(SYS_truncate, '/file', 100)).toBe(0);
+    g.task.signals.blocked.add(SIGXFSZ);
+    expect(g.call(SYS_truncate, '/file', 101)).toBe(-EFBIG);
+    expect(g.call(SYS_fallocate, g.open('/file', O_RDWR), 0, 50, 51)).toBe(-EFBIG);
+    expect(g.call(SYS_ftruncate, g.open('/file', O_RDWR), 5)).toBe(0);
   });
 
   it('punches holes that seeks find', () => {
