@@ -47,9 +47,8 @@ export function remap(mm: Mm, request: RemapRequest): number {
 /** Errors: EINVAL for a target that is no place, or overlaps the source. */
 function checkTarget(mm: Mm, request: RemapRequest): number {
   const { newAddr, newLen, oldAddr, oldLen, flags } = request;
-  if ((flags & MREMAP_FIXED) === 0) return 0;
   if (newAddr % PAGE_BYTES !== 0 || !(newAddr + newLen <= mm.layout.maxAddr)) return -EINVAL;
-  if (newAddr < mm.layout.minAddr) return -EINVAL;
+  if ((flags & MREMAP_FIXED) !== 0 && newAddr < mm.layout.minAddr) return -EINVAL;
   return newAddr < oldAddr + oldLen && oldAddr < newAddr + newLen ? -EINVAL : 0;
 }
 

@@ -75,6 +75,7 @@ import { sysMmap, sysMunmap } from './mmap.js';
 import { sysMprotect } from './mprotect.js';
 import { sysMremap } from './mremap.js';
 import { sysMsync } from './msync.js';
+import { sysProcessVmReadv, sysProcessVmWritev } from './process-vm.js';
 import { sysWait4, sysWaitid } from './wait.js';
 import { sysCapget, sysCapset } from './capget.js';
 import {
@@ -275,6 +276,9 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 151, name: 'mlockall', run: sysMlockall },
   { nr: 152, name: 'munlockall', run: sysMunlockall },
   { nr: 325, name: 'mlock2', run: sysMlock2 },
+  // process-vm.ts
+  { nr: 310, name: 'process_vm_readv', run: sysProcessVmReadv },
+  { nr: 311, name: 'process_vm_writev', run: sysProcessVmWritev },
   // wait.ts
   { nr: 61, name: 'wait4', run: sysWait4 },
   { nr: 247, name: 'waitid', run: sysWaitid },
