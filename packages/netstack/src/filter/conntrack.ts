@@ -21,6 +21,9 @@ import { Tuple } from './tuple.js';
 export const FLOW_COUNT_MAX = 65_536;
 const BUCKET_COUNT = 16_384;
 const SWEEP_INTERVAL_MS = 10_000;
+const EARLY_DROP_COUNT = 256;
+/** nf_conntrack_tcp_timeout_unacknowledged: as long as nobody has answered. */
+const UNREPLIED_TIMEOUT_MS = 300_000;
 /** nf_conntrack_udp_timeout, nf_conntrack_udp_timeout_stream, nf_conntrack_icmp_timeout, nf_conntrack_generic_timeout. */
 const UDP_TIMEOUT_MS = 30_000;
 const UDP_STREAM_TIMEOUT_MS = 120_000;
@@ -93,7 +96,7 @@ export class Conntrack extends Timer {
   /** Enters a flow whose first packet came through. False if the table is full or the tuples are taken. */
   confirm(flow: Flow): boolean {
     if (flow.isConfirmed) return true;
-    if (this.#count >= FLOW_COUNT_MAX) this.#sweep(this.#stack.nowMs);
+    if (this.#count >= FLOW_COUNT_MAX) this.#makeRoom();
     const isTaken = this.#find(flow.original.tuple) !== null || this.#find(flow.reply.tuple) !== null;
     if (this.#count >= FLOW_COUNT_MAX || isTaken) {
       this.droppedCount++;
@@ -246,6 +249,18 @@ export class Conntrack extends Timer {
     this.#count--;
   }
 
+  /** Forgets what is over, or else a part of the flows that nobody has answered, as `early_drop()` of Linux. */
+  #makeRoom(): void {
+    this.#sweep(this.#stack.nowMs);
+    if (this.#count < FLOW_COUNT_MAX) return;
+    let left = EARLY_DROP_COUNT;
+    for (const flow of [...this.flows()]) {
+      if (flow.hasReply) continue;
+      this.#remove(flow);
+      if (--left === 0) return;
+    }
+  }
+
   /** Forgets the flows that are over; returns when the next one will be. */
   #sweep(nowMs: number): number {
     let nextMs = Infinity;
@@ -279,7 +294,7 @@ function hasPorts(protocol: number): boolean {
 function timeoutOf(flow: Flow, protocol: number): number {
   switch (protocol) {
     case IPPROTO_TCP:
-      return TCP_TIMEOUTS_MS[flow.state];
+      return flow.hasReply ? TCP_TIMEOUTS_MS[flow.state] : Math.min(TCP_TIMEOUTS_MS[flow.state], UNREPLIED_TIMEOUT_MS);
     case IPPROTO_UDP:
       return flow.hasReply ? UDP_STREAM_TIMEOUT_MS : UDP_TIMEOUT_MS;
     case IPPROTO_ICMP:

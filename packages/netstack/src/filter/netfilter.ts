@@ -8,6 +8,7 @@ import {
   NF_INET_PRE_ROUTING,
   type PacketFilter,
 } from '../net/packet-filter.js';
+import { packetChecksumIsRight } from '../net/transport-checksum.js';
 import type { Stack } from '../stack.js';
 import { IPV4_LOOPBACK, IPV6_LOOPBACK, type IpAddress } from '../wire/ip-address.js';
 import { Conntrack, CtState } from './conntrack.js';
@@ -117,9 +118,13 @@ export class Netfilter implements PacketFilter, TargetRunner {
   }
 
   /** Finds the flow. A packet that came round by the loopback interface has it already. */
-  #track({ packet }: FilterContext): void {
+  #track({ packet, hook }: FilterContext): void {
     if (packet.flow !== null || packet.ctState === CtState.UNTRACKED) return;
     const { conntrack } = this;
+    if (hook === NF_INET_PRE_ROUTING && !packetChecksumIsRight(packet)) {
+      packet.ctState = CtState.INVALID;
+      return;
+    }
     conntrack.track(packet);
     packet.flow = conntrack.flow;
     packet.isReply = conntrack.isReply;

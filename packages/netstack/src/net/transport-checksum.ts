@@ -3,7 +3,8 @@ import { checksumAdd, checksumFold, pseudoHeaderSum4, pseudoHeaderSum6 } from '.
 import { storeU16 } from '../wire/byte-order.js';
 import { ipv4DstAt, ipv4SrcAt } from '../wire/ipv4.js';
 import { ipv6DstAt, ipv6SrcAt } from '../wire/ipv6.js';
-import { IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../wire/protocol.js';
+import { udpChecksum, udpIsWellFormed, udpLen } from '../wire/udp.js';
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../wire/protocol.js';
 
 const TCP_CHECKSUM = 16;
 const UDP_CHECKSUM = 6;
@@ -22,6 +23,27 @@ export function packetPseudoSum(packet: PacketBuffer, len: number): number {
 export function transportChecksumIsRight(packet: PacketBuffer): boolean {
   if (packet.flags & PacketFlag.CHECKSUM_VERIFIED) return true;
   return checksumFold(checksumAdd(packetPseudoSum(packet, packet.len), packet.bytes, packet.at, packet.len)) === 0;
+}
+
+/**
+ * Whether the upper-layer checksum of a whole packet is right, whose data starts with the IP header: what connection
+ * tracking asks, as nf_conntrack_checksum. A right one is not verified again.
+ */
+export function packetChecksumIsRight(packet: PacketBuffer): boolean {
+  const { bytes, transportAt, protocol, end } = packet;
+  let len = end - transportAt;
+  if (packet.flags & PacketFlag.CHECKSUM_VERIFIED || transportAt < 0) return true;
+  if (protocol === IPPROTO_UDP) {
+    if (!udpIsWellFormed(bytes, transportAt, len)) return false;
+    if (udpChecksum(bytes, transportAt) === 0) return packet.src.isIpv4;
+    len = udpLen(bytes, transportAt);
+  } else if (protocol === IPPROTO_TCP ? len < 20 : protocol !== IPPROTO_ICMP && protocol !== IPPROTO_ICMPV6) {
+    return protocol !== IPPROTO_TCP;
+  }
+  const pseudo = protocol === IPPROTO_ICMP ? 0 : packetPseudoSum(packet, len);
+  if (checksumFold(checksumAdd(pseudo, bytes, transportAt, len)) !== 0) return false;
+  packet.flags |= PacketFlag.CHECKSUM_VERIFIED;
+  return true;
 }
 
 /** Fills in the checksum that was left to the link ({@link PacketFlag.CHECKSUM_PARTIAL}), before the packet is cut up
