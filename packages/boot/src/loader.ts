@@ -59,7 +59,9 @@ export class Loader {
       this.#platform = args.platformType.create({ memoryFile: this.#memoryFile, deviceFd: -1 });
     } catch (error) {
       this.#memoryFile.close();
-      throw new SandboxError(`Cannot start platform "${args.config.platform}": ${(error as Error).message}`);
+      // Asking beforehand would start a stub only to ask.
+      const reason = args.platformType.unavailableReason() ?? (error as Error).message;
+      throw new SandboxError(`Cannot use platform "${args.config.platform}": ${reason}`);
     }
     this.#kernel = this.#createKernel();
     this.#watcher = new HostFdWatcher();
