@@ -105,6 +105,11 @@ export class EpollFile extends OpenFile {
     }
   }
 
+  /** It has no offset, but lseek(2) succeeds, as on Linux. */
+  override seek(): number {
+    return 0;
+  }
+
   override readiness(): number {
     for (let item = this.#readyHead; item !== null; item = item.readyNext) {
       if (item.pending !== 0) return POLLIN | POLLRDNORM;

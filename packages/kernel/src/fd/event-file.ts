@@ -30,6 +30,11 @@ export class EventFile extends OpenFile {
     return this.#high * 2 ** 32 + this.#low;
   }
 
+  /** It has no offset, but lseek(2) succeeds, as on Linux. */
+  override seek(): number {
+    return 0;
+  }
+
   override readiness(): number {
     let events = 0;
     if (!this.#isZero) events |= POLLIN | POLLRDNORM;

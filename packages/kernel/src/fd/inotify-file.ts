@@ -102,6 +102,11 @@ export class InotifyFile extends OpenFile {
     return this.#queue;
   }
 
+  /** It has no offset, but lseek(2) succeeds, as on Linux. */
+  override seek(): number {
+    return 0;
+  }
+
   override readiness(): number {
     return this.#events.length > 0 ? POLLIN | POLLRDNORM : 0;
   }

@@ -24,6 +24,11 @@ export class SignalFile extends OpenFile {
     return this.#reader.threadGroup.signalArrived;
   }
 
+  /** It has no offset, but lseek(2) succeeds, as on Linux. */
+  override seek(): number {
+    return 0;
+  }
+
   override readiness(): number {
     return this.#reader.signals.hasPending(this.#mask.low, this.#mask.high) ? POLLIN | POLLRDNORM : 0;
   }

@@ -44,6 +44,11 @@ export class TimerFile extends OpenFile {
     return this.#queue;
   }
 
+  /** It has no offset, but lseek(2) succeeds, as on Linux. */
+  override seek(): number {
+    return 0;
+  }
+
   override readiness(): number {
     return this.#tickCount > 0 ? POLLIN | POLLRDNORM : 0;
   }

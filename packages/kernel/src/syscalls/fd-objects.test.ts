@@ -324,6 +324,11 @@ describe('timerfd_create(2), signalfd(2), eventfd(2)', () => {
     ]).toEqual([-EINVAL, -EFAULT, -EINVAL, -EBADF, -EINVAL, -EINVAL, -EAGAIN, -EINVAL]);
   });
 
+  it('have no offset: lseek is 0, pread ESPIPE', () => {
+    const fd = k.call(t, SYS_eventfd2, 0, 0);
+    expect([k.call(t, SYS_lseek, fd, 5, SEEK_SET), k.call(t, SYS_pread64, fd, BUF, 8, 0)]).toEqual([0, -ESPIPE]);
+  });
+
   it('an eventfd wakes its reader', () => {
     const fd = k.call(t, SYS_eventfd2, 0, 0);
     expect(k.call(t, SYS_read, fd, BUF, 8)).toBe(BLOCKED);

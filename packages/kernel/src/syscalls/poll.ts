@@ -43,8 +43,10 @@ export function sysPpoll(t: Task, a: SyscallArgs): SysResult {
   if (t.restart.tryCount === 0) {
     const status = loadTimeout(t, tmo);
     if (status < 0) return status;
-    const maskStatus = setTemporaryMask(t, sigmask, sigsetBytes);
-    if (maskStatus < 0) return maskStatus;
+  }
+  if (!t.signals.hasSavedMask) {
+    const status = setTemporaryMask(t, sigmask, sigsetBytes);
+    if (status < 0) return status;
   }
   const result = poll(t, fds, nfds);
   if (result === BLOCKED) return BLOCKED;

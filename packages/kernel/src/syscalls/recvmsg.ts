@@ -135,10 +135,11 @@ function receiveMessage(t: Task, socket: SocketFile, msg: number, flags: number)
   return t.mm.copyOut(msg + MSG_CONTROLLEN, header, MSG_CONTROLLEN, 12) !== 0 ? -EFAULT : n;
 }
 
-/** Receives into `t.io` and {@link message}, with MSG_WAITALL until a stream has filled it. */
+/** Receives into `t.io` and {@link message}: a stream until SO_RCVLOWAT bytes, or all with MSG_WAITALL, are there. */
 function receive(t: Task, socket: SocketFile, flags: number): number {
   const { restart, io } = t;
-  const waitsForAll = (flags & (MSG_WAITALL | MSG_PEEK)) === MSG_WAITALL && socket.type === SOCK_STREAM;
+  const enough = (flags & MSG_WAITALL) !== 0 ? io.remaining : Math.min(io.remaining, socket.options.receiveLowWater);
+  const waitsForMore = (flags & MSG_PEEK) === 0 && socket.type === SOCK_STREAM;
   message.clear();
   if (restart.moved > 0) skipMoved(t);
   for (;;) {
@@ -149,6 +150,6 @@ function receive(t: Task, socket: SocketFile, flags: number): number {
     }
     if (n < 0) return restart.moved > 0 ? restart.moved : n;
     restart.moved += n;
-    if (n === 0 || !waitsForAll || io.remaining === 0 || message.rights !== null) return restart.moved;
+    if (n === 0 || !waitsForMore || restart.moved >= enough || message.rights !== null) return restart.moved;
   }
 }

@@ -59,8 +59,10 @@ export function sysPselect6(t: Task, a: SyscallArgs): SysResult {
   if (t.restart.tryCount === 0) {
     const status = loadTimeout(t, timeout);
     if (status < 0) return status;
-    const maskStatus = setMaskArgument(t, sig);
-    if (maskStatus < 0) return maskStatus;
+  }
+  if (!t.signals.hasSavedMask) {
+    const status = setMaskArgument(t, sig);
+    if (status < 0) return status;
   }
   const result = select(t, nfds, a.u64(1), a.u64(2), a.u64(3));
   if (result === BLOCKED) return BLOCKED;

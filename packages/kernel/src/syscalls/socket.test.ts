@@ -48,6 +48,7 @@ import {
   SO_PASSCRED,
   SO_PEERCRED,
   SO_PROTOCOL,
+  SO_RCVLOWAT,
   SO_RCVTIMEO,
   SO_SNDBUF,
   SO_SNDLOWAT,
@@ -281,6 +282,19 @@ describe('send(2) and recv(2)', () => {
     expect(k.result(t)).toBe(BLOCKED);
     send(a, 'fgh', 0, other);
     expect([text(k.result(t)), receive(b)]).toEqual(['abcdef', 'gh']);
+  });
+
+  it('a receive waits for SO_RCVLOWAT bytes', () => {
+    const [a, b] = pair(SOCK_STREAM);
+    k.put(t, OPTION, ints(4));
+    k.call(t, SYS_setsockopt, b, SOL_SOCKET, SO_RCVLOWAT, OPTION, 4);
+    send(a, 'ab');
+    expect([k.call(t, SYS_recvfrom, b, BUF, 1, 0, 0, 0), k.call(t, SYS_recvfrom, b, BUF, 9, 0, 0, 0)]).toEqual([
+      1,
+      BLOCKED,
+    ]);
+    send(a, 'cde', 0, other);
+    expect(text(k.result(t))).toBe('bcde');
   });
 
   it('MSG_WAITALL ends with what there is at the end of file', () => {
