@@ -1,4 +1,4 @@
-import { CAP_SYS_PTRACE, EACCES, EINVAL, ENOENT, ESRCH, S_IFDIR, type Errno } from '@tsv/abi';
+import { CAP_SYS_PTRACE, EACCES, EINVAL, ENOENT, EPERM, S_IFDIR, type Errno } from '@tsv/abi';
 import {
   SyntheticDirectory,
   SyntheticSymlink,
@@ -7,7 +7,10 @@ import {
   type Inode,
   type VfsPath,
 } from '@tsv/vfs';
+import { Credentials } from '../cred/credentials.js';
 import type { Mm } from '../mm/mm.js';
+import { writeGidMap, writeSetgroups, writeUidMap } from '../namespace/id-map.js';
+import type { UserNamespace } from '../namespace/user-namespace.js';
 import type { Task } from '../task/task.js';
 import { FdDirectory, FdInfoDirectory } from './fd-directory.js';
 import { GeneratedFile, SettableFile, parseSetting } from './generated-file.js';
@@ -80,7 +83,7 @@ export class ProcessDirectory extends SyntheticDirectory {
     this.add('fdinfo', new FdInfoDirectory(fs, task));
     this.add(
       'gid_map',
-      file(() => idMap(task.creds.userNs.gidMap)),
+      idSetting(fs, task, () => idMap(task.creds.userNs.gidMap), writeGidMap),
     );
     this.add('io', file(formatIo, 0o400));
     this.add(
@@ -118,7 +121,7 @@ export class ProcessDirectory extends SyntheticDirectory {
     );
     this.add(
       'setgroups',
-      file(() => (task.creds.userNs.isSetgroupsAllowed ? 'allow\n' : 'deny\n')),
+      idSetting(fs, task, () => (task.creds.userNs.isSetgroupsAllowed ? 'allow\n' : 'deny\n'), writeSetgroups),
     );
     this.add('smaps', inspected(formatSmaps));
     this.add(
@@ -135,7 +138,7 @@ export class ProcessDirectory extends SyntheticDirectory {
     );
     this.add(
       'uid_map',
-      file(() => idMap(task.creds.userNs.uidMap)),
+      idSetting(fs, task, () => idMap(task.creds.userNs.uidMap), writeUidMap),
     );
     this.add(
       'wchan',
@@ -184,6 +187,18 @@ function oomScoreAdj(fs: ProcFileSystem, task: Task): SettableFile {
       task.threadGroup.oomScoreAdj = value;
       return 0;
     },
+  );
+}
+
+/** A file of user_namespaces(7) that says how IDs are mapped. */
+function idSetting(
+  fs: ProcFileSystem,
+  task: Task,
+  make: () => string,
+  write: (ns: UserNamespace, text: string, writer: Credentials) => 0 | Errno,
+): SettableFile {
+  return new SettableFile(fs, make, (text, caller) =>
+    caller.creds instanceof Credentials ? write(task.creds.userNs, text, caller.creds) : -EPERM,
   );
 }
 
