@@ -92,6 +92,12 @@ export function storeStat(mem: DataView, at: number, inode: StatSource, dev: num
   for (let i = 0; i < 24; i += 8) storeI64(mem, at + ST_UNUSED + i, 0);
 }
 
+/** Stores the owner in a `struct stat`, as the caller's user namespace numbers it. */
+export function storeStatOwner(mem: DataView, at: number, uid: number, gid: number): void {
+  mem.setUint32(at + ST_UID, uid, true);
+  mem.setUint32(at + ST_GID, gid, true);
+}
+
 function storeTime(mem: DataView, at: number, time: StatTime): void {
   storeI64(mem, at, time.sec);
   storeI64(mem, at + 8, time.nsec);
@@ -169,6 +175,12 @@ export function storeStatx(
   mem.setUint32(at + STX_DEV_MAJOR, major(dev), true);
   mem.setUint32(at + STX_DEV_MINOR, minor(dev), true);
   storeI64(mem, at + STX_MNT_ID, mountId);
+}
+
+/** Stores the owner in a `struct statx`, as the caller's user namespace numbers it. */
+export function storeStatxOwner(mem: DataView, at: number, uid: number, gid: number): void {
+  mem.setUint32(at + STX_UID, uid, true);
+  mem.setUint32(at + STX_GID, gid, true);
 }
 
 function storeStatxTime(mem: DataView, at: number, time: StatTime): void {

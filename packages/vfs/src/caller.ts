@@ -8,6 +8,11 @@ export interface FsCredentials {
   inGroup(gid: number): boolean;
   /** Whether capability `cap` (`CAP_*`) is effective. */
   hasCap(cap: number): boolean;
+  /**
+   * Whether both IDs exist in the caller's user namespace: capabilities count only for files whose owners do,
+   * user_namespaces(7). Without it all do.
+   */
+  mapsIds?(uid: number, gid: number): boolean;
 }
 
 /** Memory of the calling process. Both return 0, or -EFAULT with an unknown part moved. */

@@ -35,7 +35,7 @@ export { TMPFS_INODES_MAX, TMPFS_PAGES_MAX, TmpfsFileSystem, type TmpfsOptions }
 export { TmpfsFile } from './fs/tmpfs/tmpfs-file.js';
 export { tmpfsType } from './fs/tmpfs/tmpfs-type.js';
 export { setTime, stampTime } from './inode-time.js';
-export { Inode, checkModeBits, type SetAttributes, type TimeValue } from './inode.js';
+export { Inode, checkModeBits, hasCapOver, type SetAttributes, type TimeValue } from './inode.js';
 export { FileLocks, RANGE_LOCK_COUNT_MAX, locksOf, type LockOwner, type RangeLock } from './lock/file-locks.js';
 export { MOUNT_FLAGS, mountOptionsText, statfsFlags } from './mount/mount-flags.js';
 export {

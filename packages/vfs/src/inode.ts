@@ -216,6 +216,11 @@ const EACCES = 13;
 const CAP_DAC_OVERRIDE = 1;
 const CAP_DAC_READ_SEARCH = 2;
 
+/** Whether capability `cap` of `creds` counts for `inode`, user_namespaces(7). */
+export function hasCapOver(inode: Inode, creds: FsCredentials, cap: number): boolean {
+  return creds.hasCap(cap) && (creds.mapsIds === undefined || creds.mapsIds(inode.uid, inode.gid));
+}
+
 /** The mode-bit rule of path_resolution(7) with the capabilities of capabilities(7). Returns 0 or -EACCES. */
 export function checkModeBits(inode: Inode, mask: number, creds: FsCredentials): number {
   const mode = inode.mode;
@@ -224,10 +229,10 @@ export function checkModeBits(inode: Inode, mask: number, creds: FsCredentials):
   else if (creds.inGroup(inode.gid)) granted = (mode >> 3) & 7;
   if ((mask & ~granted) === 0) return 0;
   if (inode.isDirectory) {
-    if ((mask & 2) === 0 && creds.hasCap(CAP_DAC_READ_SEARCH)) return 0;
-    return creds.hasCap(CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+    if ((mask & 2) === 0 && hasCapOver(inode, creds, CAP_DAC_READ_SEARCH)) return 0;
+    return hasCapOver(inode, creds, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
   }
-  if (mask === 4 && creds.hasCap(CAP_DAC_READ_SEARCH)) return 0;
+  if (mask === 4 && hasCapOver(inode, creds, CAP_DAC_READ_SEARCH)) return 0;
   const mayExecute = (mode & 0o111) !== 0;
-  return ((mask & 1) === 0 || mayExecute) && creds.hasCap(CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+  return ((mask & 1) === 0 || mayExecute) && hasCapOver(inode, creds, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 }

@@ -104,6 +104,11 @@ export class Credentials implements FsCredentials, CredentialFields {
     return this.effective.has(cap);
   }
 
+  mapsIds(uid: number, gid: number): boolean {
+    const { userNs } = this;
+    return userNs.level === 0 || (userNs.hasUid(uid) && userNs.hasGid(gid));
+  }
+
   /** Whether `cap` is effective towards what belongs to `ns`, user_namespaces(7). */
   hasCapIn(ns: UserNamespace, cap: number): boolean {
     for (let target: UserNamespace | null = ns; target !== null; target = target.parent) {

@@ -1,5 +1,6 @@
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, EINVAL, EOPNOTSUPP, type Errno, type SysResult } from '@tsv/abi';
 import { LOOKUP_FOLLOW, chmodPath, chownPath, type VfsPath } from '@tsv/vfs';
+import { INVALID_ID } from '../namespace/user-namespace.js';
 import type { Task } from '../task/task.js';
 import { lookupOf, pathAt, pathOfFd } from './path-argument.js';
 import type { SyscallArgs } from './syscall-args.js';
@@ -70,12 +71,12 @@ function chmod(t: Task, path: VfsPath | Errno, mode: number): SysResult {
 /** Consumes the reference of `path`. */
 function chown(t: Task, path: VfsPath | Errno, uid: number, gid: number): SysResult {
   if (typeof path === 'number') return path;
-  const result = chownPath(t, path, idOf(uid), idOf(gid));
+  const { userNs } = t.creds;
+  // -1 stays; other IDs are those of the caller's user namespace.
+  const kernelUid = uid === -1 ? -1 : userNs.uidToKernel(uid >>> 0);
+  const kernelGid = gid === -1 ? -1 : userNs.gidToKernel(gid >>> 0);
+  const isMapped = kernelUid !== INVALID_ID && kernelGid !== INVALID_ID;
+  const result = isMapped ? chownPath(t, path, kernelUid, kernelGid) : -EINVAL;
   path.decRef();
   return result;
-}
-
-/** -1 stays; other IDs are unsigned. */
-function idOf(id: number): number {
-  return id === -1 ? -1 : id >>> 0;
 }

@@ -1,4 +1,4 @@
-import { AT_FDCWD, type SysResult } from '@tsv/abi';
+import { AT_FDCWD, CAP_MKNOD, EPERM, S_IFBLK, S_IFCHR, S_IFMT, type SysResult } from '@tsv/abi';
 import type { Task } from '../task/task.js';
 import { startOf } from './path-argument.js';
 import type { SyscallArgs } from './syscall-args.js';
@@ -40,6 +40,11 @@ function mkdirAt(t: Task, dirfd: number, pathAddr: number, mode: number): SysRes
 }
 
 function mknodAt(t: Task, dirfd: number, pathAddr: number, mode: number, dev: number): SysResult {
+  const type = mode & S_IFMT;
+  // Device files are for the first user namespace only, but for whiteouts.
+  if ((type === S_IFCHR || type === S_IFBLK) && dev !== 0 && !t.creds.hasCapIn(t.kernel.userNs, CAP_MKNOD)) {
+    return -EPERM;
+  }
   const path = t.mm.copyInPath(pathAddr);
   if (typeof path === 'number') return path;
   const start = startOf(t, dirfd, path);

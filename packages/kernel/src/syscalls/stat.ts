@@ -10,7 +10,9 @@ import {
   SIZEOF_STATX,
   STATX__RESERVED,
   storeStat,
+  storeStatOwner,
   storeStatx,
+  storeStatxOwner,
   type SysResult,
 } from '@tsv/abi';
 import { LOOKUP_FOLLOW, type Inode, type VfsPath } from '@tsv/vfs';
@@ -94,7 +96,9 @@ function statAt(t: Task, dirfd: number, pathAddr: number, statbuf: number, looku
 function putStat(t: Task, inode: Inode, addr: number): SysResult {
   const error = inode.refresh();
   if (error < 0) return error;
+  const { userNs } = t.creds;
   storeStat(t.kernel.scratchView, 0, inode, inode.fs.dev);
+  storeStatOwner(t.kernel.scratchView, 0, userNs.uidInside(inode.uid), userNs.gidInside(inode.gid));
   return t.mm.copyOut(addr, t.kernel.scratch, 0, SIZEOF_STAT);
 }
 
@@ -103,5 +107,7 @@ function putStatx(t: Task, path: VfsPath, addr: number): SysResult {
   const error = inode.refresh();
   if (error < 0) return error;
   storeStatx(t.kernel.scratchView, 0, inode, inode.fs.dev, mount.id, dentry === mount.root);
+  const { userNs } = t.creds;
+  storeStatxOwner(t.kernel.scratchView, 0, userNs.uidInside(inode.uid), userNs.gidInside(inode.gid));
   return t.mm.copyOut(addr, t.kernel.scratch, 0, SIZEOF_STATX);
 }

@@ -1,6 +1,6 @@
 import { EACCES, EINVAL, EISDIR, EPERM, ETXTBSY, S_ISGID, S_ISUID, type Errno } from '@tsv/abi';
 import type { Caller, FsCredentials } from '../caller.js';
-import type { Inode, SetAttributes, TimeValue } from '../inode.js';
+import { hasCapOver, type Inode, type SetAttributes, type TimeValue } from '../inode.js';
 import { IN_ATTRIB, IN_MODIFY, notifyDentry } from '../notify/file-watch.js';
 import { MAY_WRITE, checkMountWritable, isOwnerOrCapable } from '../path/permission.js';
 import type { VfsPath } from '../path/vfs-path.js';
@@ -16,7 +16,7 @@ export function chmodPath(caller: Caller, path: VfsPath, mode: number): 0 | Errn
   if (error < 0) return error;
   if (!isOwnerOrCapable(inode, caller.creds)) return -EPERM;
   let bits = mode & 0o7777;
-  if (!caller.creds.inGroup(inode.gid) && !caller.creds.hasCap(CAP_FSETID)) bits &= ~S_ISGID;
+  if (!caller.creds.inGroup(inode.gid) && !hasCapOver(inode, caller.creds, CAP_FSETID)) bits &= ~S_ISGID;
   return change(path, { mode: bits }, caller, IN_ATTRIB);
 }
 
@@ -27,8 +27,9 @@ export function chownPath(caller: Caller, path: VfsPath, uid: number, gid: numbe
   if (error < 0) return error;
   const { creds } = caller;
   const isOwner = creds.fsuid === inode.uid;
-  if (uid !== -1 && !(isOwner && uid === inode.uid) && !creds.hasCap(CAP_CHOWN)) return -EPERM;
-  if (gid !== -1 && !(isOwner && (gid === inode.gid || creds.inGroup(gid))) && !creds.hasCap(CAP_CHOWN)) return -EPERM;
+  if (uid !== -1 && !(isOwner && uid === inode.uid) && !hasCapOver(inode, creds, CAP_CHOWN)) return -EPERM;
+  if (gid !== -1 && !(isOwner && (gid === inode.gid || creds.inGroup(gid))) && !hasCapOver(inode, creds, CAP_CHOWN))
+    return -EPERM;
   const changes: SetAttributes = {};
   if (uid !== -1) changes.uid = uid;
   if (gid !== -1) changes.gid = gid;
@@ -77,7 +78,7 @@ export function withoutPrivileges(inode: Inode, creds: FsCredentials): number {
   let { mode } = inode;
   mode &= ~S_ISUID;
   if ((mode & S_ISGID) === 0) return mode;
-  if ((mode & S_IXGRP) !== 0 || (!creds.inGroup(inode.gid) && !creds.hasCap(CAP_FSETID))) mode &= ~S_ISGID;
+  if ((mode & S_IXGRP) !== 0 || (!creds.inGroup(inode.gid) && !hasCapOver(inode, creds, CAP_FSETID))) mode &= ~S_ISGID;
   return mode;
 }
 

@@ -14,7 +14,7 @@ import {
 } from '@tsv/abi';
 import type { Caller, FsCredentials } from '../caller.js';
 import type { Dentry } from '../dentry/dentry.js';
-import type { Inode } from '../inode.js';
+import { hasCapOver, type Inode } from '../inode.js';
 import type { Mount } from '../mount/mount.js';
 import type { VfsPath } from './vfs-path.js';
 
@@ -42,7 +42,7 @@ export function checkMountWritable(mount: Mount): 0 | Errno {
 
 /** Whether `caller` owns `inode` or may act as if. */
 export function isOwnerOrCapable(inode: Inode, creds: FsCredentials): boolean {
-  return creds.fsuid === inode.uid || creds.hasCap(CAP_FOWNER);
+  return creds.fsuid === inode.uid || hasCapOver(inode, creds, CAP_FOWNER);
 }
 
 /** Whether `caller` may make a name in `dir`. Errors: EACCES, ENOENT for a directory that was removed. */
@@ -70,5 +70,5 @@ export function checkDelete(dir: Dentry, victim: Dentry, mustBeDirectory: boolea
 /** The sticky bit of inode(7): only the owner of the file or the directory may take the name away. */
 function isSticky(dir: Inode, victim: Inode, creds: FsCredentials): boolean {
   if ((dir.mode & S_ISVTX) === 0 || creds.fsuid === victim.uid || creds.fsuid === dir.uid) return false;
-  return !creds.hasCap(CAP_FOWNER);
+  return !hasCapOver(victim, creds, CAP_FOWNER);
 }
