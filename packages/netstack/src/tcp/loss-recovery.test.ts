@@ -69,6 +69,16 @@ describe('fast recovery with SACK, RFC 6675 and RFC 8985', () => {
     expect(script.endpoint.sender.retryCount).toBe(0);
   });
 
+  it('RACK: transmissions of one millisecond keep their order, so a path without delay does not make a loop', () => {
+    const script = socketSack();
+    writeSegments(script, 8);
+    script.takeSent();
+    ack(script, 0, [[1, 8]]);
+    expect(sentSegments(script)).toEqual([0]);
+    for (let i = 0; i < 5; i++) ack(script, 0, [[1, 8]]);
+    expect(sentSegments(script)).toEqual([]);
+  });
+
   it('PRR halves the window over the recovery: RFC 6937', () => {
     const script = socketSack();
     writeSegments(script, 10);

@@ -7,9 +7,11 @@ const REO_WND_MULT_MAX = 255;
 
 /** RACK: loss detection by time, RFC 8985 section 6. */
 export class Rack {
-  /** Last transmission of the segment delivered last (RACK.segment); -1 if none was. */
-  xmitMs = -1;
-  endSeq = 0;
+  /**
+   * Number of the latest transmission that was delivered (RACK.segment); 0 if none was. RFC 8985 compares times, which
+   * are the same for many segments when the clock is coarse.
+   */
+  #order = 0;
   rttMs = 0;
   hasReordering = false;
   #fack = 0;
@@ -34,10 +36,7 @@ export class Rack {
     else if (seqLt(sent.end, this.#fack) && !isRetransmitted) this.hasReordering = true;
     if (isRetransmitted && (isAmbiguous || rttMs < minRttMs)) return;
     this.rttMs = rttMs;
-    if (isSentAfter(sent.xmitMs, sent.end, this.xmitMs, this.endSeq)) {
-      this.xmitMs = sent.xmitMs;
-      this.endSeq = sent.end;
-    }
+    if (sent.order > this.#order) this.#order = sent.order;
   }
 
   /** Section 6.2 step 4: D-SACK says that the window for reordering was too small. */
@@ -68,10 +67,10 @@ export class Rack {
    */
   detectLoss(queue: SentQueue, reoWndMs: number, nowMs: number): number {
     let waitMs = 0;
-    if (this.xmitMs < 0) return 0;
+    if (this.#order === 0) return 0;
     for (let sent = queue.head; sent !== null; sent = sent.next) {
       const { flags } = sent;
-      if (!isSentAfter(this.xmitMs, this.endSeq, sent.xmitMs, sent.end)) {
+      if (sent.order >= this.#order) {
         // What was sent once lies in the order of sending: all that follow were sent after RACK.segment too.
         if (!(flags & (SentFlag.EVER_RETRANS | SentFlag.SACKED))) break;
         continue;
@@ -88,8 +87,4 @@ export class Rack {
   isExpired(sent: Readonly<SentSegment>, nowMs: number): boolean {
     return sent.xmitMs + this.rttMs <= nowMs;
   }
-}
-
-function isSentAfter(aMs: number, aEnd: number, bMs: number, bEnd: number): boolean {
-  return aMs > bMs || (aMs === bMs && seqGt(aEnd, bEnd));
 }

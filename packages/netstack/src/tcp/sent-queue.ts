@@ -29,6 +29,8 @@ export class SentSegment {
   flags = 0;
   /** When it was sent last. */
   xmitMs = 0;
+  /** Number of that transmission: tells the order of those of one millisecond. */
+  order = 0;
   /** State of the rate sampler when it was sent: see {@link DeliveryRate}. */
   firstXmitMs = 0;
   deliveredBytes = 0;
@@ -47,6 +49,7 @@ export class SentQueue {
   #tail: SentSegment | null = null;
   #count = 0;
   #outBytes = 0;
+  #transmissionCount = 0;
   #sackedBytes = 0;
   #lostBytes = 0;
   #retransBytes = 0;
@@ -100,6 +103,7 @@ export class SentQueue {
     sent.end = end;
     sent.flags = flags;
     sent.xmitMs = nowMs;
+    sent.order = ++this.#transmissionCount;
     sent.prev = this.#tail;
     if (this.#tail === null) this.#head = sent;
     else this.#tail.next = sent;
@@ -130,6 +134,7 @@ export class SentQueue {
     rest.end = sent.end;
     rest.flags = sent.flags & ~(SentFlag.SYN | SentFlag.MTU_PROBE);
     rest.xmitMs = sent.xmitMs;
+    rest.order = sent.order;
     rest.firstXmitMs = sent.firstXmitMs;
     rest.deliveredBytes = sent.deliveredBytes;
     rest.deliveredMs = sent.deliveredMs;
@@ -175,6 +180,7 @@ export class SentQueue {
     this.#uncount(sent);
     sent.flags |= SentFlag.RETRANS | SentFlag.EVER_RETRANS;
     sent.xmitMs = nowMs;
+    sent.order = ++this.#transmissionCount;
     this.#recount(sent);
   }
 
