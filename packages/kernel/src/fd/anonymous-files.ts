@@ -1,6 +1,15 @@
-import { ENXIO, makedev } from '@tsv/abi';
+import { ENXIO, makedev, type Errno } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
-import { Inode, type FileSystem, type FileSystemStatistics, type OpenFile } from '@tsv/vfs';
+import {
+  Inode,
+  stampTime,
+  type Caller,
+  type FileSystem,
+  type FileSystemStatistics,
+  type OpenFile,
+  type TimeValue,
+  type VfsPath,
+} from '@tsv/vfs';
 
 /** Magic numbers of statfs(2). */
 const PIPEFS_MAGIC = 0x50495045;
@@ -28,18 +37,18 @@ export class AnonymousFileSystem implements FileSystem {
     this.root = this.createInode(0o040755, '');
   }
 
-  /**
-   * A new inode. `kind` names it in /proc/PID/fd: `pipe` is shown as `pipe:[INO]`, and `[eventfd]` as
-   * `anon_inode:[eventfd]`.
-   */
+  /** A new inode whose file is not opened a second time. */
   createInode(mode: number, kind: string): AnonymousInode {
-    const inode = new AnonymousInode(this, this.#nextIno++, mode, kind);
-    const nowMs = this.#clock.realtimeMs();
-    for (const time of [inode.atime, inode.mtime, inode.ctime, inode.btime]) {
-      time.sec = Math.floor(nowMs / 1000);
-      time.nsec = Math.floor((nowMs % 1000) * 1e6);
-    }
-    return inode;
+    return new AnonymousInode(this, mode, kind);
+  }
+
+  nextIno(): number {
+    return this.#nextIno++;
+  }
+
+  /** Sets `time` to now. */
+  stampNow(time: TimeValue): void {
+    stampTime(time, this.#clock);
   }
 
   statistics(): FileSystemStatistics {
@@ -70,30 +79,24 @@ export class AnonymousFileSystem implements FileSystem {
 
 /** The inode of a pipe, a socket or another file without a name. */
 export class AnonymousInode extends Inode {
+  /** What it is called in /proc/PID/fd: `pipe` is shown as `pipe:[INO]`, and `[eventfd]` as `anon_inode:[eventfd]`. */
   readonly kind: string;
-  /** Opens the file once more, by /proc/PID/fd/N; set by files that allow it. */
-  reopen: ((flags: number) => OpenFile | number) | null = null;
 
-  constructor(fs: AnonymousFileSystem, ino: number, mode: number, kind: string) {
-    super(fs, ino, mode);
+  constructor(fs: AnonymousFileSystem, mode: number, kind: string) {
+    super(fs, fs.nextIno(), mode);
     this.kind = kind;
-  }
-
-  /** A pipe without a name is opened again at once: it waits for no other end, as a FIFO does. */
-  override get opensSpecial(): boolean {
-    return true;
+    for (const time of [this.atime, this.mtime, this.ctime, this.btime]) fs.stampNow(time);
   }
 
   /** What readlink(2) of /proc/PID/fd/N says. */
   get linkText(): string {
-    return this.kind.startsWith('[') || this.kind === 'inotify'
-      ? `anon_inode:${this.kind}`
-      : `${this.kind}:[${this.ino}]`;
+    const isNamedAlone = this.kind.startsWith('[') || this.kind === 'inotify';
+    return isNamedAlone ? `anon_inode:${this.kind}` : `${this.kind}:[${this.ino}]`;
   }
 
-  /** Errors: ENXIO: such files cannot be opened. */
-  open(_path: unknown, flags: number): OpenFile | number {
-    return this.reopen === null ? -ENXIO : this.reopen(flags);
+  /** Opens the file once more, by /proc/PID/fd/N. Errors: ENXIO where that is not possible. */
+  open(_path: VfsPath | null, _flags: number, _caller: Caller): OpenFile | Errno {
+    return -ENXIO;
   }
 }
 

@@ -17,7 +17,7 @@ import {
 } from '@tsv/abi';
 import { OpenFile, type Caller, type Inode, type IoBuffer, type VfsPath } from '@tsv/vfs';
 import type { WaitQueue } from '@tsv/waiter';
-import type { AnonymousFiles } from './anonymous-files.js';
+import { AnonymousInode, type AnonymousFileSystem, type AnonymousFiles } from './anonymous-files.js';
 import { Pipe, PIPE_BYTES_MAX } from './pipe.js';
 import { putInt } from './user-int.js';
 
@@ -98,11 +98,24 @@ export class PipeFile extends OpenFile {
   }
 }
 
+/** The inode of a pipe, through which /proc/PID/fd/N opens either end once more. */
+class PipeInode extends AnonymousInode {
+  readonly #pipe: Pipe;
+
+  constructor(fs: AnonymousFileSystem, pipe: Pipe) {
+    super(fs, S_IFIFO | 0o600, 'pipe');
+    this.#pipe = pipe;
+  }
+
+  override open(_path: VfsPath | null, flags: number, _caller: Caller): PipeFile {
+    return new PipeFile(this, null, flags, this.#pipe);
+  }
+}
+
 /** The two ends of a new pipe, pipe2(2): `flags` are O_NONBLOCK and O_DIRECT. */
 export function createPipe(files: AnonymousFiles, flags: number): [reader: PipeFile, writer: PipeFile] {
-  const inode = files.pipefs.createInode(S_IFIFO | 0o600, 'pipe');
   const pipe = new Pipe();
-  inode.reopen = (reopenFlags) => new PipeFile(inode, null, reopenFlags, pipe);
+  const inode = new PipeInode(files.pipefs, pipe);
   return [
     new PipeFile(inode, null, O_RDONLY | (flags & O_NONBLOCK), pipe),
     new PipeFile(inode, null, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), pipe),

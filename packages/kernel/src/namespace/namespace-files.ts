@@ -1,7 +1,7 @@
 import { CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, makedev } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
-import { MountNamespace, OpenFile, type Inode } from '@tsv/vfs';
-import { AnonymousFileSystem, type AnonymousInode } from '../fd/anonymous-files.js';
+import { MountNamespace, OpenFile, type Caller, type Inode, type VfsPath } from '@tsv/vfs';
+import { AnonymousFileSystem, AnonymousInode } from '../fd/anonymous-files.js';
 import { IpcNamespace } from './ipc-namespace.js';
 import { NetNamespace } from './net-namespace.js';
 import { PidNamespace } from './pid-namespace.js';
@@ -44,6 +44,20 @@ export class NamespaceFile extends OpenFile {
   }
 }
 
+/** What /proc/PID/ns/KIND leads to. */
+class NamespaceInode extends AnonymousInode {
+  readonly #namespace: Namespace;
+
+  constructor(fs: AnonymousFileSystem, kind: string, namespace: Namespace) {
+    super(fs, 0o100444, kind);
+    this.#namespace = namespace;
+  }
+
+  override open(_path: VfsPath | null, flags: number, _caller: Caller): NamespaceFile {
+    return new NamespaceFile(this, this.#namespace, flags);
+  }
+}
+
 /** The files behind /proc/PID/ns: one for each namespace, as long as somebody knows the namespace. */
 export class NamespaceFiles {
   readonly #nsfs: AnonymousFileSystem;
@@ -57,10 +71,8 @@ export class NamespaceFiles {
   inodeOf(namespace: Namespace, kind: string): AnonymousInode {
     let inode = this.#inodes.get(namespace);
     if (inode === undefined) {
-      const made = this.#nsfs.createInode(0o100444, kind);
-      made.reopen = (flags) => new NamespaceFile(made, namespace, flags);
-      this.#inodes.set(namespace, made);
-      inode = made;
+      inode = new NamespaceInode(this.#nsfs, kind, namespace);
+      this.#inodes.set(namespace, inode);
     }
     return inode;
   }

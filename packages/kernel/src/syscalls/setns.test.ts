@@ -33,7 +33,7 @@ function openNamespace(
   t: Task,
   namespace: Parameters<typeof k.kernel.namespaceFiles.inodeOf>[0],
 ): number {
-  const file = k.kernel.namespaceFiles.inodeOf(namespace, 'any').open(null, 0);
+  const file = k.kernel.namespaceFiles.inodeOf(namespace, 'any').open(null, 0, t);
   if (typeof file === 'number') throw new Error(`open: ${file}`);
   return t.fds.install(file, 0, false);
 }
