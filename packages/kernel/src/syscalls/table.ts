@@ -69,6 +69,7 @@ import {
 } from './signal.js';
 import { sysBrk } from './brk.js';
 import { sysMadvise } from './madvise.js';
+import { sysMembarrier } from './membarrier.js';
 import { sysMincore } from './mincore.js';
 import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from './mlock.js';
 import { sysMmap, sysMunmap } from './mmap.js';
@@ -276,6 +277,8 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 151, name: 'mlockall', run: sysMlockall },
   { nr: 152, name: 'munlockall', run: sysMunlockall },
   { nr: 325, name: 'mlock2', run: sysMlock2 },
+  // membarrier.ts
+  { nr: 324, name: 'membarrier', run: sysMembarrier, partial: 'no RSEQ commands' },
   // process-vm.ts
   { nr: 310, name: 'process_vm_readv', run: sysProcessVmReadv },
   { nr: 311, name: 'process_vm_writev', run: sysProcessVmWritev },

@@ -44,7 +44,9 @@ export class MmFixture {
   }
 
   get mirror(): MirrorAddressSpace {
-    return this.mm.addressSpace as MirrorAddressSpace;
+    const { addressSpace } = this.mm;
+    if (!(addressSpace instanceof MirrorAddressSpace)) throw new Error('MmFixture: an address space of another kind');
+    return addressSpace;
   }
 
   map(request: Partial<MapRequest>): number {
