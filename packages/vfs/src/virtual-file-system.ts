@@ -107,9 +107,9 @@ export class VirtualFileSystem {
     return this.namespaceOf(this.createMount(fs, source, flags));
   }
 
-  /** A mount namespace whose root is `root`, whose reference it takes over. */
-  namespaceOf(root: Mount): MountNamespace {
-    return new MountNamespace(++this.#lastNamespaceId, root, (namespace) => unmountNamespace(namespace));
+  /** A mount namespace whose root is `root`, whose reference it takes over; `owner` is its user namespace. */
+  namespaceOf(root: Mount, owner: object | null = null): MountNamespace {
+    return new MountNamespace(++this.#lastNamespaceId, root, (namespace) => unmountNamespace(namespace), owner);
   }
 
   /** The root directory of `namespace`, with what is mounted over it; a reference is the caller's. */

@@ -54,7 +54,7 @@ export function changeNamespaces(task: Task, flags: number): NamespaceChange | E
   if ((flags & CLONE_NEWNET) !== 0) net = new NetNamespace(userNs);
   ns = { uts, ipc, net, pidForChildren };
   if ((flags & CLONE_NEWNS) === 0) return { creds, ns, mountNs: null };
-  const mountNs = task.fs.copyMountNamespace();
+  const mountNs = task.fs.copyMountNamespace(userNs);
   return typeof mountNs === 'number' ? mountNs : { creds, ns, mountNs };
 }
 

@@ -170,6 +170,23 @@ describe('mount namespaces, mount_namespaces(7)', () => {
     expect(g.call(SYS_open, '/a/sub/seen', 0)).toBeGreaterThanOrEqual(0);
   });
 
+  it('does not let a user namespace change or reveal what it was given', () => {
+    const g = guest();
+    mount(g, 'none', '/a', MS_RDONLY);
+    g.become(1000);
+    expect(g.call(SYS_unshare, 0x1000_0000)).toBe(0);
+    expect(mount(g, 'none', '/b', 0)).toBe(-EPERM);
+    expect(g.call(SYS_unshare, 0x20000)).toBe(0);
+    expect(mount(g, 'none', '/b', 0)).toBe(0);
+    expect(g.call(SYS_umount2, '/a', 0)).toBe(-EINVAL);
+    expect(mount(g, 'none', '/a', MS_REMOUNT | MS_BIND)).toBe(-EPERM);
+    expect(mount(g, 'none', '/a', MS_REMOUNT | MS_RDONLY)).toBe(-EPERM);
+    expect(mount(g, '/', '/c', MS_BIND)).toBe(-EINVAL);
+    expect(mount(g, '/', '/c', MS_BIND | MS_REC)).toBe(0);
+    expect(g.call(SYS_open, '/file', O_RDWR)).toBe(-EACCES);
+    expect(g.call(SYS_umount2, '/b', 0)).toBe(0);
+  });
+
   it('lets a name go that is a mount point elsewhere only', () => {
     const g = guest();
     const first = g.task;

@@ -40,6 +40,7 @@ import {
   unmount,
   type VfsPath,
 } from '@tsv/vfs';
+import { UserNamespace } from '../namespace/user-namespace.js';
 import type { Task } from '../task/task.js';
 import { pathAt } from './path-argument.js';
 import type { SyscallArgs } from './syscall-args.js';
@@ -79,7 +80,7 @@ export function sysUmount2(t: Task, a: SyscallArgs): SysResult {
   const at = pathAt(t, AT_FDCWD, target, (flags & UMOUNT_NOFOLLOW) !== 0 ? 0 : LOOKUP_FOLLOW);
   if (typeof at === 'number') return at;
   let result: SysResult = -EPERM;
-  if (t.creds.hasCap(CAP_SYS_ADMIN)) {
+  if (isMountAdmin(t)) {
     result = at.mount.namespace === t.fs.mountNamespace ? unmount(at, flags) : -EINVAL;
   }
   const { mount } = at;
@@ -94,7 +95,7 @@ export function sysPivotRoot(t: Task, a: SyscallArgs): SysResult {
   const newRoot = a.u64(0);
   const putOld = a.u64(1);
 
-  if (!t.creds.hasCap(CAP_SYS_ADMIN)) return -EPERM;
+  if (!isMountAdmin(t)) return -EPERM;
   const to = pathAt(t, AT_FDCWD, newRoot, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
   if (typeof to === 'number') return to;
   const old = pathAt(t, AT_FDCWD, putOld, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
@@ -125,11 +126,14 @@ function moveRoots(t: Task, from: VfsPath, to: VfsPath): void {
 }
 
 function mountAt(t: Task, source: string, at: VfsPath, typeName: string, flags: number, options: string): SysResult {
-  if (!t.creds.hasCap(CAP_SYS_ADMIN)) return -EPERM;
+  if (!isMountAdmin(t)) return -EPERM;
   if (at.mount.namespace !== t.fs.mountNamespace) return -EINVAL;
   const { vfs } = t.kernel;
   if ((flags & (MS_REMOUNT | MS_BIND)) === (MS_REMOUNT | MS_BIND)) return remountBind(at, flags);
-  if ((flags & MS_REMOUNT) !== 0) return remount(at, flags);
+  if ((flags & MS_REMOUNT) !== 0) {
+    // A filesystem that another namespace mounted is not this one's to change.
+    return at.mount.copiedFromId !== 0 && t.creds.userNs.level > 0 ? -EPERM : remount(at, flags);
+  }
   if ((flags & MS_BIND) !== 0) {
     return withSource(t, source, (from) => bindMount(vfs, from, at, (flags & MS_REC) !== 0));
   }
@@ -155,6 +159,12 @@ function changePropagation(t: Task, at: VfsPath, flags: number): SysResult {
   const type = flags & PROPAGATION_FLAGS;
   if ((type & (type - 1)) !== 0) return -EINVAL;
   return setPropagation(t.kernel.vfs, at, type, (flags & MS_REC) !== 0);
+}
+
+/** Whether `t` may change the mounts that it sees, mount_namespaces(7). */
+function isMountAdmin(t: Task): boolean {
+  const { owner } = t.fs.mountNamespace;
+  return t.creds.hasCapIn(owner instanceof UserNamespace ? owner : t.kernel.userNs, CAP_SYS_ADMIN);
 }
 
 /** Without the old magic number, and with relatime where no other choice was made. */

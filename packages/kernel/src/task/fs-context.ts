@@ -1,5 +1,6 @@
 import type { Errno } from '@tsv/abi';
 import { cloneNamespace, type MountNamespace, type VfsPath, type VirtualFileSystem } from '@tsv/vfs';
+import type { UserNamespace } from '../namespace/user-namespace.js';
 
 /**
  * Root, working directory, umask and mount namespace of a process; tasks cloned with CLONE_FS share one. Counted by
@@ -71,9 +72,12 @@ export class FsContext {
     return new FsContext(this.#vfs, this.#namespace, this.#root, this.#cwd, this.umask);
   }
 
-  /** A copy of the mount namespace for unshare(2) and clone(2) with CLONE_NEWNS; the reference is the caller's. */
-  copyMountNamespace(): MountNamespace | Errno {
-    return cloneNamespace(this.#vfs, this.#namespace);
+  /**
+   * A copy of the mount namespace for unshare(2) and clone(2) with CLONE_NEWNS, which `owner` rules; the reference is the
+   * caller's.
+   */
+  copyMountNamespace(owner: UserNamespace): MountNamespace | Errno {
+    return cloneNamespace(this.#vfs, this.#namespace, owner.level === 0 ? null : owner);
   }
 
   /**

@@ -10,6 +10,8 @@ export const MOUNT_COUNT_MAX = 100_000;
 export class MountNamespace {
   /** Inode number of /proc/PID/ns/mnt. */
   readonly id: number;
+  /** The user namespace whose capabilities rule it; null for the first one. */
+  readonly owner: object | null;
   /** Written once, by who makes the namespace. */
   root: Mount;
   /** In the order in which they were made. */
@@ -18,8 +20,9 @@ export class MountNamespace {
   readonly #onEmpty: (namespace: MountNamespace) => void;
 
   /** Takes over the reference of `root`. `onEmpty` unmounts everything when the last process is gone. */
-  constructor(id: number, root: Mount, onEmpty: (namespace: MountNamespace) => void) {
+  constructor(id: number, root: Mount, onEmpty: (namespace: MountNamespace) => void, owner: object | null = null) {
     this.id = id;
+    this.owner = owner;
     this.root = root;
     this.#onEmpty = onEmpty;
     this.adopt(root);

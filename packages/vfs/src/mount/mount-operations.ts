@@ -4,8 +4,12 @@ import {
   EINVAL,
   ELOOP,
   ENOTDIR,
+  EPERM,
   MNT_DETACH,
   MNT_EXPIRE,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
   MS_PRIVATE,
   MS_RDONLY,
   MS_SHARED,
@@ -20,6 +24,9 @@ import { MOUNT_FLAGS } from './mount-flags.js';
 import { mountTree, type MountNamespace } from './mount-namespace.js';
 import { Mount } from './mount.js';
 import { PeerGroup, joinMaster, joinPeers, leaveMaster, leavePeers, propagationTargets } from './peer-group.js';
+
+/** Flags that a namespace with fewer rights cannot clear. */
+const LOCKABLE_FLAGS = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
 /** mount(2): shows `fs` at `at`. Errors: ENOTDIR, EINVAL, ENOSPC. */
 export function mountFileSystem(
@@ -39,6 +46,8 @@ export function mountFileSystem(
 export function bindMount(vfs: VirtualFileSystem, from: VfsPath, at: VfsPath, isRecursive: boolean): 0 | Errno {
   if (from.mount.namespace === null && from.mount.parent !== null) return -EINVAL;
   if (from.mount.isUnbindable) return -EINVAL;
+  // What a locked mount hides must not be seen through a copy without it.
+  if (!isRecursive && hasLockedBelow(from)) return -EINVAL;
   const copy = copyTree(vfs, from.mount, from.dentry, isRecursive, false);
   const error = graft(vfs, copy, at);
   if (error < 0) releaseTree(copy);
@@ -65,6 +74,7 @@ export function moveMount(vfs: VirtualFileSystem, from: VfsPath, at: VfsPath): 0
 /** mount(2) MS_REMOUNT | MS_BIND: changes the flags of one mount. Errors: EINVAL when `at` is no mount point. */
 export function remountBind(at: VfsPath, flags: number): 0 | Errno {
   if (at.dentry !== at.mount.root) return -EINVAL;
+  if ((at.mount.lockedFlags & ~flags) !== 0) return -EPERM;
   at.mount.flags = flags & MOUNT_FLAGS;
   return 0;
 }
@@ -72,6 +82,7 @@ export function remountBind(at: VfsPath, flags: number): 0 | Errno {
 /** mount(2) MS_REMOUNT: changes the filesystem's own read-only state and the flags of the mount. Errors: EINVAL. */
 export function remount(at: VfsPath, flags: number): 0 | Errno {
   if (at.dentry !== at.mount.root) return -EINVAL;
+  if ((at.mount.lockedFlags & ~flags) !== 0) return -EPERM;
   at.mount.superBlock.isReadOnly = (flags & MS_RDONLY) !== 0;
   at.mount.flags = flags & MOUNT_FLAGS;
   return 0;
@@ -146,14 +157,24 @@ export function pivotRoot(namespace: MountNamespace, root: VfsPath, newRoot: Vfs
   return 0;
 }
 
-/** unshare(2) CLONE_NEWNS: a namespace with a copy of every mount. Errors: ENOSPC. The reference is the caller's. */
-export function cloneNamespace(vfs: VirtualFileSystem, namespace: MountNamespace): MountNamespace | Errno {
+/**
+ * unshare(2) CLONE_NEWNS: a namespace with a copy of every mount. For another `owner` (user namespace, null for the first)
+ * the copies are slaves, and locked: they cannot be taken apart. Errors: ENOSPC. The reference is the caller's.
+ */
+export function cloneNamespace(
+  vfs: VirtualFileSystem,
+  namespace: MountNamespace,
+  owner: object | null = namespace.owner,
+): MountNamespace | Errno {
   const error = namespace.reserve(0);
   if (error < 0) return error;
   const copies = new Map<Mount, Mount>();
   const root = copyTree(vfs, namespace.root, namespace.root.root, true, true, copies);
-  for (const [mount, copy] of copies) copy.copiedFromId = mount.id;
-  return vfs.namespaceOf(root);
+  for (const [mount, copy] of copies) {
+    copy.copiedFromId = mount.id;
+    if (owner !== namespace.owner) lock(copy, copy !== root);
+  }
+  return vfs.namespaceOf(root, owner);
 }
 
 /** The last process of `namespace` is gone: its mounts go. */
@@ -251,6 +272,7 @@ function copyTree(
       if (source === mount && !child.mountpoint!.isBelow(root)) continue;
       const childCopy = copyMount(vfs, child, child.root);
       childCopy.isUnbindable = child.isUnbindable;
+      childCopy.isLocked = child.isLocked;
       childCopy.attach(copies.get(source)!, child.mountpoint!);
       copies.set(child, childCopy);
       sources.push(child);
@@ -261,9 +283,22 @@ function copyTree(
 
 function copyMount(vfs: VirtualFileSystem, mount: Mount, root: Dentry): Mount {
   const copy = new Mount(vfs.nextMountId(), mount.superBlock, root, mount.source, mount.flags);
+  copy.lockedFlags = mount.lockedFlags;
   if (mount.peers !== null) joinPeers(copy, mount.peers);
   if (mount.master !== null) joinMaster(copy, mount.master);
   return copy;
+}
+
+/** Keeps `mount` as a namespace with more rights made it. */
+function lock(mount: Mount, isInTree: boolean): void {
+  makeSlave(mount);
+  mount.lockedFlags |= mount.flags & LOCKABLE_FLAGS;
+  mount.isLocked = isInTree;
+}
+
+function hasLockedBelow({ mount, dentry }: VfsPath): boolean {
+  for (const child of mount.children.values()) if (child.isLocked && child.mountpoint!.isBelow(dentry)) return true;
+  return false;
 }
 
 function share(vfs: VirtualFileSystem, mount: Mount): void {

@@ -31,6 +31,8 @@ export class Mount {
   copiedFromId = 0;
   /** umount2(2) MNT_EXPIRE was asked for and nobody used it since. */
   isExpiring = false;
+  /** `MS_*` flags that cannot be cleared: they came from a namespace with more rights. */
+  lockedFlags = 0;
   /** The mount that a process cannot unmount or reveal on its own. */
   isLocked = false;
   #refCount = 1;
