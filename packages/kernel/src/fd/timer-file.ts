@@ -13,8 +13,8 @@ class FileTimer extends Timer {
     super();
     this.#file = file;
   }
-  fired(nowMs: number): void {
-    this.#file.expired(nowMs);
+  fired(): void {
+    this.#file.expired();
   }
 }
 
@@ -57,9 +57,11 @@ export class TimerFile extends OpenFile {
   override read(io: IoBuffer): number {
     if (io.remaining < COUNT_BYTES) return -EINVAL;
     if (this.#tickCount === 0) return -EAGAIN;
+    this.#countMissed();
     countView.setUint32(0, this.#tickCount >>> 0, true);
     countView.setUint32(4, Math.floor(this.#tickCount / 2 ** 32), true);
     this.#tickCount = 0;
+    this.#timers.arm(this.#timer, this.#nextMs);
     return io.put(count, 0, COUNT_BYTES);
   }
 
@@ -74,6 +76,7 @@ export class TimerFile extends OpenFile {
   /** Milliseconds until the next expiration, 0 while disarmed. */
   get remainingMs(): number {
     if (this.#nextMs === Infinity) return 0;
+    this.#countMissed();
     return Math.max(SMALLEST_MS, this.#nextMs - this.#clock.monotonicMs());
   }
 
@@ -90,23 +93,25 @@ export class TimerFile extends OpenFile {
     if (valueMs === 0) this.#nextMs = Infinity;
     else if (!isAbsolute) this.#nextMs = nowMs + valueMs;
     else this.#nextMs = this.isRealtime ? nowMs + valueMs - this.#clock.realtimeMs() : valueMs;
-    if (this.#nextMs <= nowMs) this.expired(nowMs);
+    if (this.#nextMs <= nowMs) this.expired();
     else this.#timers.arm(this.#timer, this.#nextMs);
   }
 
-  /** One or more expirations are due at `nowMs`. */
-  expired(nowMs: number): void {
-    if (this.#intervalMs === 0) {
-      this.#tickCount++;
-      this.#nextMs = Infinity;
-      this.#timers.disarm(this.#timer);
-    } else {
-      const periods = Math.floor((nowMs - this.#nextMs) / this.#intervalMs) + 1;
-      this.#tickCount += periods;
-      this.#nextMs += periods * this.#intervalMs;
-      this.#timers.arm(this.#timer, Math.max(this.#nextMs, nowMs + SMALLEST_MS));
-    }
+  /** An expiration is due. Those that follow are counted when somebody looks: a timer that nobody reads costs nothing. */
+  expired(): void {
+    this.#tickCount++;
+    this.#nextMs = this.#intervalMs === 0 ? Infinity : this.#nextMs + this.#intervalMs;
+    this.#timers.disarm(this.#timer);
     this.#queue.notify(POLLIN | POLLRDNORM);
+  }
+
+  /** Counts the expirations since the first one that nobody has read. */
+  #countMissed(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#tickCount === 0 || this.#nextMs > nowMs) return;
+    const periods = Math.floor((nowMs - this.#nextMs) / this.#intervalMs) + 1;
+    this.#tickCount += periods;
+    this.#nextMs += periods * this.#intervalMs;
   }
 
   protected override release(): void {
@@ -114,5 +119,5 @@ export class TimerFile extends OpenFile {
   }
 }
 
-/** An armed timer is never shown as disarmed, and an interval never fires twice at a time. */
+/** An armed timer is never shown as disarmed. */
 const SMALLEST_MS = 1e-6;
