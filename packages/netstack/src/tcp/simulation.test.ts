@@ -38,13 +38,18 @@ function randomSettings(network: VirtualNetwork, random: SeededRandom): void {
     settings.congestionControl = random.pick(CONGESTION_CONTROLS);
     // A cookie is read from the first segment behind the handshake: when that is late, the next one is reset. And a
     // copy of the last acknowledgement of a connection makes another one. Linux does the same.
-    const { loss, jitterMs, reordering, duplication } = network.faults;
-    settings.synCookies = loss + jitterMs + reordering + duplication > 0 ? 1 : 2;
+    settings.synCookies = isClean(network.faults) ? 2 : 1;
     settings.mtuProbing = random.pick([1, 1, 2] as const);
     settings.receiveBytes = random.pick([2000, 20_000, 131_072]);
     settings.sendBytes = random.pick([1000, 16_384, 200_000]);
     host.mss = random.pick([200, 536, 1460, 8960, 65_483]);
   }
+}
+
+/** Whether packets arrive once, in order, and all. */
+function isClean(faults: PathFaults): boolean {
+  const { loss, jitterMs, reordering, duplication, packetBytesMax, bytesPerMs } = faults;
+  return loss + jitterMs + reordering + duplication + bytesPerMs === 0 && packetBytesMax === Infinity;
 }
 
 function randomOptions(network: VirtualNetwork, random: SeededRandom): TcpOptions {
