@@ -1,0 +1,35 @@
+import { PAGE_BYTES } from '@tsv/platform';
+import { MmFixture } from './testing/mm-fixture.js';
+import { UserIo } from './user-io.js';
+
+describe('the hot path of guest memory access', () => {
+  const fixture = new MmFixture();
+  const addr = fixture.map({ len: 8 * PAGE_BYTES });
+  const { mm } = fixture;
+  const buffer = new Uint8Array(4096);
+  const io = new UserIo();
+
+  it.each<[string, (i: number) => void]>([
+    ['copyIn of a structure', (i) => mm.copyIn(buffer, 0, addr + (i % 4096), 48)],
+    ['copyOut of a structure', (i) => mm.copyOut(addr + (i % 4096), buffer, 0, 48)],
+    ['load32', (i) => mm.load32(addr + (i % 4096))],
+    ['store32', (i) => mm.store32(addr + (i % 4096), i)],
+    ['cas32', (i) => mm.cas32(addr, i, i + 1)],
+    ['futexKey', () => mm.futexKey(addr + 4, false)],
+    [
+      'UserIo',
+      (i) => {
+        io.reset(mm, addr + (i % 4096), 32, true);
+        io.put(buffer, 0, 32);
+      },
+    ],
+  ])('%s allocates nothing in the JavaScript heap', (_name, run) => {
+    const cycle = (times: number) => {
+      for (let i = 0; i < times; i++) run(i);
+    };
+    cycle(30_000);
+    const before = process.memoryUsage().heapUsed;
+    cycle(200_000);
+    expect((process.memoryUsage().heapUsed - before) / 200_000).toBeLessThan(1);
+  });
+});
