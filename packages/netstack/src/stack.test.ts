@@ -70,7 +70,7 @@ describe.each([
     expect(server.send(buffer, 0, 50, from)).toBe(50);
     network.advance(10);
     expect(client.receive(buffer, 0, 200, 0, from, null)).toBe(50);
-    expect(`${from.address} ${from.port}`).toBe(`${address} 53`);
+    expect(`${String(from.address)} ${from.port}`).toBe(`${address} 53`);
     expect(client.receive(buffer, 0, 200, 0, null, null)).toBe(-EAGAIN);
   });
 
@@ -244,7 +244,7 @@ describe('a router between two stacks', () => {
     network.advance(1);
     const error = client.errors.shift()!;
     expect([error.errno, error.type, error.dstPort]).toEqual([EHOSTUNREACH, ICMP_TIME_EXCEEDED, 33434]);
-    expect(`${error.offender} ${error.dst}`).toBe('10.0.1.254 10.0.2.1');
+    expect(`${String(error.offender)} ${String(error.dst)}`).toBe('10.0.1.254 10.0.2.1');
     expect(error.payload).toEqual(bytesOf(9));
   });
 

@@ -37,7 +37,7 @@ class Server extends WaitEntry {
     if (this.#socket.receive(buffer, 0, 600, 0, from, null) < 0) return;
     const type = buffer[242]!;
     const sec = Math.round(this.#network.clock.monotonicMs() / 1000);
-    this.seen.push(`${sec}s ${type} from ${from.address}`);
+    this.seen.push(`${sec}s ${type} from ${String(from.address)}`);
     const answer = this.script(type);
     if (answer === 0) return;
     const reply = buffer.slice(0, 300);
@@ -75,7 +75,7 @@ describe('DhcpClient, RFC 2131', () => {
     expect(nic.findAddress(IpAddress.parse('10.0.0.77'))!.prefixLen).toBe(24);
     expect(client.lease!.dnsServers.map(String)).toEqual(['10.0.0.53']);
     const path = a.findPath(IpAddress.parse('192.0.2.1'), null, 0);
-    expect(typeof path === 'number' ? path : `${path.nextHop} ${path.src}`).toBe('10.0.0.1 10.0.0.77');
+    expect(typeof path === 'number' ? path : `${String(path.nextHop)} ${String(path.src)}`).toBe('10.0.0.1 10.0.0.77');
   });
 
   it('renews with its server at half of the lease', () => {

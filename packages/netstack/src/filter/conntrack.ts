@@ -217,8 +217,8 @@ export class Conntrack extends Timer {
 
   #find(tuple: Tuple): FlowEnd | null {
     const hash = tuple.hash(this.#seed);
-    let end = this.#buckets[hash & (BUCKET_COUNT - 1)]!;
-    while (end !== null && !(end.hash === hash && end.tuple.equals(tuple))) end = end.next!;
+    let end: FlowEnd | null = this.#buckets[hash & (BUCKET_COUNT - 1)] ?? null;
+    while (end !== null && !(end.hash === hash && end.tuple.equals(tuple))) end = end.next;
     return end;
   }
 

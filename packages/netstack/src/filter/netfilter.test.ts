@@ -135,7 +135,7 @@ describe('Netfilter as a NAT router', () => {
     (listening.accept() as TcpSocket).getPeerName(peer);
     expect(peer.address.toString()).toBe('203.0.113.9');
     client.getPeerName(peer);
-    expect(`${peer.address}:${peer.port}`).toBe('203.0.113.1:8080');
+    expect(`${String(peer.address)}:${peer.port}`).toBe('203.0.113.1:8080');
     expect(rule.packets).toBe(1);
   });
 
@@ -206,7 +206,7 @@ describe('Netfilter as a firewall', () => {
     local.send(buffer, 0, 2, from);
     network.advance(10);
     expect(client.receive(buffer, 0, 9, 0, from, null)).toBe(2);
-    expect(`${from.address}:${from.port}`).toBe('203.0.113.9:53');
+    expect(`${String(from.address)}:${from.port}`).toBe('203.0.113.9:53');
   });
 
   it('runs chains of the user and returns from them; refuses loops and jumps to nowhere', () => {

@@ -44,6 +44,11 @@ export class IcmpError {
   quoteEnd = 0;
 }
 
+/** Errors that are soft whatever the code. */
+const TOO_BIG = EMSGSIZE;
+const TIME_OVER = EHOSTUNREACH;
+const UNREACHABLE = EHOSTUNREACH;
+
 /** By code of ICMP_DEST_UNREACH, `icmp_err_convert` of Linux: the errno, negative if the error is hard. */
 const DEST_UNREACH_ERRORS = [
   ENETUNREACH,
@@ -71,9 +76,9 @@ const DEST_UNREACH6_ERRORS = [ENETUNREACH, -EACCES, EHOSTUNREACH, EHOSTUNREACH, 
 export function errnoOfIcmp(type: number, code: number): number {
   switch (type) {
     case ICMP_DEST_UNREACH:
-      return code === ICMP_FRAG_NEEDED ? EMSGSIZE : (DEST_UNREACH_ERRORS[code] ?? 0);
+      return code === ICMP_FRAG_NEEDED ? TOO_BIG : (DEST_UNREACH_ERRORS[code] ?? 0);
     case ICMP_TIME_EXCEEDED:
-      return EHOSTUNREACH;
+      return TIME_OVER;
     case ICMP_PARAMETERPROB:
       return -EPROTO;
     default:
@@ -85,11 +90,11 @@ export function errnoOfIcmp(type: number, code: number): number {
 export function errnoOfIcmpv6(type: number, code: number): number {
   switch (type) {
     case ICMPV6_DEST_UNREACH:
-      return DEST_UNREACH6_ERRORS[code] ?? EHOSTUNREACH;
+      return DEST_UNREACH6_ERRORS[code] ?? UNREACHABLE;
     case ICMPV6_PKT_TOOBIG:
-      return EMSGSIZE;
+      return TOO_BIG;
     case ICMPV6_TIME_EXCEED:
-      return EHOSTUNREACH;
+      return TIME_OVER;
     case ICMPV6_PARAMPROB:
       return -EPROTO;
     default:

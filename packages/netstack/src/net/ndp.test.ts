@@ -68,7 +68,7 @@ function advertisement(prefix: string, validSec: number, preferredSec: number, r
 }
 
 function states({ nic }: Host): string[] {
-  return nic.addresses.map((entry) => `${entry.address} ${entry.state}`);
+  return nic.addresses.map((entry) => `${String(entry.address)} ${entry.state}`);
 }
 
 describe('Ndp, address configuration: RFC 4862', () => {
@@ -105,7 +105,7 @@ describe('Ndp, address configuration: RFC 4862', () => {
     expect(world.nic.hopLimit).toBe(61);
     const path = world.stack.findPath(IpAddress.parse('2001:db8:9::1'), null, 0);
     if (typeof path === 'number') throw new Error(`no path: ${path}`);
-    expect(`${path.nextHop} ${path.src}`).toBe('fe80::fe 2001:db8:1::ff:fe00:a');
+    expect(`${String(path.nextHop)} ${String(path.src)}`).toBe('fe80::fe 2001:db8:1::ff:fe00:a');
     const near = world.stack.findPath(IpAddress.parse('2001:db8:1::77'), null, 0);
     expect(typeof near === 'number' ? near : String(near.nextHop)).toBe('2001:db8:1::77');
     expect(world.nic.neighbours!.get(ROUTER_ADDRESS)!.isRouter).toBe(true);

@@ -62,7 +62,7 @@ export class StackDriver {
   readonly #poll = (): void => {
     this.#timer = null;
     this.stack.poll();
-    if (this.#timer === null) this.#schedule(this.stack.pollAtMs());
+    this.#schedule(this.stack.pollAtMs());
   };
 }
 

@@ -46,8 +46,7 @@ describe('net adapter, on the event loop', () => {
     const web = http.createServer((request, response) => response.end(`you asked for ${request.url}`));
     const server = createServer(stacks[1], (stream) => void web.emit('connection', stream)).listen({ port: 80 });
     const request = http.get('http://10.0.0.2/index.html', {
-      createConnection: () =>
-        connect(stacks[0], { host: '10.0.0.2', port: 80 }) as unknown as import('node:net').Socket,
+      createConnection: () => connect(stacks[0], { host: '10.0.0.2', port: 80 }),
     });
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     expect([response.statusCode, await text(response)]).toEqual([200, 'you asked for /index.html']);

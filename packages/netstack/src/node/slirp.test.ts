@@ -110,7 +110,7 @@ describe('HostNat, with sockets of the host on its loopback interface', () => {
   it('takes datagrams there and back', async () => {
     const { driver, nat } = guest();
     const server = dgram.createSocket('udp4', (message, { port, address }) =>
-      server.send(`<${message}>`, port, address),
+      server.send(`<${String(message)}>`, port, address),
     );
     server.bind(0, '127.0.0.1');
     await once(server, 'listening');
@@ -120,7 +120,7 @@ describe('HostNat, with sockets of the host on its loopback interface', () => {
       const entry = new ReadyEntry(() => {
         const [buffer, from] = [Buffer.alloc(100), new SocketAddress()];
         const len = socket.receive(buffer, 0, 100, 0, from, null);
-        if (len !== -EAGAIN) resolve(`${from.address} ${buffer.toString('utf8', 0, len)}`);
+        if (len !== -EAGAIN) resolve(`${String(from.address)} ${buffer.toString('utf8', 0, len)}`);
       });
       socket.waiters.add(entry, POLLIN);
     });

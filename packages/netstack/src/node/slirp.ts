@@ -115,7 +115,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
     const to = this.#destination(IPPROTO_TCP, address, dstPort);
     if (to === null || this.flowCount >= FLOW_COUNT_MAX) return this.stack.tcp.refuse(packet);
     const host = net.connect({ host: to.host, port: to.port, allowHalfOpen: true });
-    this.#pending.set(key, { host, listenKey: `${address} ${dstPort}` });
+    this.#pending.set(key, { host, listenKey: `${String(address)} ${dstPort}` });
     host.setTimeout(CONNECT_TIMEOUT_MS, () => host.destroy());
     let isDone = false;
     host.once('connect', () => {
@@ -302,5 +302,5 @@ export class HostUpstream implements DnsUpstream {
 const QUERY_MS = 10_000;
 
 function flowKey(src: IpAddress, srcPort: number, dst: IpAddress, dstPort: number): string {
-  return `${src} ${srcPort} ${dst} ${dstPort}`;
+  return `${String(src)} ${srcPort} ${String(dst)} ${dstPort}`;
 }

@@ -84,7 +84,7 @@ export class DnsForwarder {
     this.#upstream = upstream;
     this.#socket = new UdpSocket(stack, !address.isIpv4);
     const bound = this.#socket.bind(address, DNS_PORT);
-    if (bound !== 0) throw new RangeError(`Cannot serve DNS at ${address}: errno ${-bound}`);
+    if (bound !== 0) throw new RangeError(`Cannot serve DNS at ${String(address)}: errno ${-bound}`);
     this.#socket.waiters.add(new Readable(() => this.#serve()), POLLIN);
   }
 

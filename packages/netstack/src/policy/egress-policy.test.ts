@@ -146,7 +146,7 @@ describe('EgressPolicy', () => {
     const seen: string[] = [];
     const world = office({
       onFlow: ({ dst, dstPort, names, isOutgoing }) => {
-        seen.push(`${dst}:${dstPort} ${names.join()} ${isOutgoing}`);
+        seen.push(`${String(dst)}:${dstPort} ${names.join()} ${isOutgoing}`);
         if (names.includes('evil.test')) return { action: 'deny' };
         return { action: 'redirect', address: IpAddress.parse('198.51.100.1'), port: 443 };
       },

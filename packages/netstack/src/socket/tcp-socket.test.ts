@@ -99,7 +99,7 @@ describe('TcpSocket', () => {
     expect(Buffer.compare(transfer(network, server, client, bytes), bytes)).toBe(0);
     const name = new SocketAddress();
     client.getPeerName(name);
-    expect(`${name.address} ${name.port}`).toBe(`${address} 80`);
+    expect(`${String(name.address)} ${name.port}`).toBe(`${address} 80`);
   });
 
   it('goes through the calls of a connect that waits', () => {

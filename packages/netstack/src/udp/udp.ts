@@ -38,7 +38,8 @@ export class Udp {
     packet.trimTo(udpLen(bytes, at));
     const isGroup = packet.dst.isMulticast || nic.isBroadcast(packet.dst);
     if (isGroup) return this.#deliverToGroup(packet);
-    const [srcPort, dstPort] = [udpSrcPort(bytes, at), udpDstPort(bytes, at)];
+    const srcPort = udpSrcPort(bytes, at);
+    const dstPort = udpDstPort(bytes, at);
     let socket = this.lookup(packet.dst, dstPort, packet.src, srcPort, packet.nicId);
     if (socket === undefined && this.forwarder !== null) {
       socket = this.forwarder.socketFor(packet, srcPort, dstPort);
