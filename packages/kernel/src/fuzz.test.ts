@@ -8,7 +8,7 @@ import { BAD_ADDR, DATA_ADDR, DATA_BYTES, TestKernel } from './testing/test-kern
 
 /** Files whose calls are tried here: those about processes, signals, time and identity. */
 const TOPICS =
-  /^(clone|clone3|fork|vfork|execve|execveat|exit|exit_group|wait|get|set|rt_|sig|pause|restart|kill|tkill|tgkill|futex|cap|prctl|arch_prctl|prlimit|sched|nanosleep|clock|time|times|alarm|timer|pidfd|uname|sysinfo|syslog|personality|reboot|unshare|rseq)/;
+  /^(clone|clone3|fork|vfork|execve|execveat|exit|exit_group|wait|get|set|rt_|sig|pause|restart|kill|tkill|tgkill|futex|cap|prctl|arch_prctl|prlimit|sched|nanosleep|clock|time|times|alarm|timer|pidfd|uname|sysinfo|syslog|personality|reboot|unshare|rseq|seccomp)/;
 const CALLS = SYSCALLS.filter(({ name }) => TOPICS.test(name) && !/xattr|sock|peername|opt|dents|cwd/.test(name));
 const CALL_COUNT = 4000;
 const TASK_COUNT_MAX = 24;

@@ -15,6 +15,7 @@ import {
   ENOENT,
   ENOEXEC,
   ENOTDIR,
+  EPERM,
   O_CREAT,
   O_RDONLY,
   O_WRONLY,
@@ -71,6 +72,16 @@ function withProgram(mode = 0o755): { k: TestKernel; t: Task } {
   const t = k.spawn();
   writeProgram(k, t, '/prog', tinyElf(), mode);
   return { k, t };
+}
+
+/** Sets security.capability of the program. */
+function setCapabilities(k: TestKernel, t: Task, permitted: number, flags: number): void {
+  const file = opened(k.kernel.vfs.open(t, '/prog', O_RDONLY));
+  const bytes = new Uint8Array(20);
+  new DataView(bytes.buffer).setUint32(0, 0x0200_0000 | flags, true);
+  new DataView(bytes.buffer).setUint32(4, permitted, true);
+  expect(file.inode.setXattr('security.capability', bytes, 0)).toBe(0);
+  file.decRef();
 }
 
 describe('execve(2)', () => {
@@ -147,6 +158,27 @@ describe('execve(2)', () => {
     expect(t.creds.effective).toEqual(raw);
   });
 
+  it.each`
+    permitted | flags | bounding        | after
+    ${0x2000} | ${1}  | ${CapSet.FULL}  | ${[0x2000, 0x2000]}
+    ${0x2000} | ${0}  | ${CapSet.FULL}  | ${[0x2000, 0]}
+    ${0x2000} | ${0}  | ${CapSet.EMPTY} | ${[0, 0]}
+  `('gives the capabilities of the file: $permitted, flags $flags', ({ permitted, flags, bounding, after }: Given) => {
+    const { k, t } = withProgram();
+    setCapabilities(k, t, permitted, flags);
+    t.creds = Credentials.forUser(k.kernel.userNs, 1000, 1000).with({ bounding });
+    exec(k, t);
+    expect(t.page.get(REG_RIP)).toBe(TINY_ELF_ENTRY);
+    expect([t.creds.permitted.low, t.creds.effective.low]).toEqual(after);
+  });
+
+  it('returns EPERM when the file’s effective capabilities are out of bounds', () => {
+    const { k, t } = withProgram();
+    setCapabilities(k, t, 0x2000, 1);
+    t.creds = Credentials.forUser(k.kernel.userNs, 1000, 1000).with({ bounding: CapSet.EMPTY });
+    expect(exec(k, t)).toBe(-EPERM);
+  });
+
   it('returns the errors of its man page', () => {
     const { k, t } = withProgram();
     writeProgram(k, t, '/text', byteString('hello'), 0o755);
@@ -199,4 +231,11 @@ interface Row {
   readonly path: string;
   readonly flags: number;
   readonly errno: number;
+}
+
+interface Given {
+  readonly permitted: number;
+  readonly flags: number;
+  readonly bounding: CapSet;
+  readonly after: number[];
 }

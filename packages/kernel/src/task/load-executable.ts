@@ -35,6 +35,7 @@ export function loadExecutable(
   envp: readonly string[],
 ): LoadedExecutable | Errno {
   const creds = credentialsForExec(identity.creds, file.inode, mayGainPrivileges(identity, file, caller));
+  if (typeof creds === 'number') return creds;
   const loaded = loadProgram(kernel, caller, file, path, argv, envp, creds, identity.limits, identity.personality);
   return typeof loaded === 'number' ? loaded : { ...loaded, creds };
 }
