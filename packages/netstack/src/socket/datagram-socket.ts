@@ -7,7 +7,6 @@ import {
   EINVAL,
   ENOBUFS,
   ENODEV,
-  ENOPROTOOPT,
   ENOTCONN,
   IP_PMTUDISC_DO,
   MSG_PEEK,
@@ -284,8 +283,8 @@ export abstract class DatagramSocket extends Socket {
     return this.isClosed ? -EBADF : this.options.set(level, name, value);
   }
 
-  /** The value of an option, or -ENOPROTOOPT. */
+  /** The value of an option. Errors: ENOPROTOOPT, EBADF. */
   getOption(level: number, name: number): number {
-    return this.isClosed ? -ENOPROTOOPT : this.options.get(level, name);
+    return this.isClosed ? -EBADF : this.optionOf(level, name);
   }
 }

@@ -1,4 +1,15 @@
-import { EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, ENETUNREACH, ENODEV, POLLERR } from '@tsv/abi';
+import {
+  EADDRNOTAVAIL,
+  EAFNOSUPPORT,
+  EINVAL,
+  ENETUNREACH,
+  ENODEV,
+  IP_TTL,
+  IPV6_UNICAST_HOPS,
+  POLLERR,
+  SOL_IP,
+  SOL_IPV6,
+} from '@tsv/abi';
 import { WaitQueue } from '@tsv/waiter';
 import type { IcmpError } from '../icmp/icmp-error.js';
 import type { Path } from '../net/path.js';
@@ -80,6 +91,13 @@ export abstract class Socket {
     if (this.options.boundNicId !== 0 && this.options.boundNicId !== nicId) return false;
     if (!localAddress.isUnspecified) return localAddress.equals(address);
     return localAddress.isIpv4 === address.isIpv4 || (this.isDualStack && !localAddress.isIpv4);
+  }
+
+  /** An option of the socket or IP levels; a hop limit that was not set is the stack's. Errors: ENOPROTOOPT. */
+  protected optionOf(level: number, name: number): number {
+    const value = this.options.get(level, name);
+    const isHops = (level === SOL_IP && name === IP_TTL) || (level === SOL_IPV6 && name === IPV6_UNICAST_HOPS);
+    return isHops && value === 0 ? this.stack.hopLimit : value;
   }
 
   /** Checks the address of a bind(2). Errors: EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL and ENODEV for a bad scope. */

@@ -295,7 +295,7 @@ export class TcpSocket extends Socket {
   /** The value of an option. Errors: ENOPROTOOPT. */
   getOption(level: number, name: number): number {
     if (level === SOL_TCP) return getTcpOption(this.tcpOptions, this.endpoint, name);
-    return this.options.get(level, name);
+    return this.optionOf(level, name);
   }
 
   /** TCP_CONGESTION. False if there is no such algorithm. */

@@ -7,10 +7,13 @@ import {
   EDESTADDRREQ,
   EINVAL,
   ENETUNREACH,
+  ENOPROTOOPT,
   ENOTCONN,
   EPIPE,
   IP_MULTICAST_ALL,
   IP_MULTICAST_LOOP,
+  IP_TTL,
+  IPV6_UNICAST_HOPS,
   IPV6_V6ONLY,
   MSG_PEEK,
   POLLIN,
@@ -149,6 +152,18 @@ describe('UdpSocket', () => {
     expect(socket.queuedCount).toBeGreaterThan(0);
     expect(socket.queuedCount + socket.droppedCount).toBe(100);
     expect(socket.droppedCount).toBeGreaterThan(90);
+  });
+
+  it.each([
+    [SOL_IP, IP_TTL, 64, 5],
+    [SOL_IPV6, IPV6_UNICAST_HOPS, 64, 5],
+    [SOL_IP, IP_MULTICAST_LOOP, 1, 0],
+    [SOL_SOCKET, SO_BROADCAST, 0, 1],
+  ])('keeps option %i %i, at first %i', (level, name, first, second) => {
+    const socket = new UdpSocket(pair().a, true);
+    expect(socket.getOption(level, name)).toBe(first);
+    expect([socket.setOption(level, name, second), socket.getOption(level, name)]).toEqual([0, second]);
+    expect([socket.getOption(level, 9999), socket.setOption(level, 9999, 1)]).toEqual([-ENOPROTOOPT, -ENOPROTOOPT]);
   });
 
   it('peeks', () => {
