@@ -139,3 +139,28 @@ fn base64(bytes: &[u8]) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{base64, typescript};
+
+    const CHECKED_IN: &str = include_str!("../../../packages/kernel/src/mm/vdso-image.generated.ts");
+
+    #[test]
+    fn the_generated_file_has_this_layout() {
+        // The image itself depends on the compiler's version; the layout does not.
+        let layout = |text: &str| {
+            text.lines()
+                .filter(|line| line.contains("PARAM_"))
+                .map(String::from)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(layout(CHECKED_IN), layout(&typescript(&[])));
+    }
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        let texts = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
+        assert_eq!(texts, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+    }
+}
