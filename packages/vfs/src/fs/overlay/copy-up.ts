@@ -1,11 +1,16 @@
-import { EFAULT, EOPNOTSUPP, O_RDONLY, O_WRONLY, S_IFCHR, S_IFMT, type Errno } from '@tsv/abi';
+import { EFAULT, EOPNOTSUPP, O_RDONLY, O_WRONLY, S_IFCHR, S_IFMT, major, makedev, minor, type Errno } from '@tsv/abi';
 import type { Caller } from '../../caller.js';
 import { MemoryIo } from '../../file/io-buffer.js';
 import type { Inode } from '../../inode.js';
 
 /** Attributes of overlayfs itself; they are not shown. */
-export const OVERLAY_XATTR_PREFIX = 'trusted.overlay.';
-export const OPAQUE_XATTR = 'trusted.overlay.opaque';
+const OVERLAY_XATTR_PREFIX = 'trusted.overlay.';
+const OPAQUE_XATTR = 'trusted.overlay.opaque';
+/** What they are in the layer when a program sets them, as another overlay with its upper layer here does. */
+const ESCAPED_XATTR_PREFIX = 'trusted.overlay.overlay.';
+/** First and last of the device numbers that stand for whiteouts which are to be seen. */
+const ESCAPED_WHITEOUT = makedev(0, 0xfff00);
+const ESCAPED_WHITEOUT_LAST = makedev(0, 0xfffff);
 const OPAQUE_VALUE = new Uint8Array([0x79]);
 
 const COPY_BYTES = 256 * 1024;
@@ -22,6 +27,34 @@ export const KERNEL_CALLER: Caller = {
   },
   memory: { copyIn: () => -EFAULT, copyOut: () => -EFAULT },
 };
+
+/** The name in the layer of the attribute that is `name` here. */
+export function layerXattr(name: string): string {
+  if (!name.startsWith(OVERLAY_XATTR_PREFIX)) return name;
+  return ESCAPED_XATTR_PREFIX + name.slice(OVERLAY_XATTR_PREFIX.length);
+}
+
+/** The name here of the attribute that is `name` in the layer; null for those of the overlay itself. */
+export function shownXattr(name: string): string | null {
+  if (name.startsWith(ESCAPED_XATTR_PREFIX)) return OVERLAY_XATTR_PREFIX + name.slice(ESCAPED_XATTR_PREFIX.length);
+  return name.startsWith(OVERLAY_XATTR_PREFIX) ? null : name;
+}
+
+/** The device number in the layer of a character device that is `rdev` here: a whiteout must not be one there. */
+export function layerRdev(rdev: number): number {
+  if (rdev === 0) return ESCAPED_WHITEOUT;
+  return isEscapedWhiteout(rdev) && rdev !== ESCAPED_WHITEOUT_LAST ? makedev(0, minor(rdev) + 1) : rdev;
+}
+
+/** The device number here of a device that is `rdev` in the layer. */
+export function shownRdev(rdev: number): number {
+  if (rdev === ESCAPED_WHITEOUT) return 0;
+  return isEscapedWhiteout(rdev) ? makedev(0, minor(rdev) - 1) : rdev;
+}
+
+function isEscapedWhiteout(rdev: number): boolean {
+  return major(rdev) === 0 && minor(rdev) >= minor(ESCAPED_WHITEOUT);
+}
 
 /** Whether `inode` says that a name is gone. */
 export function isWhiteout(inode: Inode): boolean {
@@ -84,7 +117,7 @@ export function copyMetadata(from: Inode, to: Inode): 0 | Errno {
   const names = from.listXattrs();
   if (typeof names !== 'number') {
     for (const name of names) {
-      if (name.startsWith(OVERLAY_XATTR_PREFIX)) continue;
+      if (shownXattr(name) === null) continue;
       const value = from.getXattr(name);
       if (typeof value === 'number') continue;
       const error = to.setXattr(name, value, 0);

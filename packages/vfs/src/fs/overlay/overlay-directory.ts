@@ -8,6 +8,8 @@ import {
   O_RDONLY,
   RENAME_EXCHANGE,
   RENAME_WHITEOUT,
+  S_IFCHR,
+  S_IFMT,
   type Errno,
 } from '@tsv/abi';
 import type { Caller } from '../../caller.js';
@@ -15,7 +17,7 @@ import { DirectoryFile } from '../../file/directory-file.js';
 import type { DirentSink, OpenFile } from '../../file/open-file.js';
 import type { Inode } from '../../inode.js';
 import type { VfsPath } from '../../path/vfs-path.js';
-import { KERNEL_CALLER, isOpaque, isWhiteout, makeOpaque, makeWhiteout } from './copy-up.js';
+import { KERNEL_CALLER, isOpaque, isWhiteout, layerRdev, makeOpaque, makeWhiteout } from './copy-up.js';
 import type { OverlayFileSystem } from './overlay-file-system.js';
 import { OverlayInode, type LowerInode } from './overlay-inode.js';
 
@@ -65,7 +67,7 @@ export class OverlayDirectory extends OverlayInode {
   }
 
   override mknod(name: string, mode: number, rdev: number, caller: Caller): Inode | Errno {
-    return this.#create(name, false, (dir) => dir.mknod(name, mode, rdev, caller));
+    return this.#create(name, false, (dir) => dir.mknod(name, mode, layerDevice(mode, rdev), caller));
   }
 
   override mkdir(name: string, mode: number, caller: Caller): Inode | Errno {
@@ -311,6 +313,10 @@ export class OverlayDirectory extends OverlayInode {
     inode.incRef();
     return inode;
   }
+}
+
+function layerDevice(mode: number, rdev: number): number {
+  return (mode & S_IFMT) === S_IFCHR ? layerRdev(rdev) : rdev;
 }
 
 function released(inodes: readonly Inode[]): Errno {

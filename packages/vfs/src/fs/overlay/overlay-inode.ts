@@ -1,21 +1,9 @@
-import {
-  ENOENT,
-  EPERM,
-  EROFS,
-  O_ACCMODE,
-  O_RDONLY,
-  O_TRUNC,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-  type Errno,
-} from '@tsv/abi';
+import { ENOENT, EROFS, O_ACCMODE, O_RDONLY, O_TRUNC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Errno } from '@tsv/abi';
 import type { Caller } from '../../caller.js';
 import type { OpenFile } from '../../file/open-file.js';
 import { Inode, type SetAttributes, type TimeValue } from '../../inode.js';
 import type { VfsPath } from '../../path/vfs-path.js';
-import { KERNEL_CALLER, OVERLAY_XATTR_PREFIX, copyContent, copyMetadata } from './copy-up.js';
+import { KERNEL_CALLER, copyContent, copyMetadata, layerXattr, shownRdev, shownXattr } from './copy-up.js';
 import type { OverlayDirectory } from './overlay-directory.js';
 import type { OverlayFileSystem } from './overlay-file-system.js';
 import { OpenOverlayFile } from './overlay-file.js';
@@ -59,7 +47,7 @@ export class OverlayInode extends Inode {
     parent?.incRef();
     if (upper !== null) fs.enter(upper, this);
     for (const { inode } of lowers) fs.enter(inode, this);
-    this.rdev = real.rdev;
+    this.rdev = shownRdev(real.rdev);
     this.#load(real);
   }
 
@@ -101,24 +89,22 @@ export class OverlayInode extends Inode {
   }
 
   override getXattr(name: string): Uint8Array | Errno {
-    return this.real.getXattr(name);
+    return this.real.getXattr(layerXattr(name));
   }
 
   override listXattrs(): string[] | Errno {
     const names = this.real.listXattrs();
-    return typeof names === 'number' ? names : names.filter((name) => !name.startsWith(OVERLAY_XATTR_PREFIX));
+    return typeof names === 'number' ? names : names.map(shownXattr).filter((name) => name !== null);
   }
 
   override setXattr(name: string, value: Uint8Array, flags: number): number {
-    if (name.startsWith(OVERLAY_XATTR_PREFIX)) return -EPERM;
-    return this.copyUp(Infinity) || this.upper!.setXattr(name, value, flags);
+    return this.copyUp(Infinity) || this.upper!.setXattr(layerXattr(name), value, flags);
   }
 
   override removeXattr(name: string): number {
-    if (name.startsWith(OVERLAY_XATTR_PREFIX)) return -EPERM;
-    const present = this.real.getXattr(name);
+    const present = this.real.getXattr(layerXattr(name));
     if (typeof present === 'number') return present;
-    return this.copyUp(Infinity) || this.upper!.removeXattr(name);
+    return this.copyUp(Infinity) || this.upper!.removeXattr(layerXattr(name));
   }
 
   override incRef(): void {

@@ -168,6 +168,29 @@ describe('overlay', () => {
     expect(direntNames(dir, t.caller).sort()).toEqual(['.', '..', 'sub', 'y']);
   });
 
+  it('can be the upper layer of another overlay, and of one more', () => {
+    const t = overlay();
+    let below = 'm';
+    for (const name of ['second', 'third']) {
+      for (const dir of [`${below}/up`, name]) t.mkdir(dir);
+      const fs = new OverlayFileSystem({
+        upper: t.at(`${below}/up`).inode,
+        lowers: [t.at('low1').inode, t.at('low2').inode],
+        dev: t.vfs.allocateDev(),
+        clock: t.clock,
+      });
+      mountFileSystem(t.vfs, fs, 'overlay', t.at(name), 0);
+      expect(t.vfs.unlinkAt(t.caller, t.root, `${name}/a`)).toBe(0);
+      expect(t.list(name)).not.toContain('a');
+      expect(t.at(`${below}/up/a`).inode.rdev).toBe(0);
+      expect(t.vfs.rmdirAt(t.caller, t.root, `${name}/other`)).toBe(0);
+      t.mkdir(`${name}/other`);
+      expect(t.at(`${below}/up/other`).inode.listXattrs()).toEqual(['trusted.overlay.opaque']);
+      expect(t.at(`${name}/other`).inode.listXattrs()).toEqual([]);
+      below = name;
+    }
+  });
+
   it('refuses changes without an upper layer', () => {
     const t = overlay(false);
     expect(t.vfs.open(t.caller, 'm/a', O_RDWR)).toBe(-EROFS);
