@@ -4,6 +4,7 @@ import { SandboxError } from './sandbox-error.js';
 /** Loads the package of a platform only when it is asked for: addons cost start-up time. */
 const LOADERS: Readonly<Record<string, () => Promise<PlatformType>>> = {
   ptrace: async () => (await import('@tsv/platform-ptrace')).ptracePlatform,
+  systrap: async () => (await import('@tsv/platform-systrap')).systrapPlatform,
 };
 
 /** Names that `--platform` takes. */

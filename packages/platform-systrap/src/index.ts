@@ -1,1 +1,2 @@
-export {};
+export { SystrapPlatform } from './platform.js';
+export { systrapPlatform } from './platform-type.js';

@@ -1,0 +1,320 @@
+//! What JavaScript calls. Indices and addresses come from the package's own TypeScript and are checked all the same.
+
+use crate::control::context_at;
+use crate::doorbell::Doorbell;
+use crate::stubs::Stubs;
+use crate::sys::{self, Errno};
+use crate::zygote::StartError;
+use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Result, Status, Uint8ArraySlice};
+use napi_derive::napi;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+use stub_systrap::layout::{BELL_PAGE, CONTEXT_MAX, FIRST_STACK_PAGE, MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES};
+use uvloop::{UvLoop, UvWatcher};
+
+/// First address that guests may map.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
+pub fn min_user_addr() -> f64 {
+    MIN_USER_ADDR as f64
+}
+
+/// End of what guests may map.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
+pub fn max_user_addr() -> f64 {
+    MAX_USER_ADDR as f64
+}
+
+/// Contexts that can exist at once.
+#[napi]
+pub fn context_max() -> u32 {
+    CONTEXT_MAX
+}
+
+/// Why no stub can be started here, or null: it tries.
+#[napi]
+pub fn unavailable() -> Option<String> {
+    match sys::memfd(c"tsv-probe", PAGE_BYTES) {
+        Ok(memory) => Stubs::start(memory.as_raw_fd()).err().map(|error| describe(&error)),
+        Err(errno) => Some(describe(&StartError {
+            step: "memfd_create",
+            errno,
+        })),
+    }
+}
+
+/// All stubs of a sandbox. Methods return 0 or an index, or a negated errno.
+#[napi]
+pub struct SystrapStubs {
+    stubs: Stubs,
+    doorbell: Doorbell,
+    uv_loop: UvLoop,
+    watcher: UvWatcher,
+}
+
+#[napi]
+impl SystrapStubs {
+    /// Starts the zygote. Throws with the step that failed.
+    #[napi(constructor)]
+    pub fn new(env: Env, memory_fd: i32) -> Result<Self> {
+        let fail = |reason| Error::new(Status::GenericFailure, reason);
+        let raw = env.get_uv_event_loop()?;
+        // SAFETY: it is the loop of this thread, and no object of it outlives its environment.
+        let uv_loop = unsafe { UvLoop::from_raw(raw.cast()) };
+        let uv_loop = uv_loop.map_err(|missing| fail(format!("Cannot watch the event loop: {missing}")))?;
+        let stubs = Stubs::start(memory_fd).map_err(|error| fail(describe(&error)))?;
+        let doorbell = stubs.doorbell.clone();
+        let rung = doorbell.clone();
+        let watcher = UvWatcher::start(uv_loop.backend_fd(), move || rung.ring())
+            .map_err(|errno| fail(format!("Cannot watch the event loop: {errno}")))?;
+        Ok(Self {
+            stubs,
+            doorbell,
+            uv_loop,
+            watcher,
+        })
+    }
+
+    /// Lends the context pages.
+    #[napi]
+    pub fn context_pages<'env>(&self, env: &'env Env) -> Result<ArrayBuffer<'env>> {
+        let at = context_at(0);
+        self.lend(env, at, page(FIRST_STACK_PAGE) - at)
+    }
+
+    /// Lends the doorbell.
+    #[napi]
+    pub fn bell_page<'env>(&self, env: &'env Env) -> Result<ArrayBuffer<'env>> {
+        self.lend(env, page(BELL_PAGE), page(1))
+    }
+
+    /// Bytes of an FP state.
+    #[napi(getter)]
+    pub fn xstate_bytes(&self) -> u32 {
+        u32::try_from(self.stubs.fp().len()).unwrap_or(0)
+    }
+
+    /// A context whose stub has died, or -1.
+    #[napi]
+    pub fn take_dead(&mut self) -> i32 {
+        self.stubs.take_dead().map_or(-1, u32::cast_signed)
+    }
+
+    /// Waits for a stop, `wake`, or work for the event loop. Returns whether the loop may have work.
+    #[napi]
+    pub fn sleep(&mut self, timeout_ms: f64) -> bool {
+        let loop_ms = self.uv_loop.timeout_ms();
+        let limit_ms = timeout_ms.min(loop_ms).max(0.0);
+        if limit_ms == 0.0 {
+            return loop_ms == 0.0;
+        }
+        self.watcher.arm();
+        // More than a Duration holds is for ever.
+        let is_rung = self.doorbell.sleep(Duration::try_from_secs_f64(limit_ms / 1000.0).ok());
+        self.watcher.disarm();
+        is_rung || (loop_ms <= timeout_ms && !self.doorbell.has_stops())
+    }
+
+    /// A `sleep` that runs or comes returns.
+    #[napi]
+    pub fn wake(&self) {
+        self.doorbell.ring();
+    }
+
+    /// Wakes the thread of a resumed context, which sleeps.
+    #[napi]
+    pub fn wake_context(&self, context: u32) {
+        self.stubs.wake_context(context);
+    }
+
+    /// A new address space.
+    #[napi]
+    pub fn create_space(&mut self) -> i32 {
+        index_or_errno(self.stubs.create_space())
+    }
+
+    /// A copy of an address space.
+    #[napi]
+    pub fn fork_space(&mut self, space: u32) -> i32 {
+        index_or_errno(self.stubs.fork_space(space))
+    }
+
+    /// Ends an address space.
+    #[napi]
+    pub fn release_space(&mut self, space: u32) {
+        self.stubs.release_space(space);
+    }
+
+    /// Ends the process of an address space; its contexts are told dead.
+    #[napi]
+    pub fn kill_space(&mut self, space: u32) {
+        self.stubs.kill_space(space);
+    }
+
+    /// Queues a mapping of the memory file.
+    #[napi]
+    pub fn map_memory(&mut self, space: u32, addr: f64, len: f64, prot: u32, pfn: u32) -> Result<()> {
+        let (addr, len) = range(addr, len)?;
+        self.stubs.space(space).map_memory(addr, len, prot.into(), pfn.into());
+        Ok(())
+    }
+
+    /// Queues a mapping of a host file.
+    #[napi]
+    #[allow(clippy::too_many_arguments, reason = "as mmap(2)")]
+    pub fn map_host_file(
+        &mut self,
+        space: u32,
+        addr: f64,
+        len: f64,
+        prot: u32,
+        host_fd: i32,
+        file_offset: f64,
+        is_shared: bool,
+    ) -> Result<i32> {
+        let range = range(addr, len)?;
+        let file = (host_fd, whole(file_offset)?);
+        Ok(zero_or_errno(self.stubs.map_host_file(
+            space,
+            range,
+            prot.into(),
+            file,
+            is_shared,
+        )))
+    }
+
+    /// Queues the end of a range's mappings.
+    #[napi]
+    pub fn unmap(&mut self, space: u32, addr: f64, len: f64) -> Result<()> {
+        let (addr, len) = range(addr, len)?;
+        self.stubs.space(space).unmap(addr, len);
+        Ok(())
+    }
+
+    /// Queues a change of protection.
+    #[napi]
+    pub fn protect(&mut self, space: u32, addr: f64, len: f64, prot: u32) -> Result<()> {
+        let (addr, len) = range(addr, len)?;
+        self.stubs.space(space).protect(addr, len, prot.into());
+        Ok(())
+    }
+
+    /// Makes the queued changes.
+    #[napi]
+    pub fn flush(&mut self, space: u32) -> i32 {
+        zero_or_errno(self.stubs.flush(space))
+    }
+
+    /// A new guest thread; `from` is -1 or a context whose registers it starts with.
+    #[napi]
+    pub fn create_context(&mut self, space: u32, from: i32) -> i32 {
+        index_or_errno(self.stubs.create_context(space, u32::try_from(from).ok()))
+    }
+
+    /// Makes a running context stop.
+    #[napi]
+    pub fn interrupt(&mut self, context: u32) {
+        self.stubs.interrupt(context);
+    }
+
+    /// Copies the FP state of a stopped context.
+    #[napi]
+    pub fn load_fp(&mut self, context: u32, mut dst: Uint8ArraySlice<'_>, at: u32) -> Result<()> {
+        // SAFETY: JavaScript does not run before this returns, so that nobody else uses the bytes.
+        let dst = unsafe { dst.as_mut() };
+        let dst = dst
+            .get_mut(at as usize..)
+            .and_then(|dst| dst.get_mut(..self.stubs.fp().len()));
+        let dst = dst.ok_or_else(|| out_of_range("the FP state does not fit"))?;
+        self.stubs.load_fp(context, dst);
+        Ok(())
+    }
+
+    /// Sets the FP state of a stopped context.
+    #[napi]
+    pub fn store_fp(&mut self, context: u32, src: &[u8], at: u32) -> Result<i32> {
+        let src = src.get(at as usize..).and_then(|src| src.get(..self.stubs.fp().len()));
+        let src = src.ok_or_else(|| out_of_range("the FP state is cut short"))?;
+        Ok(zero_or_errno(self.stubs.store_fp(context, src)))
+    }
+
+    /// Sets the FP state of a new process.
+    #[napi]
+    pub fn reset_fp(&mut self, context: u32) {
+        self.stubs.reset_fp(context);
+    }
+
+    /// Ends a guest thread.
+    #[napi]
+    pub fn release_context(&mut self, context: u32) {
+        self.stubs.release_context(context);
+    }
+
+    /// Kills all stubs.
+    #[napi]
+    pub fn close(&mut self) {
+        self.stubs.close();
+    }
+
+    fn lend<'env>(&self, env: &'env Env, at: usize, len: usize) -> Result<ArrayBuffer<'env>> {
+        let memory = self.stubs.control.memory();
+        let addr = memory.bytes(at, len);
+        // SAFETY: the mapping has `len` bytes at `addr` and lives until the finalizer drops its share of it.
+        unsafe { ArrayBuffer::from_external(env, addr, len, memory, |_, memory| drop(memory)) }
+    }
+}
+
+/// Where a page of the control file lies.
+fn page(index: u64) -> usize {
+    usize::try_from(index * PAGE_BYTES).unwrap_or(usize::MAX)
+}
+
+fn describe(error: &StartError) -> String {
+    format!(
+        "Cannot start a stub: {}: {}",
+        error.step,
+        std::io::Error::from_raw_os_error(error.errno.0)
+    )
+}
+
+fn index_or_errno(result: sys::Result<u32>) -> i32 {
+    match result {
+        Ok(index) => index.cast_signed(),
+        Err(Errno(errno)) => -errno,
+    }
+}
+
+fn zero_or_errno(result: sys::Result<()>) -> i32 {
+    match result {
+        Ok(()) => 0,
+        Err(Errno(errno)) => -errno,
+    }
+}
+
+/// A page-aligned range of guest addresses; no part of the stub can be in it.
+fn range(addr: f64, len: f64) -> Result<(u64, u64)> {
+    let (addr, len) = (whole(addr)?, whole(len)?);
+    let is_aligned = (addr | len).is_multiple_of(PAGE_BYTES);
+    let is_inside = addr >= MIN_USER_ADDR && len > 0 && addr < MAX_USER_ADDR && len <= MAX_USER_ADDR - addr;
+    if is_aligned && is_inside {
+        Ok((addr, len))
+    } else {
+        Err(out_of_range("the range is not the guest's"))
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
+fn whole(value: f64) -> Result<u64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+    let is_whole = value.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&value);
+    if is_whole {
+        Ok(value as u64)
+    } else {
+        Err(out_of_range("not an address"))
+    }
+}
+
+fn out_of_range(reason: &str) -> Error {
+    Error::new(Status::InvalidArg, reason.to_string())
+}

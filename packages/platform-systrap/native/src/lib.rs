@@ -1,0 +1,16 @@
+//! Runs guest code in stub processes whose system calls trap into a handler of ours: seccomp(2).
+//!
+//! All of it is for one thread, the kernel's; a helper thread watches for stubs that die.
+
+pub mod address_space;
+pub mod control;
+pub mod doorbell;
+pub mod fp_state;
+pub mod morgue;
+pub mod process;
+pub mod stubs;
+pub mod sys;
+pub mod zygote;
+
+#[cfg(not(test))]
+mod addon;

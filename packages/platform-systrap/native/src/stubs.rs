@@ -1,0 +1,424 @@
+//! All stubs of a sandbox: address spaces and contexts are made, changed and ended by the kernel's thread.
+
+use crate::address_space::{AddressSpace, SYS_MMAP};
+use crate::control::{Control, Order, context_at, stack_at};
+use crate::doorbell::Doorbell;
+use crate::fp_state::{FpFormat, frame_len};
+use crate::morgue::Morgue;
+use crate::process::{Answers, Process};
+use crate::sys::{self, Errno, Result, Tid};
+use crate::zygote::{StartError, ZYGOTE, Zygote, at};
+use mailbox::{Registers, STATE_GUEST};
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, RawFd};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+use stub_systrap::layout::{
+    BATCH_MAX, CONTEXT_MAX, CONTROL_FD, Call, INTERRUPT_SIGNAL, PAGE_BYTES, SLOT_BYTES, SLOTS_ADDR, SPACE_MAX,
+    STACK_PAGES, STATE_STARTING, TAIL_FORK, TAIL_THREAD,
+};
+
+/// A new thread has begun, and an interrupted one stopped, within this time; or its process is ended.
+const THREAD_PATIENCE: Duration = Duration::from_secs(2);
+/// Looks at a word before the processor is left to others meanwhile.
+const YIELDS: u32 = 100;
+const PROT_READ_WRITE: u64 = 3;
+const MAP_SHARED_FIXED: u64 = 0x11;
+/// `FSGSBASE` in `AT_HWCAP2`: user code may set its segment bases.
+const HWCAP2_FSGSBASE: libc::c_ulong = 2;
+
+/// All stubs of a sandbox.
+#[derive(Debug)]
+pub struct Stubs {
+    /// What they share with the sentry.
+    pub control: Control,
+    /// Where the sentry sleeps.
+    pub doorbell: Doorbell,
+    answers: Answers,
+    morgue: Morgue,
+    zygote: Zygote,
+    processors: libc::cpu_set_t,
+    /// The thread and the address space of each context that has one.
+    contexts: Vec<Context>,
+    free_contexts: Vec<u32>,
+    /// By number, from 1.
+    spaces: Vec<Option<AddressSpace>>,
+    free_spaces: Vec<u32>,
+    dead_contexts: VecDeque<u32>,
+    fp: FpFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Context {
+    tid: Tid,
+    space: u32,
+}
+
+impl Stubs {
+    /// Starts the zygote. `memory_fd` is the memory file.
+    pub fn start(memory_fd: RawFd) -> core::result::Result<Self, StartError> {
+        // SAFETY: no memory is involved.
+        if unsafe { libc::getauxval(libc::AT_HWCAP2) } & HWCAP2_FSGSBASE == 0 {
+            return Err(at("the instructions wrfsbase and wrgsbase")(Errno(libc::ENOSYS)));
+        }
+        let control = Control::create().map_err(at("the control file"))?;
+        let doorbell = Doorbell::of(control.clone());
+        let answers = Answers {
+            file: sys::memfd(c"tsv-answer", 0).map_err(at("memfd_create"))?,
+            event: sys::eventfd().map_err(at("eventfd"))?,
+        };
+        let morgue = Morgue::start(answers.event.as_fd(), doorbell.clone()).map_err(at("the thread that watches"))?;
+        let zygote = Zygote::start(memory_fd, &control, &answers)?;
+        morgue
+            .watch(zygote.process.pidfd().as_fd(), ZYGOTE.into())
+            .map_err(at("epoll_ctl"))?;
+        zygote.process.answer(&answers).map_err(at("the set-up of a stub"))?;
+        let mut stubs = Self {
+            control,
+            doorbell,
+            answers,
+            morgue,
+            zygote,
+            processors: sys::processors().map_err(at("sched_getaffinity"))?,
+            contexts: Vec::new(),
+            free_contexts: Vec::new(),
+            spaces: vec![None],
+            free_spaces: Vec::new(),
+            dead_contexts: VecDeque::new(),
+            fp: FpFormat::of(vec![0; 4096]),
+        };
+        stubs.learn_fp().map_err(at("a thread of a stub"))?;
+        Ok(stubs)
+    }
+
+    /// What FP states look like here.
+    #[must_use]
+    pub fn fp(&self) -> &FpFormat {
+        &self.fp
+    }
+
+    /// A new address space without mappings. Errors: `EAGAIN`, `ENOMEM`.
+    pub fn create_space(&mut self) -> Result<u32> {
+        self.copy_process(None)
+    }
+
+    /// A copy of an address space. Errors: `EAGAIN`, `ENOMEM`.
+    pub fn fork_space(&mut self, space: u32) -> Result<u32> {
+        self.flush(space)?;
+        self.copy_process(Some(space))
+    }
+
+    /// The address space, for changes to queue.
+    pub fn space(&mut self, space: u32) -> &mut AddressSpace {
+        self.spaces[space as usize]
+            .as_mut()
+            .expect("the address space was not released")
+    }
+
+    /// Queues a mapping of a descriptor of this process's. Errors: `EMFILE`, `EBADF`.
+    pub fn map_host_file(
+        &mut self,
+        space: u32,
+        range: (u64, u64),
+        prot: u64,
+        file: (RawFd, u64),
+        is_shared: bool,
+    ) -> Result<()> {
+        let fd = self.zygote.give_fd(&self.control, &self.answers, file.0)?;
+        self.space(space).map_fd(range, prot, (fd, file.1), is_shared);
+        Ok(())
+    }
+
+    /// Makes the queued changes. What follows one that fails is not done. A stub that is gone needs none.
+    pub fn flush(&mut self, space: u32) -> Result<()> {
+        let (calls, fds) = self.space(space).take_queue();
+        let mut result = Ok(());
+        for calls in calls.chunks(BATCH_MAX) {
+            let order = Order {
+                calls,
+                ..Order::default()
+            };
+            if let Err(errno) = self.ask(space, &order) {
+                result = if errno == Errno(libc::ESRCH) {
+                    Ok(())
+                } else {
+                    Err(errno)
+                };
+                break;
+            }
+        }
+        for fd in fds {
+            self.zygote.close_fd(&self.control, &self.answers, fd);
+        }
+        result
+    }
+
+    /// Ends the process of an address space, whose contexts are told dead.
+    pub fn kill_space(&mut self, index: u32) {
+        self.space(index).process.end();
+    }
+
+    /// Ends an address space. Nothing of it runs when this returns, whatever its pages say: guests can write those.
+    pub fn release_space(&mut self, index: u32) {
+        let Some(mut space) = self.spaces[index as usize].take() else {
+            return;
+        };
+        space.process.end();
+        for fd in space.take_queue().1 {
+            self.zygote.close_fd(&self.control, &self.answers, fd);
+        }
+        self.free_contexts.extend(space.contexts.iter().chain(&space.spares));
+        self.free_spaces.push(index);
+    }
+
+    /// A new guest thread, stopped. Errors: `EAGAIN`, `ENOMEM`.
+    pub fn create_context(&mut self, space: u32, from: Option<u32>) -> Result<u32> {
+        if !self.space(space).process.lives() {
+            return Err(Errno(libc::EAGAIN));
+        }
+        let index = match self.space(space).spares.pop() {
+            Some(index) => index,
+            None => self.create_thread(space)?,
+        };
+        self.space(space).contexts.push(index);
+        let regs = from.map_or_else(Registers::default, |from| self.control.regs(from));
+        self.control.set_regs(index, &regs);
+        let mut state = vec![0; self.fp.len()];
+        match from {
+            Some(from) => self.load_fp(from, &mut state),
+            None => state.copy_from_slice(self.fp.initial()),
+        }
+        self.put_fp(index, &state);
+        Ok(index)
+    }
+
+    /// Ends a guest thread; its thread is kept for the next one.
+    pub fn release_context(&mut self, index: u32) {
+        let of = self.contexts[index as usize].space;
+        self.stop(index);
+        if let Some(space) = self.spaces[of as usize].as_mut() {
+            space.contexts.retain(|other| *other != index);
+            space.spares.push(index);
+        }
+    }
+
+    /// Makes a running context stop.
+    pub fn interrupt(&mut self, index: u32) {
+        self.control.interrupt(index).store(1, SeqCst);
+        let Context { tid, space } = self.contexts[index as usize];
+        self.space(space).process.signal(tid, INTERRUPT_SIGNAL);
+    }
+
+    /// Wakes the thread of a context, which sleeps.
+    pub fn wake_context(&self, index: u32) {
+        sys::futex_wake(self.control.state(index));
+    }
+
+    /// Copies the FP state of a stopped context; zeros when its guest has made its frame invalid.
+    pub fn load_fp(&self, index: u32, dst: &mut [u8]) {
+        match self.control.fp_state(index, self.fp.len()) {
+            // SAFETY: the frame has as many bytes.
+            Some(frame) => unsafe { self.fp.take(frame, dst) },
+            None => dst.fill(0),
+        }
+    }
+
+    /// Sets the FP state of a stopped context. Errors: `EINVAL`.
+    pub fn store_fp(&mut self, index: u32, src: &[u8]) -> Result<()> {
+        if !self.fp.accepts(src) {
+            return Err(Errno(libc::EINVAL));
+        }
+        self.put_fp(index, src);
+        Ok(())
+    }
+
+    /// Sets the FP state of a new process.
+    pub fn reset_fp(&mut self, index: u32) {
+        self.put_fp(index, self.fp.initial());
+    }
+
+    /// A context whose stub has died, each once.
+    pub fn take_dead(&mut self) -> Option<u32> {
+        for key in self.morgue.take() {
+            let index = u32::try_from(key & u64::from(u32::MAX)).unwrap_or(0);
+            let space = self.spaces.get(index as usize).and_then(Option::as_ref);
+            if let Some(space) = space.filter(|space| !space.process.lives()) {
+                self.dead_contexts.extend(&space.contexts);
+            }
+        }
+        self.dead_contexts.pop_front()
+    }
+
+    /// Kills all stubs.
+    pub fn close(&mut self) {
+        for index in 1..self.spaces.len() {
+            self.release_space(u32::try_from(index).unwrap_or(0));
+        }
+        self.zygote.process.end();
+    }
+
+    fn ask(&mut self, space: u32, order: &Order<'_>) -> Result<u32> {
+        let Some(Some(of)) = self.spaces.get_mut(space as usize) else {
+            return Err(Errno(libc::ESRCH));
+        };
+        of.process.ask(&self.control, space, &self.answers, order)
+    }
+
+    /// Forks an address space's process, or the zygote.
+    fn copy_process(&mut self, from: Option<u32>) -> Result<u32> {
+        let index = match self.free_spaces.pop() {
+            Some(index) => index,
+            None if self.spaces.len() < SPACE_MAX as usize => {
+                self.spaces.push(None);
+                u32::try_from(self.spaces.len() - 1).map_err(|_| Errno(libc::EAGAIN))?
+            }
+            None => return Err(Errno(libc::EAGAIN)),
+        };
+        let order = Order {
+            tail: TAIL_FORK,
+            control_offset: self.control.begin_space(index),
+            ..Order::default()
+        };
+        let answer = match from {
+            Some(from) => self.ask(from, &order),
+            None => self.zygote.process.ask(&self.control, ZYGOTE, &self.answers, &order),
+        };
+        match answer.and_then(|pid| self.adopt(index, pid.cast_signed())) {
+            Ok(space) => {
+                self.spaces[index as usize] = Some(space);
+                Ok(index)
+            }
+            Err(errno) => {
+                self.free_spaces.push(index);
+                Err(creation_error(errno))
+            }
+        }
+    }
+
+    fn adopt(&mut self, index: u32, pid: Tid) -> Result<AddressSpace> {
+        let process = Process::of(pid)?;
+        // A death that is told late must not be taken for that of a later process of the same number: it is looked at.
+        self.morgue.watch(process.pidfd().as_fd(), u64::from(index))?;
+        Ok(AddressSpace::new(process))
+    }
+
+    fn create_thread(&mut self, space: u32) -> Result<u32> {
+        let index = match self.free_contexts.pop() {
+            Some(index) => index,
+            None if self.contexts.len() < CONTEXT_MAX as usize => {
+                self.contexts.push(Context::default());
+                u32::try_from(self.contexts.len() - 1).map_err(|_| Errno(libc::EAGAIN))?
+            }
+            None => return Err(Errno(libc::EAGAIN)),
+        };
+        self.control.begin_context(index);
+        let slot = SLOTS_ADDR + SLOT_BYTES * u64::from(index);
+        let (stack, stack_bytes) = (slot + PAGE_BYTES, STACK_PAGES * PAGE_BYTES);
+        let map = |addr, len, offset: usize| Call {
+            nr: SYS_MMAP,
+            args: [
+                addr,
+                len,
+                PROT_READ_WRITE,
+                MAP_SHARED_FIXED,
+                CONTROL_FD.unsigned_abs().into(),
+                offset as u64,
+            ],
+        };
+        let order = Order {
+            calls: &[
+                map(slot, PAGE_BYTES, context_at(index)),
+                map(stack, stack_bytes, stack_at(index)),
+            ],
+            tail: TAIL_THREAD,
+            signal_stack: [stack, 0, stack_bytes],
+            ..Order::default()
+        };
+        let begun = self.ask(space, &order).and_then(|tid| {
+            let tid = tid.cast_signed();
+            self.contexts[index as usize] = Context { tid, space };
+            let has_begun = self.wait_for_state(index, STATE_STARTING);
+            sys::place(tid, &self.processors);
+            if has_begun { Ok(()) } else { Err(Errno(libc::EAGAIN)) }
+        });
+        begun.map(|()| index).map_err(|errno| {
+            self.free_contexts.push(index);
+            creation_error(errno)
+        })
+    }
+
+    /// Waits until a context's state is another than `state`; ends its process, and returns false, when it takes too
+    /// long.
+    fn wait_for_state(&mut self, index: u32, state: u32) -> bool {
+        let end = Instant::now() + THREAD_PATIENCE;
+        let mut looks = 0u32;
+        while self.control.state(index).load(SeqCst) == state {
+            looks += 1;
+            if looks <= YIELDS {
+                std::thread::yield_now();
+                continue;
+            }
+            std::thread::sleep(Duration::from_micros(50));
+            let space = self.contexts[index as usize].space;
+            let process = &mut self.space(space).process;
+            if !process.lives() {
+                return false;
+            }
+            if Instant::now() > end {
+                process.end();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits until a context is stopped if it runs.
+    fn stop(&mut self, index: u32) {
+        if self.control.state(index).load(SeqCst) == STATE_GUEST {
+            self.interrupt(index);
+            // Should it not stop, its process is gone, which is as good.
+            let _has_stopped = self.wait_for_state(index, STATE_GUEST);
+        }
+        self.control.interrupt(index).store(0, SeqCst);
+    }
+
+    fn put_fp(&self, index: u32, state: &[u8]) {
+        if let Some(frame) = self.control.fp_state(index, self.fp.len()) {
+            // SAFETY: the frame has as many bytes.
+            unsafe { self.fp.put(state, frame) };
+        }
+    }
+
+    /// Looks at a new thread's frame.
+    fn learn_fp(&mut self) -> Result<()> {
+        let space = self.create_space()?;
+        let index = self.create_thread(space)?;
+        let mut start = [0; 512];
+        let frame = self.control.fp_state(index, start.len()).ok_or(Errno(libc::ENOSYS))?;
+        // SAFETY: the frame has as many bytes.
+        unsafe { core::ptr::copy_nonoverlapping(frame, start.as_mut_ptr(), start.len()) };
+        let len = frame_len(&start).ok_or(Errno(libc::ENOSYS))?;
+        let frame = self.control.fp_state(index, len).ok_or(Errno(libc::ENOSYS))?;
+        let mut initial = vec![0; len];
+        // SAFETY: as above.
+        unsafe { core::ptr::copy_nonoverlapping(frame, initial.as_mut_ptr(), len) };
+        self.fp = FpFormat::of(initial);
+        self.space(space).spares.push(index);
+        self.release_space(space);
+        Ok(())
+    }
+}
+
+impl Drop for Stubs {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What clone(2) says, as a process or thread that is made by the kernel sees it.
+fn creation_error(errno: Errno) -> Errno {
+    match errno {
+        Errno(libc::ENOMEM) => errno,
+        _ => Errno(libc::EAGAIN),
+    }
+}

@@ -1,0 +1,112 @@
+import { CONTEXT_BYTES, CONTEXT_REASON, REASON_DEAD, STATE_GUEST } from '@tsv/platform';
+
+/** What a context does, as only the sentry knows it. */
+export const RunState = { FREE: 0, STOPPED: 1, RUNNING: 2, READY: 3 } as const;
+
+/** Which contexts run, and those that have stopped and were not told yet, first come first served. */
+export class RunQueue {
+  /** How many run. */
+  runningCount = 0;
+  readonly #pages: Uint32Array;
+  readonly #states: Uint8Array;
+  readonly #dead: Uint8Array;
+  /** A ring; a context is in it at most once. */
+  readonly #ready: Uint32Array;
+  #head = 0;
+  #count = 0;
+
+  /** `pages` are the context pages of `contextMax` contexts. */
+  constructor(pages: Uint32Array, contextMax: number) {
+    this.#pages = pages;
+    this.#states = new Uint8Array(contextMax);
+    this.#dead = new Uint8Array(contextMax);
+    this.#ready = new Uint32Array(contextMax);
+  }
+
+  /** A context is in use from now on, stopped. */
+  begin(index: number): void {
+    this.#states[index] = RunState.STOPPED;
+    this.#dead[index] = 0;
+  }
+
+  /** A context is no more in use. Returns whether it was running. */
+  end(index: number): boolean {
+    const state = this.#states[index];
+    this.#states[index] = RunState.FREE;
+    if (state === RunState.RUNNING) this.runningCount--;
+    if (state === RunState.READY) this.#remove(index);
+    return state === RunState.RUNNING;
+  }
+
+  /** Whether a context runs, so that an interrupt would reach it. */
+  isRunning(index: number): boolean {
+    return this.#states[index] === RunState.RUNNING;
+  }
+
+  /** Hands a context's page to its guest. Returns the state word that was there before. */
+  run(index: number): number {
+    if (this.#dead[index] !== 0) {
+      this.#tellDead(index);
+      return STATE_GUEST;
+    }
+    this.#states[index] = RunState.RUNNING;
+    this.runningCount++;
+    return Atomics.exchange(this.#pages, index * PAGE_WORDS, STATE_GUEST);
+  }
+
+  /** Queues a context if it has stopped since it was resumed. */
+  add(index: number): void {
+    if (this.#states[index] !== RunState.RUNNING) return;
+    if (Atomics.load(this.#pages, index * PAGE_WORDS) === STATE_GUEST) return;
+    this.runningCount--;
+    this.#push(index);
+  }
+
+  /** A context has no thread any more: that is told now if it runs, or when it is resumed. */
+  kill(index: number): void {
+    if (this.#dead[index] !== 0) return;
+    this.#dead[index] = 1;
+    if (this.#states[index] !== RunState.RUNNING) return;
+    this.runningCount--;
+    this.#tellDead(index);
+  }
+
+  /** The next context to tell, or -1. */
+  take(): number {
+    if (this.#count === 0) return -1;
+    const index = this.#ready[this.#head]!;
+    this.#head = (this.#head + 1) % this.#ready.length;
+    this.#count--;
+    this.#states[index] = RunState.STOPPED;
+    // An interrupt that came too late is void.
+    this.#pages[index * PAGE_WORDS + INTERRUPT] = 0;
+    return index;
+  }
+
+  #tellDead(index: number): void {
+    this.#pages[index * PAGE_WORDS + (CONTEXT_REASON >>> 2)] = REASON_DEAD;
+    this.#push(index);
+  }
+
+  #push(index: number): void {
+    this.#states[index] = RunState.READY;
+    this.#ready[(this.#head + this.#count) % this.#ready.length] = index;
+    this.#count++;
+  }
+
+  #remove(index: number): void {
+    const ready = this.#ready;
+    let kept = 0;
+    for (let i = 0; i < this.#count; i++) {
+      const other = ready[(this.#head + i) % ready.length]!;
+      if (other === index) continue;
+      ready[(this.#head + kept) % ready.length] = other;
+      kept++;
+    }
+    this.#count = kept;
+  }
+}
+
+const PAGE_WORDS = CONTEXT_BYTES / 4;
+/** `INTERRUPT_AT` of `crates/stub-systrap`. */
+const INTERRUPT = 520 / 4;
