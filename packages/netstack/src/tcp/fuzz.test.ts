@@ -20,7 +20,7 @@ import { socketSack } from './testing/big-window.js';
 import { SeededRandom } from './testing/random.js';
 import { seg } from './testing/seg.js';
 
-const ROUNDS = Number(process.env['TCP_FUZZ_ROUNDS'] ?? 1500);
+const ROUNDS = Number(process.env['TCP_FUZZ_ROUNDS'] ?? 400);
 const SEED = Number(process.env['TCP_SEED'] ?? 5961);
 const SEGMENTS_A_ROUND = 60;
 
