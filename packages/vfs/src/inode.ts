@@ -14,6 +14,7 @@ import {
   type Errno,
 } from '@tsv/abi';
 import type { Caller, FsCredentials } from './caller.js';
+import type { Dentry } from './dentry/dentry.js';
 import type { FileSystem } from './file-system.js';
 import type { OpenFile } from './file/open-file.js';
 import type { FileLocks } from './lock/file-locks.js';
@@ -62,6 +63,8 @@ export abstract class Inode {
   readonly btime: TimeValue = { sec: 0, nsec: 0 };
   /** Who is told of events, inotify(7); null for nobody. Written by `addWatch` and `removeWatch`. */
   watches: readonly FileWatch[] | null = null;
+  /** The cached name of a directory, or null. Written by `DentryCache`. */
+  directoryDentry: Dentry | null = null;
   /** Processes that run it as their program: it cannot be opened for writing then, ETXTBSY. Written by who runs it. */
   executionCount = 0;
   /** Open files with a path that may write: it cannot be executed then, ETXTBSY. Written by {@link OpenFile}. */

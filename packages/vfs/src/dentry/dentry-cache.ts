@@ -60,6 +60,7 @@ export class DentryCache {
   instantiate(dentry: Dentry, inode: Inode): void {
     if (dentry.inode !== null) throw new Error('DentryCache.instantiate: the dentry is positive');
     dentry.inode = inode;
+    if (inode.isDirectory) inode.directoryDentry = dentry;
   }
 
   /** The name is gone: nobody finds this dentry any more. It lives on while it is held. */
@@ -161,6 +162,7 @@ export class DentryCache {
     const inode = dentry.inode;
     const parent = dentry.parent;
     dentry.inode = null;
+    if (inode?.directoryDentry === dentry) inode.directoryDentry = null;
     if (inode !== null && inode.watches !== null && inode.nlink === 0) notifyGone(inode);
     inode?.decRef();
     parent?.decRef();

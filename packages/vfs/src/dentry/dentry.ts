@@ -37,6 +37,7 @@ export class Dentry {
     this.parent = parent;
     this.name = name;
     this.inode = inode;
+    if (inode?.isDirectory === true) inode.directoryDentry = this;
   }
 
   get refCount(): number {
@@ -55,6 +56,12 @@ export class Dentry {
     this.#refCount--;
     if (this.#refCount === 0) this.#cache.unused(this);
     else if (this.#refCount < 0) throw new Error('Dentry.decRef: no reference is left');
+  }
+
+  /** The name `name` below it was changed by another way than the path operations: it is looked up anew. */
+  forgetChild(name: string): void {
+    const child = this.children?.get(name);
+    if (child !== undefined) this.#cache.drop(child);
   }
 
   /** Whether `ancestor` is this dentry or above it. */

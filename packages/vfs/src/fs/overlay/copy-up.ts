@@ -76,6 +76,7 @@ export function makeWhiteout(dir: Inode, name: string): 0 | Errno {
   const whiteout = dir.mknod(name, S_IFCHR, 0, KERNEL_CALLER);
   if (typeof whiteout === 'number') return whiteout;
   whiteout.decRef();
+  dir.directoryDentry?.forgetChild(name);
   return 0;
 }
 

@@ -197,6 +197,8 @@ export class OverlayDirectory extends OverlayInode {
     const error = from.rename(name, child.upper!, to, newName, target, 0, caller);
     if (typeof present !== 'number') present.decRef();
     if (error < 0) return error;
+    from.directoryDentry?.forgetChild(name);
+    to.directoryDentry?.forgetChild(newName);
     if (replaced !== null) newDir.#nameGone(newName, replaced, target !== null && !isWhiteout(target));
     child.moved(newDir, newName);
     this.refresh();
@@ -244,6 +246,7 @@ export class OverlayDirectory extends OverlayInode {
       if (wasWhiteout) makeWhiteout(dir, name);
       return made;
     }
+    dir.directoryDentry?.forgetChild(name);
     if (isDirectory && wasWhiteout) makeOpaque(made);
     this.refresh();
     return this.#wrap(name, made, []);
@@ -260,6 +263,7 @@ export class OverlayDirectory extends OverlayInode {
       const failed = remove(dir, present);
       present.decRef();
       if (failed < 0) return failed;
+      dir.directoryDentry?.forgetChild(name);
     }
     const covered = this.#isInLower(name) ? makeWhiteout(dir, name) : 0;
     if (covered < 0) return covered;

@@ -194,6 +194,7 @@ export class OverlayInode extends Inode {
     const times = { atime: { ...dir.atime }, mtime: { ...dir.mtime } };
     const copy = this.#createCopy(dir, type);
     if (typeof copy === 'number') return copy;
+    dir.directoryDentry?.forgetChild(this.nameInParent);
     const failed = this.#fillCopy(copy, sizeMax);
     if (failed < 0) {
       if (type === S_IFDIR) dir.rmdir(this.nameInParent, copy, KERNEL_CALLER);

@@ -168,6 +168,17 @@ describe('overlay', () => {
     expect(direntNames(dir, t.caller).sort()).toEqual(['.', '..', 'sub', 'y']);
   });
 
+  it('shows its changes to those who look into the upper layer', () => {
+    const t = overlay();
+    expect(t.vfs.resolve(t.caller, t.root, 'up/b')).toBe(-ENOENT);
+    t.write('m/b', 'up');
+    expect(t.read('up/b')).toBe('up');
+    expect(t.vfs.renameAt(t.caller, t.root, 'm/b', t.root, 'm/moved')).toBe(0);
+    expect([t.at('up/b').inode.mode & S_IFMT, t.read('up/moved')]).toEqual([S_IFCHR, 'up']);
+    expect(t.vfs.unlinkAt(t.caller, t.root, 'm/moved')).toBe(0);
+    expect(t.vfs.resolve(t.caller, t.root, 'up/moved')).toBe(-ENOENT);
+  });
+
   it('can be the upper layer of another overlay, and of one more', () => {
     const t = overlay();
     let below = 'm';
