@@ -89,7 +89,7 @@ describe('tsv', () => {
     ['a bad user', ['do', '--uid', '-5', 'true'], 'Cannot use --uid'],
     ['a bad variable', ['do', '--env', 'X', 'true'], 'Cannot set the variable "X"'],
   ])('refuses %s with status 128 and says why', async (_, args, message) => {
-    const { status, stderr, stdout } = await runTsv(args as string[]);
+    const { status, stderr, stdout } = await runTsv(args);
     expect([status, stdout]).toEqual([128, '']);
     expect(stderr).toContain(message);
   });
@@ -107,7 +107,7 @@ describe('tsv do', () => {
     ['not executable', ['/etc/passwd'], 126, 'Cannot run "/etc/passwd": permission denied'],
     ['a directory', ['/etc'], 126, 'Cannot run "/etc": permission denied'],
   ])('a program that is %s', async (_, argv, status, message) => {
-    const result = await runTsv(['do', '--', ...(argv as string[])]);
+    const result = await runTsv(['do', '--', ...argv]);
     expect(result.status).toBe(status);
     expect(result.stderr).toContain(message);
   });

@@ -1,4 +1,4 @@
-import yargs from 'yargs';
+import yargs, { type Options } from 'yargs';
 import { CommandError, type Command, type CommandArguments } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { GLOBAL_OPTIONS } from './global-options.js';
@@ -11,8 +11,7 @@ const EXIT_FAILURE = 128;
 /** Runs `tsv` with `argv` (without the program's name); returns the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
   const { own, guest } = splitGuestArgs(argv, optionSpecs(), new Set(COMMANDS.filter(isGreedy).map(firstWord)));
-  let chosen: Command | null = null;
-  let chosenArgs: unknown = null;
+  const chosen: { command?: Command; args?: CommandArguments } = {};
   let parser = yargs(renameDoRoot(own))
     .scriptName('tsv')
     .usage('$0 <command> [options]\n\nRuns Linux programs in a kernel of their own.')
@@ -30,16 +29,17 @@ export async function main(argv: readonly string[]): Promise<number> {
       command.describe,
       (y) => y.options(command.options),
       (args) => {
-        chosen = command;
-        chosenArgs = args;
+        chosen.command = command;
+        chosen.args = args as unknown as CommandArguments;
       },
     );
   }
   try {
     await parser.parseAsync();
-    if (chosen === null) return 0; // --help and --version have been answered.
-    const run = await (chosen as Command).load();
-    return await run(chosenArgs as CommandArguments, guest);
+    const { command, args } = chosen;
+    if (command === undefined || args === undefined) return 0; // --help and --version have been answered.
+    const run = await command.load();
+    return await run(args, guest);
   } catch (error) {
     process.stderr.write(`tsv: ${describe(error)}\n`);
     return EXIT_FAILURE;
@@ -56,7 +56,7 @@ function renameDoRoot(own: readonly string[]): string[] {
 function optionSpecs(): Record<string, OptionSpec> {
   const specs: Record<string, OptionSpec> = {};
   for (const options of [GLOBAL_OPTIONS, ...COMMANDS.map((command) => command.options)]) {
-    for (const [name, option] of Object.entries(options)) {
+    for (const [name, option] of Object.entries<Options>(options)) {
       specs[name] = {
         type: option.type === 'boolean' ? 'boolean' : 'string',
         ...(option.alias && { alias: option.alias }),

@@ -55,7 +55,7 @@ export class GeneratedSymlink extends SyntheticSymlink {
 }
 
 /** A whole number in `[min, max]` written in decimal, or -EINVAL. */
-export function parseSetting(text: string, min: number, max: number): number | Errno {
+export function parseSetting(text: string, min: number, max: number): number {
   const word = text.trim();
   if (!/^-?\d{1,15}$/.test(word)) return -EINVAL;
   const value = Number(word);

@@ -96,7 +96,7 @@ export class ProcFileSystem extends SyntheticFileSystem {
 }
 
 /** The process that asks, as `ns` numbers it, or -ENOENT for a caller that is none (the kernel's own). */
-function callerPid(caller: Caller, ns: PidNamespace): number | Errno {
+function callerPid(caller: Caller, ns: PidNamespace): number {
   if (!(caller instanceof Task)) return -ENOENT;
   const pid = caller.threadGroup.pidIn(ns);
   return pid === 0 ? -ENOENT : pid;
@@ -145,7 +145,8 @@ function createRoot(fs: ProcFileSystem, cpu: CpuDescription): ProcRoot {
     'thread-self',
     new GeneratedSymlink(fs, (caller) => {
       const pid = callerPid(caller, fs.pidNs);
-      return pid < 0 ? pid : `${pid}/task/${(caller as Task).threadPid.in(fs.pidNs)}`;
+      if (pid < 0 || !(caller instanceof Task)) return -ENOENT;
+      return `${pid}/task/${caller.threadPid.in(fs.pidNs)}`;
     }),
   );
   file('cgroups', () => '#subsys_name\thierarchy\tnum_cgroups\tenabled\n');

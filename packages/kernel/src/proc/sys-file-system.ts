@@ -51,7 +51,8 @@ export class SysFileSystem extends SyntheticFileSystem {
         child = new SyntheticDirectory(this);
         directory.add(word, child);
       }
-      directory = child as SyntheticDirectory;
+      if (!(child instanceof SyntheticDirectory)) throw new Error(`SysFileSystem: "${word}" is a file`);
+      directory = child;
     }
     return directory;
   }

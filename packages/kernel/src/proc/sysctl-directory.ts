@@ -95,7 +95,8 @@ function add(fs: ProcFileSystem, root: SyntheticDirectory, path: string, file: G
       child = new SyntheticDirectory(fs, 0o555);
       directory.add(word, child);
     }
-    directory = child as SyntheticDirectory;
+    if (!(child instanceof SyntheticDirectory)) throw new Error(`sysctl: "${word}" is a file`);
+    directory = child;
   }
   directory.add(name, file);
 }

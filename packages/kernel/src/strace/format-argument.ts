@@ -156,8 +156,8 @@ export const PRINTERS: Readonly<Record<string, Printer>> = {
   epollop: name(names.EPOLL_OPS),
   futexop: (_t, raw, index) => {
     const op = int(raw, index);
-    const parts = [names.showName(op & 0x7f, names.FUTEX_OPS)];
-    if ((op & 128) !== 0) parts[0] += '_PRIVATE';
+    const name = names.showName(op & 0x7f, names.FUTEX_OPS);
+    const parts = [(op & 128) === 0 ? name : `${name}_PRIVATE`];
     if ((op & 256) !== 0) parts.push('FUTEX_CLOCK_REALTIME');
     return parts.join('|');
   },
