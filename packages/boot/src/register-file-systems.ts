@@ -1,5 +1,5 @@
 import { ProcFileSystem, SysFileSystem, Task, type CpuDescription, type Kernel } from '@tsv/kernel';
-import { overlayType, tmpfsType, type FileSystemType } from '@tsv/vfs';
+import { devtmpfsType, overlayType, tmpfsType, type FileSystemType } from '@tsv/vfs';
 import { readFileSync } from 'node:fs';
 
 /** Makes the filesystems known that mount(2) and config.json can name. */
@@ -9,6 +9,7 @@ export function registerFileSystems(kernel: Kernel): void {
     vfs.registerType({ name, isNodev: true, create });
   };
   vfs.registerType(tmpfsType(vfs, kernel.memoryFile));
+  vfs.registerType(devtmpfsType(vfs, kernel.memoryFile));
   vfs.registerType(overlayType(vfs));
   const cpu = describeCpu();
   nodev('proc', ({ caller }) => {
