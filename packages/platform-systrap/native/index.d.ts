@@ -27,6 +27,8 @@ export declare class SystrapStubs {
   releaseSpace(space: number): void
   /** Ends the process of an address space; its contexts are told dead. */
   killSpace(space: number): void
+  /** Ends the process of a context's address space; its contexts are told dead. */
+  killContext(context: number): void
   /** Queues a mapping of the memory file. */
   mapMemory(space: number, addr: number, len: number, prot: number, pfn: number): void
   /** Queues a mapping of a host file. */

@@ -29,7 +29,10 @@ export class SystrapContext implements Context {
   }
 
   interrupt(): void {
-    if (this.#queue.isRunning(this.page.index)) this.#stubs.interrupt(this.page.index);
+    const { index } = this.page;
+    if (!this.#queue.isRunning(index)) return;
+    this.#queue.interrupt(index, performance.now());
+    this.#stubs.interrupt(index);
   }
 
   loadFp(dst: Uint8Array, at: number): void {

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, readSync, readlinkSync, readdirSync } from 'node:fs';
 import {
   PAGE_BYTES,
+  REASON_DEAD,
   REASON_FAULT,
   REASON_INTERRUPTED,
   REASON_SYSCALL,
@@ -11,7 +12,6 @@ import {
   REG_RAX,
   REG_RBP,
   REG_RBX,
-  REG_RCX,
   REG_RDI,
   REG_RDX,
   REG_RIP,
@@ -197,6 +197,27 @@ describe("a guest in the stub's code", () => {
     expect(stops).toContain(victim.page.index);
     expect(victim.page.reason).toBe(REASON_SYSCALL);
     context.release();
+  });
+
+  it('that blocks the signal that interrupts is ended with its process', () => {
+    const { space, dataPfn } = guest.space(asm.loop);
+    const frame = new DataView(new ArrayBuffer(304));
+    // rip, cs, ss, rsp, and a mask of all signals.
+    frame.setBigUint64(168, BigInt(CODE), true);
+    frame.setUint16(184, 0x33, true);
+    frame.setUint16(190, 0x2b, true);
+    frame.setBigUint64(160, BigInt(DATA), true);
+    frame.setBigUint64(296, 0xffff_ffff_ffff_ffffn, true);
+    guest.memory.write(dataPfn, 0, new Uint8Array(frame.buffer));
+    const context = guest.thread(space);
+    context.page.set(REG_RIP, syscallsOfStub().at(-1)!);
+    context.page.set(REG_RAX, 15);
+    context.page.set(REG_RSP, DATA);
+    context.resume();
+    for (let i = 0; i < 5; i++) guest.platform.sleep(5);
+    context.interrupt();
+    expect(guest.nextStop()).toBe(context.page.index);
+    expect(context.page.reason).toBe(REASON_DEAD);
   });
 
   it('that rings for others and writes nonsense on the bell stops nobody else', () => {

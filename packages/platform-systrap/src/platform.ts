@@ -7,14 +7,21 @@ import { Bell } from './bell.js';
 import { RunQueue } from './run-queue.js';
 
 /**
- * How often the doorbell is looked at before `next` says -1, at about 1 ns a look. Waking a processor takes about 40 us,
- * so that waiting longer for a guest that may stop soon costs more than it saves.
+ * How long `next` looks at the doorbell before it says -1. Waking a processor takes about 40 us, so that waiting longer for
+ * a guest that may stop soon costs more than it saves.
  */
-const LOOKS_MAX = 30_000;
+const SPIN_MAX_US = 50;
 /** Guests that compute cost the sentry no more than this a call: it still notices when they begin to make calls. */
-const LOOKS_MIN = 500;
+const SPIN_MIN_US = 1;
+/** Looks, of a few ns each, before the first at the clock, which allocates: a system call comes back sooner. */
+const LOOKS_FIRST = 1500;
+/** Looks between two at the clock. */
+const LOOKS_PER_CLOCK_LOOK = 100;
 /** Cycles that a stopped thread waits for its answer before it sleeps: 20 to 40 us, as long as waking it would take. */
 const SPIN_CYCLES = 80_000;
+
+/** A guest that has not stopped for so long has made itself deaf to the signal; its process is ended. */
+const INTERRUPT_PATIENCE_MS = 2000;
 
 /** Runs guest threads in stub processes whose system calls trap. Only the thread that made it may use it. */
 export class SystrapPlatform implements Platform {
@@ -28,7 +35,7 @@ export class SystrapPlatform implements Platform {
   readonly #queue: RunQueue;
   /** Guests that may run while the sentry spins. */
   readonly #freeProcessors = availableParallelism() - 1;
-  #looks = LOOKS_MAX;
+  #spinUs = SPIN_MAX_US;
   #doStubsSpin = false;
 
   /** Throws when the host does not let this process start stubs. */
@@ -54,7 +61,10 @@ export class SystrapPlatform implements Platform {
   }
 
   sleep(timeoutMs: number): boolean {
-    return this.#stubs.sleep(timeoutMs);
+    if (!this.#queue.hasInterrupted) return this.#stubs.sleep(timeoutMs);
+    const stubborn = this.#queue.findStubborn(performance.now() - INTERRUPT_PATIENCE_MS);
+    if (stubborn >= 0) this.#stubs.killContext(stubborn);
+    return this.#stubs.sleep(Math.min(timeoutMs, INTERRUPT_PATIENCE_MS / 2));
   }
 
   wake(): void {
@@ -70,14 +80,23 @@ export class SystrapPlatform implements Platform {
     this.#adviseStubs();
     // Where guests take all processors, one of them waits for this one.
     if (this.#queue.runningCount > this.#freeProcessors) return;
-    const bell = this.#bell;
-    for (let looks = this.#looks; looks > 0; looks--) {
-      if (!bell.isRung) continue;
-      this.#looks = Math.min(LOOKS_MAX, this.#looks * 2);
-      this.#collect();
-      return;
+    if (!this.#look(LOOKS_FIRST)) {
+      const endMs = performance.now() + this.#spinUs / 1000;
+      while (!this.#look(LOOKS_PER_CLOCK_LOOK)) {
+        if (performance.now() < endMs) continue;
+        this.#spinUs = Math.max(SPIN_MIN_US, this.#spinUs >>> 1);
+        return;
+      }
     }
-    this.#looks = Math.max(LOOKS_MIN, this.#looks >>> 1);
+    this.#spinUs = Math.min(SPIN_MAX_US, this.#spinUs * 2);
+    this.#collect();
+  }
+
+  /** Looks at the doorbell a few times. Returns whether it has rung. */
+  #look(count: number): boolean {
+    const bell = this.#bell;
+    for (let looks = count; looks > 0; looks--) if (bell.isRung) return true;
+    return false;
   }
 
   #collect(): void {

@@ -12,6 +12,10 @@ export class RunQueue {
   readonly #dead: Uint8Array;
   /** A ring; a context is in it at most once. */
   readonly #ready: Uint32Array;
+  /** When a running context was first asked to stop, or 0. */
+  readonly #interruptedMs: Float64Array;
+  /** Contexts that were asked; some have stopped since. */
+  #interrupted: number[] = [];
   #head = 0;
   #count = 0;
 
@@ -21,6 +25,7 @@ export class RunQueue {
     this.#states = new Uint8Array(contextMax);
     this.#dead = new Uint8Array(contextMax);
     this.#ready = new Uint32Array(contextMax);
+    this.#interruptedMs = new Float64Array(contextMax);
   }
 
   /** A context is in use from now on, stopped. */
@@ -33,6 +38,7 @@ export class RunQueue {
   end(index: number): boolean {
     const state = this.#states[index];
     this.#states[index] = RunState.FREE;
+    this.#interruptedMs[index] = 0;
     if (state === RunState.RUNNING) this.runningCount--;
     if (state === RunState.READY) this.#remove(index);
     return state === RunState.RUNNING;
@@ -41,6 +47,24 @@ export class RunQueue {
   /** Whether a context runs, so that an interrupt would reach it. */
   isRunning(index: number): boolean {
     return this.#states[index] === RunState.RUNNING;
+  }
+
+  /** Notes that a running context was asked to stop. */
+  interrupt(index: number, nowMs: number): void {
+    if (this.#interruptedMs[index] !== 0) return;
+    this.#interruptedMs[index] = nowMs;
+    this.#interrupted.push(index);
+  }
+
+  /** Whether a context was asked to stop that runs on. */
+  get hasInterrupted(): boolean {
+    if (this.#interrupted.length > 0) this.#interrupted = this.#interrupted.filter((i) => this.#interruptedMs[i] !== 0);
+    return this.#interrupted.length > 0;
+  }
+
+  /** A context that was asked to stop before `beforeMs` and runs on, or -1. */
+  findStubborn(beforeMs: number): number {
+    return this.#interrupted.find((i) => this.#interruptedMs[i] !== 0 && this.#interruptedMs[i]! < beforeMs) ?? -1;
   }
 
   /** Hands a context's page to its guest. Returns the state word that was there before. */
@@ -80,6 +104,7 @@ export class RunQueue {
     this.#states[index] = RunState.STOPPED;
     // An interrupt that came too late is void.
     this.#pages[index * PAGE_WORDS + INTERRUPT] = 0;
+    this.#interruptedMs[index] = 0;
     return index;
   }
 

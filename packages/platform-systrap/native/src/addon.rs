@@ -152,6 +152,12 @@ impl SystrapStubs {
         self.stubs.kill_space(space);
     }
 
+    /// Ends the process of a context's address space; its contexts are told dead.
+    #[napi]
+    pub fn kill_context(&mut self, context: u32) {
+        self.stubs.kill_context(context);
+    }
+
     /// Queues a mapping of the memory file.
     #[napi]
     pub fn map_memory(&mut self, space: u32, addr: f64, len: f64, prot: u32, pfn: u32) -> Result<()> {

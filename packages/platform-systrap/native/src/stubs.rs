@@ -158,6 +158,11 @@ impl Stubs {
         self.space(index).process.end();
     }
 
+    /// Ends the process of a context's address space.
+    pub fn kill_context(&mut self, index: u32) {
+        self.kill_space(self.contexts[index as usize].space);
+    }
+
     /// Ends an address space. Nothing of it runs when this returns, whatever its pages say: guests can write those.
     pub fn release_space(&mut self, index: u32) {
         let Some(mut space) = self.spaces[index as usize].take() else {
