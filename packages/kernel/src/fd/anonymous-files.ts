@@ -94,6 +94,11 @@ export class AnonymousInode extends Inode {
     return isNamedAlone ? `anon_inode:${this.kind}` : `${this.kind}:[${this.ino}]`;
   }
 
+  /** A pipe without a name is opened again at once: it waits for no other end, as a FIFO does. */
+  override get opensSpecial(): boolean {
+    return true;
+  }
+
   /** Opens the file once more, by /proc/PID/fd/N. Errors: ENXIO where that is not possible. */
   open(_path: VfsPath | null, _flags: number, _caller: Caller): OpenFile | Errno {
     return -ENXIO;
