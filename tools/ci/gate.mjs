@@ -1,5 +1,5 @@
 // Runs every check, shows its output, and ends with `N passed, N failed`: tests count one each, other steps as one.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,23 +10,23 @@ let passed = 0;
 let failed = 0;
 
 try {
-  step('README: npm ci && npm test', 'npm ci && npm test -- --json --outputFile="$REPORT"', () => {
+  await step('README: npm ci && npm test', 'npm ci && npm test -- --json --outputFile="$REPORT"', () => {
     const report = JSON.parse(readFileSync(jestReport, 'utf8'));
     const suitesThatDidNotRun = report.testResults.filter((suite) => suite.assertionResults.length === 0).length;
     return { passed: report.numPassedTests, failed: report.numFailedTests + suitesThatDidNotRun };
   });
-  step('README: run', 'npx @tsv/cli run -- sh -c "echo it runs" | grep -qx "it runs"');
-  step('format', 'npm run --silent format:check');
-  step('lint', 'npm run --silent lint');
-  step('fence', 'node tools/ci/prove-fence.mjs');
-  step('types', 'npx tsc -b');
-  step('rust', 'npm run --silent rust:check', (output) => ({
+  await step('README: run', 'npx @tsv/cli run -- sh -c "echo it runs" | grep -qx "it runs"');
+  await step('format', 'npm run --silent format:check');
+  await step('lint', 'npm run --silent lint');
+  await step('fence', 'node tools/ci/prove-fence.mjs');
+  await step('types', 'npx tsc -b');
+  await step('rust', 'npm run --silent rust:check', (output) => ({
     passed: sum(output, /test result: ok\. (\d+) passed/g),
     failed: sum(output, /(\d+) failed/g),
   }));
-  step('generated files', 'npm run --silent generated:check');
-  step('packages', 'npm run --silent pack:check');
-  step('compat', 'npm run --silent compat', (output) => ({
+  await step('generated files', 'npm run --silent generated:check');
+  await step('packages', 'npm run --silent pack:check');
+  await step('compat', 'npm run --silent compat', (output) => ({
     passed: sum(output, /^(\d+) passed, \d+ failed$/gm),
     failed: sum(output, /^\d+ passed, (\d+) failed$/gm),
   }));
@@ -36,21 +36,24 @@ try {
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
-/** Runs a shell command; `count` reads the numbers out of its output. */
-function step(name, command, count = null) {
+/** Runs a shell command and shows what it prints; `count` reads the numbers out of its output. */
+async function step(name, command, count = null) {
   console.log(`\n== ${name}`);
   const startMs = Date.now();
-  const result = spawnSync('bash', ['-o', 'pipefail', '-c', `{ ${command} ; } 2>&1 | tee /dev/stderr`], {
+  const child = spawn('bash', ['-o', 'pipefail', '-c', `{ ${command} ; } 2>&1`], {
     env: { ...process.env, REPORT: jestReport, CI: 'true', NX_DAEMON: 'false' },
     stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
   });
-  const ok = result.status === 0;
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    process.stdout.write(text);
+    output += text;
+  });
+  const ok = await new Promise((resolve) => child.on('close', (status) => resolve(status === 0)));
   let counts = { passed: ok ? 1 : 0, failed: ok ? 0 : 1 };
   if (count !== null) {
     try {
-      counts = count(result.stdout);
+      counts = count(output);
     } catch (error) {
       console.log(`Cannot count the tests of "${name}": ${error.message}`);
     }
