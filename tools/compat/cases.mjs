@@ -232,7 +232,9 @@ export const CASES = [
   sh('ps', 'ps aux | head -1; ps -o comm= -p $$; ps -ef | grep -c "[p]s -ef"', {
     expect: /^USER +PID %CPU.*\nsh\n2\n$/,
   }),
-  sh('top', 'TERM=dumb top -bn1 | head -7 | cut -d" " -f1', { expect: /^top\nTasks:\n%Cpu\(s\):.*\n[KMG]iB\n[KMG]iB\n/ }),
+  sh('top', 'TERM=dumb top -bn1 | head -7 | cut -d" " -f1', {
+    expect: /^top\nTasks:\n%Cpu\(s\):.*\n[KMG]iB\n[KMG]iB\n/,
+  }),
   sh('free', 'free | awk "{print NF}"', { expect: /^6\n7\n4\n$/ }),
   sh('mount', 'mount | grep -c " on / "; mount | grep -c "proc on /proc type proc"', { expect: /^1\n1\n$/ }),
   sh(
