@@ -44,5 +44,5 @@ function isWelcome(file, manifest) {
   if (['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'].includes(file)) return true;
   if (file.startsWith('bin/')) return manifest.bin !== undefined;
   if (/^dist\/(?!test\/).*\.(js|mjs|cjs|d\.ts|map)$/.test(file)) return !/\.test\.|\/testing\//.test(file);
-  return manifest.napi !== undefined && /^native\/(index\.(js|d\.ts)|package\.json|[\w-]+\.node)$/.test(file);
+  return manifest.napi !== undefined && /^native\/(index\.(js|d\.ts)|package\.json|[\w.-]+\.node)$/.test(file);
 }
