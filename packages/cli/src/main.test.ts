@@ -178,6 +178,34 @@ describe('tsv do', () => {
   });
 });
 
+describe('tsv on a terminal', () => {
+  /** Runs a shell line on a pty of the host; `typed` is typed when the guest says it is ready. */
+  function onTerminal(line: string, typed: string): Promise<string> {
+    const child = spawn('script', ['-qec', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let output = '';
+    let isTyped = false;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      if (isTyped || !output.includes('ready')) return;
+      isTyped = true;
+      child.stdin.write(typed);
+    });
+    return new Promise((resolve) => child.on('close', () => resolve(output.replaceAll('\r', ''))));
+  }
+  const tsv = `${process.execPath} ${TSV}`;
+
+  it('gives the command one of the same size', async () => {
+    const guest = `echo ready; read line; tty; stty size; test -t 1 && echo "a terminal, $line"`;
+    const output = await onTerminal(`stty rows 27 cols 93; ${tsv} do -- sh -c '${guest}'`, 'hello\n');
+    expect(output).toBe('ready\nhello\n/dev/pts/0\n27 93\na terminal, hello\n');
+  });
+
+  it('turns ^C into SIGINT for the foreground, and gives the terminal back as it was', async () => {
+    const line = `before=$(stty -g); ${tsv} do -- sh -c 'echo ready; sleep 30'; echo "status $?"; test "$(stty -g)" = "$before" && echo restored`;
+    expect(await onTerminal(line, '\x03')).toBe('ready\n^Cstatus 130\nrestored\n');
+  });
+});
+
 describe('tsv run', () => {
   it('runs a command without a bundle', async () => {
     const { stdout, status } = await runTsv(['run', '--', 'echo', '--strace', 'x']);
