@@ -212,6 +212,13 @@ describe('HostFileSystem', () => {
     expect(vfs.open(caller, '/f', O_RDONLY)).toBe(-ENOENT);
   });
 
+  it('writes out what the host has not written yet', () => {
+    const file = open('/f', O_CREAT | O_RDWR);
+    write(file, 'x');
+    file.decRef();
+    expect(caller.root.mount.fs.sync()).toBe(0);
+  });
+
   it('refuses a file as the root, and what is not there', () => {
     const options = { dev: 1, isShared: false, setsOwner: false };
     expect(HostFileSystem.open(join(dir, 'outside'), options)).toBe(-ENOTDIR);

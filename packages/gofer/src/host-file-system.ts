@@ -1,5 +1,5 @@
-import { close, fstatfs, openat2 } from '@tsv/host';
-import { O_CLOEXEC, O_DIRECTORY, O_PATH, type Errno } from '@tsv/abi';
+import { close, fstatfs, openat2, syncfs } from '@tsv/host';
+import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, type Errno } from '@tsv/abi';
 import type { FileSystem, FileSystemStatistics } from '@tsv/vfs';
 import { HostInode } from './host-inode.js';
 import { HostStat } from './host-stat.js';
@@ -109,7 +109,11 @@ export class HostFileSystem implements FileSystem {
   }
 
   sync(): number {
-    return 0;
+    const fd = openat2(this.root.pathFd(), '.', O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_BENEATH_ONLY);
+    if (fd < 0) return fd;
+    const status = syncfs(fd);
+    close(fd);
+    return status;
   }
 
   mountOptions(): string {

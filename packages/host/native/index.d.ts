@@ -395,6 +395,9 @@ export declare function statx(dirfd: Fd, path: ByteString, flags: U32, mask: U32
 /** symlinkat(2). */
 export declare function symlinkat(target: ByteString, dirfd: Fd, path: ByteString): number
 
+/** syncfs(2): writes out everything of the filesystem that `fd` is on. Errors: EBADF for an O_PATH descriptor, EIO. */
+export declare function syncfs(fd: Fd): number
+
 /** TCGETS, ioctl_tty(2): the kernel's `struct termios` (36 bytes) into `termios`. Errors: EINVAL if it is shorter. */
 export declare function tcgetattr(fd: Fd, termios: Bytes): number
 

@@ -16,5 +16,6 @@ export const {
   copyFileRange,
   fsync,
   fdatasync,
+  syncfs,
   memfdCreate,
 } = native;

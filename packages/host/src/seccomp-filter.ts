@@ -27,7 +27,7 @@ const CLONE_THREAD = 0x1_0000;
 const RUNTIME = [
   ...['read', 'write', 'readv', 'writev', 'pread64', 'pwrite64', 'preadv', 'pwritev', 'preadv2', 'pwritev2', 'lseek'],
   ...['close', 'close_range', 'dup', 'dup2', 'dup3', 'fcntl', 'fstat', 'newfstatat', 'statx', 'pipe2', 'eventfd2'],
-  ...['ftruncate', 'fallocate', 'fsync', 'fdatasync', 'fadvise64', 'copy_file_range', 'flock', 'fstatfs'],
+  ...['ftruncate', 'fallocate', 'fsync', 'fdatasync', 'syncfs', 'fadvise64', 'copy_file_range', 'flock', 'fstatfs'],
   ...['mmap', 'munmap', 'mremap', 'mprotect', 'madvise', 'brk', 'memfd_create', 'msync', 'mincore'],
   ...['pkey_alloc', 'pkey_free', 'pkey_mprotect', 'membarrier', 'futex', 'set_robust_list', 'rseq'],
   ...['epoll_create1', 'epoll_ctl', 'epoll_wait', 'epoll_pwait', 'epoll_pwait2', 'poll', 'ppoll', 'select', 'pselect6'],

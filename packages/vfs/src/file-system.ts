@@ -32,6 +32,6 @@ export interface FileSystem {
   sync(): number;
   /** Options as /proc/mounts shows them after `rw` or `ro`, without a leading comma. */
   mountOptions(): string;
-  /** The last mount of it is gone. */
+  /** The last mount of it is gone: what it holds back is written, and everything is given back. */
   destroy(): void;
 }

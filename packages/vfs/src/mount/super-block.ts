@@ -33,7 +33,6 @@ export class SuperBlock {
     if (this.#mountCount > 0) return;
     this.#dentries.prune(this.root);
     this.root.decRef();
-    this.fs.sync();
     this.fs.destroy();
   }
 }

@@ -116,6 +116,12 @@ pub fn fdatasync(fd: Fd) -> i32 {
     status(|| fs::fdatasync(fd.get()?))
 }
 
+/// syncfs(2): writes out everything of the filesystem that `fd` is on. Errors: EBADF for an O_PATH descriptor, EIO.
+#[napi]
+pub fn syncfs(fd: Fd) -> i32 {
+    status(|| rustix::fs::syncfs(fd.get()?))
+}
+
 /// memfd_create(2). Returns a descriptor.
 #[napi]
 pub fn memfd_create(name: ByteString, flags: U32) -> i32 {
