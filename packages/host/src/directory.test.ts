@@ -65,6 +65,7 @@ import {
 
 const AT_FDCWD = -100;
 const isRoot = process.getuid?.() === 0;
+// Skipped without root: device nodes and other owners need it.
 const itAsRoot = isRoot ? it : it.skip;
 
 let dir: string;

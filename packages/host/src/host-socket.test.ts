@@ -130,6 +130,7 @@ describe('wrong arguments', () => {
 });
 
 describe('network interfaces', () => {
+  // Skipped without root: interfaces are made in a network namespace of its own.
   const itAsRoot = process.getuid?.() === 0 ? it : it.skip;
 
   it('have an index', () => {

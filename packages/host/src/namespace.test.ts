@@ -4,6 +4,7 @@ import { chroot, fchdir, mount, pivotRoot, setns, sethostname, umount2, unshare 
 
 const CLONE_FILES = 0x400;
 const CLONE_NEWUSER = 0x1000_0000;
+// Skipped without root: unshare(2) of these namespaces needs CAP_SYS_ADMIN.
 const itAsRoot = process.getuid?.() === 0 ? it : it.skip;
 
 /** Runs `code` in a process of its own, with `native` and `fs`, and returns what it evaluates to. */

@@ -22,6 +22,7 @@ const RLIMIT_NOFILE = 7;
 const RLIMIT_CORE = 4;
 const GRND_INSECURE = 4;
 const isRoot = process.getuid?.() === 0;
+// Skipped without root: other identities and higher limits need it.
 const itAsRoot = isRoot ? it : it.skip;
 
 /** Runs `code` in a process of its own, with `native`, and returns what it evaluates to. */

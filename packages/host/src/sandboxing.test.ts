@@ -37,6 +37,7 @@ describe('installSeccompFilter', () => {
 });
 
 describe('setThreadCapabilities', () => {
+  // Skipped without capabilities: there is nothing to give up.
   const itAsRoot = getThreadCapabilities() > 0 ? it : it.skip;
 
   itAsRoot('gives capabilities up', () => {

@@ -35,6 +35,7 @@ function run(context: Context, count: number): void {
   guest.step(context);
 }
 
+// Skipped on one processor: there is no other to go to.
 const many = availableParallelism() > 1 ? it : it.skip;
 
 describe('where guests run', () => {
