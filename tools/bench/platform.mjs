@@ -108,7 +108,7 @@ function nativeGetpidNs() {
     const micro = join(scratch, 'micro');
     const source = fileURLToPath(new URL('programs/micro.c', import.meta.url));
     execFileSync('cc', ['-O2', '-pthread', '-static', '-o', micro, source]);
-    const output = execFileSync(micro, ['20'], { encoding: 'utf8' });
+    const output = execFileSync(micro, ['20', 'getpid'], { encoding: 'utf8' });
     return Number(/^getpid (\S+)$/m.exec(output)[1]);
   } finally {
     rmSync(scratch, { recursive: true });

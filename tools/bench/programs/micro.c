@@ -1,32 +1,20 @@
-/* System call micro-benchmarks: prints `name nanoseconds` a line, the median of batches of each operation. */
-#define _GNU_SOURCE
-#include <errno.h>
+/*
+ * System call micro-benchmarks: `micro BUDGET_MS NAME...` prints `name nanoseconds` a line, the median of batches of
+ * each operation.
+ */
+#include "measure.h"
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-static double now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void must(int ok, const char *what) {
-    if (ok) return;
-    fprintf(stderr, "Cannot measure: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 static char buffer[65536];
-static int zero_fd, null_fd, file_fd, pipe_fds[2], to_child[2], to_parent[2];
+static int zero_fd, null_fd, file_fd, pipe_fds[2], to_echo[2], to_us[2];
+static pthread_t echo_thread;
+static pid_t echo_pid;
 
 static void op_getpid(void) { must(syscall(SYS_getpid) > 0, "getpid"); }
 static void op_clock(void) { now_ns(); }
@@ -53,11 +41,12 @@ static void op_open_root(void) {
     int fd = open("/etc/passwd", O_RDONLY);
     must(fd >= 0 && close(fd) == 0, "open");
 }
+static void remove_file(void) { unlink("/dev/shm/tsv-bench"); }
 static void op_pipe(void) {
     must(write(pipe_fds[1], "x", 1) == 1 && read(pipe_fds[0], buffer, 1) == 1, "pipe");
 }
 static void op_ping_pong(void) {
-    must(write(to_child[1], "x", 1) == 1 && read(to_parent[0], buffer, 1) == 1, "ping-pong");
+    must(write(to_echo[1], "x", 1) == 1 && read(to_us[0], buffer, 1) == 1, "ping-pong");
 }
 static void op_mmap(void) {
     char *at = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -80,77 +69,68 @@ static void op_exec(void) {
     must(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "exec");
 }
 
-static void *echo_thread(void *arg) {
+static void *echo(void *arg) {
     char byte;
     (void)arg;
-    while (read(to_child[0], &byte, 1) == 1) must(write(to_parent[1], &byte, 1) == 1, "echo");
+    while (read(to_echo[0], &byte, 1) == 1) must(write(to_us[1], &byte, 1) == 1, "echo");
     return NULL;
 }
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+static void make_pipes(void) { must(pipe(to_echo) == 0 && pipe(to_us) == 0, "pipe"); }
+static void close_pipes(void) {
+    close(to_echo[0]);
+    close(to_us[0]);
+    close(to_us[1]);
+}
+static void begin_threads(void) {
+    make_pipes();
+    must(pthread_create(&echo_thread, NULL, echo, NULL) == 0, "thread");
+}
+static void end_threads(void) {
+    close(to_echo[1]);
+    pthread_join(echo_thread, NULL);
+    close_pipes();
+}
+static void begin_processes(void) {
+    make_pipes();
+    echo_pid = fork();
+    if (echo_pid == 0) {
+        close(to_echo[1]);
+        echo(NULL);
+        _exit(0);
+    }
+}
+static void end_processes(void) {
+    close(to_echo[1]);
+    waitpid(echo_pid, NULL, 0);
+    close_pipes();
 }
 
-/* Prints the median over batches that take a hundredth of the budget each. */
-static void measure(const char *name, void (*op)(void), double budget_ns) {
-    static double batches[1024];
-    double begin = now_ns();
-    int count = 1, taken = 0;
-    for (;;) {
-        double start = now_ns();
-        for (int i = 0; i < count; i++) op();
-        if (now_ns() - start > budget_ns / 100 || count >= 1 << 20) break;
-        count *= 2;
-    }
-    while (taken < 3 || (now_ns() - begin < budget_ns && taken < 1024)) {
-        double start = now_ns();
-        for (int i = 0; i < count; i++) op();
-        batches[taken++] = (now_ns() - start) / count;
-    }
-    qsort(batches, (size_t)taken, sizeof batches[0], compare);
-    printf("%s %.1f\n", name, batches[taken / 2]);
-    fflush(stdout);
-}
+static const struct bench table[] = {
+    {"getpid", op_getpid, NULL, NULL},
+    {"clock_gettime", op_clock, NULL, NULL},
+    {"read_zero_4k", op_read, NULL, NULL},
+    {"write_null_4k", op_write, NULL, NULL},
+    {"lseek", op_lseek, NULL, NULL},
+    {"fstat", op_fstat, NULL, NULL},
+    {"stat_tmpfs", op_stat_tmpfs, NULL, NULL},
+    {"stat_rootfs", op_stat_root, NULL, NULL},
+    {"open_close_tmpfs", op_open_tmpfs, NULL, remove_file},
+    {"open_close_rootfs", op_open_root, NULL, NULL},
+    {"pipe_write_read", op_pipe, NULL, NULL},
+    {"ping_pong_threads", op_ping_pong, begin_threads, end_threads},
+    {"ping_pong_processes", op_ping_pong, begin_processes, end_processes},
+    {"mmap_touch_munmap_64k", op_mmap, NULL, NULL},
+    {"fork_wait", op_fork, NULL, NULL},
+    {"vfork_exec_true", op_exec, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
+};
 
 int main(int argc, char **argv) {
-    double budget_ns = argc > 1 ? atof(argv[1]) * 1e6 : 300e6;
+    must(argc > 2, "usage: micro BUDGET_MS NAME...");
     zero_fd = open("/dev/zero", O_RDONLY);
     null_fd = open("/dev/null", O_WRONLY);
     file_fd = open("/etc/passwd", O_RDONLY);
-    must(zero_fd >= 0 && null_fd >= 0 && file_fd >= 0, "open");
-    must(pipe(pipe_fds) == 0 && pipe(to_child) == 0 && pipe(to_parent) == 0, "pipe");
-
-    measure("getpid", op_getpid, budget_ns);
-    measure("clock_gettime", op_clock, budget_ns);
-    measure("read_zero_4k", op_read, budget_ns);
-    measure("write_null_4k", op_write, budget_ns);
-    measure("lseek", op_lseek, budget_ns);
-    measure("fstat", op_fstat, budget_ns);
-    measure("stat_tmpfs", op_stat_tmpfs, budget_ns);
-    measure("stat_rootfs", op_stat_root, budget_ns);
-    measure("open_close_tmpfs", op_open_tmpfs, budget_ns);
-    measure("open_close_rootfs", op_open_root, budget_ns);
-    measure("pipe_write_read", op_pipe, budget_ns);
-    measure("mmap_touch_munmap_64k", op_mmap, budget_ns);
-    measure("fork_wait", op_fork, budget_ns);
-    measure("vfork_exec_true", op_exec, budget_ns);
-
-    pthread_t thread;
-    must(pthread_create(&thread, NULL, echo_thread, NULL) == 0, "thread");
-    measure("ping_pong_threads", op_ping_pong, budget_ns);
-    close(to_child[1]);
-    pthread_join(thread, NULL);
-    must(pipe(to_child) == 0, "pipe");
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(to_child[1]);
-        echo_thread(NULL);
-        _exit(0);
-    }
-    measure("ping_pong_processes", op_ping_pong, budget_ns);
-    close(to_child[1]);
-    waitpid(pid, NULL, 0);
-    unlink("/dev/shm/tsv-bench");
+    must(zero_fd >= 0 && null_fd >= 0 && file_fd >= 0 && pipe(pipe_fds) == 0, "open");
+    measure_named(table, argc, argv, 2, atof(argv[1]) * 1e6);
     return 0;
 }

@@ -47,6 +47,14 @@ export abstract class GuestMemory implements UserMemory {
     return Math.min(max, t.end - addr);
   }
 
+  /**
+   * The view in which `[addr, addr + len)` lies from `segAt` on, to be written in place; null where it is not one piece
+   * of the memory file, which {@link copyOut} knows what to do with.
+   */
+  viewToWrite(addr: number, len: number): DataView | null {
+    return this.segment(addr, len, true) === len && !this.segIsBuffer ? this.writes.view : null;
+  }
+
   /** Copies guest memory to `dst`. Returns 0. Errors: EFAULT, with an unknown part copied. */
   copyIn(dst: Uint8Array, at: number, addr: number, len: number): number {
     for (let done = 0; done < len;) {

@@ -96,10 +96,14 @@ function statAt(t: Task, dirfd: number, pathAddr: number, statbuf: number, looku
 function putStat(t: Task, inode: Inode, addr: number): SysResult {
   const error = inode.refresh();
   if (error < 0) return error;
+  const { mm, kernel } = t;
   const { userNs } = t.creds;
-  storeStat(t.kernel.scratchView, 0, inode, inode.fs.dev);
-  storeStatOwner(t.kernel.scratchView, 0, userNs.uidInside(inode.uid), userNs.gidInside(inode.gid));
-  return t.mm.copyOut(addr, t.kernel.scratch, 0, SIZEOF_STAT);
+  const view = mm.viewToWrite(addr, SIZEOF_STAT);
+  const mem = view ?? kernel.scratchView;
+  const at = view === null ? 0 : mm.segAt;
+  storeStat(mem, at, inode, inode.fs.dev);
+  storeStatOwner(mem, at, userNs.uidInside(inode.uid), userNs.gidInside(inode.gid));
+  return view === null ? mm.copyOut(addr, kernel.scratch, 0, SIZEOF_STAT) : 0;
 }
 
 function putStatx(t: Task, path: VfsPath, addr: number): SysResult {
