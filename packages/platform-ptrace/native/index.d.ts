@@ -9,8 +9,8 @@ export declare class PtraceStubs {
   contextPages(): ArrayBuffer
   /** Bytes of an FP state. */
   get xstateBytes(): number
-  /** The context that stopped, or -1. */
-  next(): number
+  /** Makes the function that tells the context that stopped, or -1. */
+  nextFunction(): () => number
   /** Waits for a stop, the bell, a signal, or work for the event loop. Returns whether the loop may have work. */
   sleep(timeoutMs: number): boolean
   /** Rings the bell: a `sleep` that runs or comes returns. */

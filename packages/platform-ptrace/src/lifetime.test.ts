@@ -259,7 +259,7 @@ describe('a sentry that is killed', () => {
       const contexts = [stubs.createContext(space, -1), stubs.createContext(space, -1)];
       for (const context of contexts) memory[context * 1024 + 136 / 4] = ${CODE};
       memory.set([1, contexts[0]], native.contextMax() * 1024);
-      stubs.next();
+      stubs.nextFunction()();
       process.stdout.write('ready');
       stubs.sleep(1e9);
       setTimeout(() => {}, 1e9);

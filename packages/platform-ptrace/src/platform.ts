@@ -11,12 +11,14 @@ export class PtracePlatform implements Platform {
   readonly maxUserAddr = native.maxUserAddr();
   readonly xstateBytes: number;
   readonly #stubs: InstanceType<typeof native.PtraceStubs>;
+  readonly #next: () => number;
   readonly #pages: Uint32Array;
   readonly #resumed: ResumedList;
 
   /** Throws when the host does not let this process trace another. */
   constructor(options: PlatformOptions) {
     this.#stubs = new native.PtraceStubs(options.memoryFile.fd);
+    this.#next = this.#stubs.nextFunction();
     this.xstateBytes = this.#stubs.xstateBytes;
     const memory = this.#stubs.contextPages();
     const count = native.contextMax();
@@ -30,7 +32,7 @@ export class PtracePlatform implements Platform {
   }
 
   next(): number {
-    return this.#stubs.next();
+    return this.#next();
   }
 
   sleep(timeoutMs: number): boolean {

@@ -1,13 +1,17 @@
 //! What JavaScript calls. Indices and addresses come from the package's own TypeScript and are checked all the same.
 
+mod next_function;
+
 use crate::bell::Bell;
 use crate::context_pages::CONTEXT_MAX;
 use crate::sys::{self, Errno};
 use crate::tracer::Tracer;
 use crate::zygote::StartError;
-use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Result, Status, Uint8ArraySlice};
+use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Function, Result, Status, Uint8ArraySlice};
 use napi_derive::napi;
+use std::cell::{RefCell, RefMut};
 use std::os::fd::AsRawFd;
+use std::rc::Rc;
 use std::time::Duration;
 use stub::layout::{MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES};
 use uvloop::{UvLoop, UvWatcher};
@@ -48,7 +52,7 @@ pub fn unavailable() -> Option<String> {
 /// All stubs of a sandbox. Methods return 0 or an index, or a negated errno.
 #[napi]
 pub struct PtraceStubs {
-    tracer: Tracer,
+    tracer: Rc<RefCell<Tracer>>,
     bell: Bell,
     uv_loop: UvLoop,
     watcher: UvWatcher,
@@ -70,7 +74,7 @@ impl PtraceStubs {
         let watcher = UvWatcher::start(uv_loop.backend_fd(), move || rung.ring())
             .map_err(|errno| fail(format!("Cannot watch the event loop: {errno}")))?;
         Ok(Self {
-            tracer,
+            tracer: Rc::new(RefCell::new(tracer)),
             bell,
             uv_loop,
             watcher,
@@ -80,7 +84,7 @@ impl PtraceStubs {
     /// Lends the context pages and, behind them, the list of resumed contexts: a count and indices, as u32.
     #[napi]
     pub fn context_pages<'env>(&self, env: &'env Env) -> Result<ArrayBuffer<'env>> {
-        let memory = self.tracer.pages.memory();
+        let memory = self.tracer().pages.memory();
         let (addr, len) = (memory.addr(), memory.byte_count());
         // SAFETY: the mapping has `len` bytes at `addr` and lives until the finalizer drops its share of it.
         unsafe { ArrayBuffer::from_external(env, addr, len, memory, |_, memory| drop(memory)) }
@@ -89,13 +93,13 @@ impl PtraceStubs {
     /// Bytes of an FP state.
     #[napi(getter)]
     pub fn xstate_bytes(&self) -> u32 {
-        u32::try_from(self.tracer.xstate_bytes()).unwrap_or(0)
+        u32::try_from(self.tracer().xstate_bytes()).unwrap_or(0)
     }
 
-    /// The context that stopped, or -1.
+    /// Makes the function that tells the context that stopped, or -1.
     #[napi]
-    pub fn next(&mut self) -> i32 {
-        self.tracer.next_stop().map_or(-1, u32::cast_signed)
+    pub fn next_function<'env>(&self, env: &'env Env) -> Result<Function<'env, (), i32>> {
+        next_function::create(env, Rc::clone(&self.tracer))
     }
 
     /// Waits for a stop, the bell, a signal, or work for the event loop. Returns whether the loop may have work.
@@ -105,9 +109,9 @@ impl PtraceStubs {
         let limit_ms = timeout_ms.min(loop_ms).max(0.0);
         self.watcher.arm();
         // More than a Duration holds is for ever.
-        let is_rung = self.tracer.sleep(Duration::try_from_secs_f64(limit_ms / 1000.0).ok());
+        let is_rung = self.tracer().sleep(Duration::try_from_secs_f64(limit_ms / 1000.0).ok());
         self.watcher.disarm();
-        is_rung || (loop_ms <= timeout_ms && self.tracer.is_quiet())
+        is_rung || (loop_ms <= timeout_ms && self.tracer().is_quiet())
     }
 
     /// Rings the bell: a `sleep` that runs or comes returns.
@@ -119,26 +123,28 @@ impl PtraceStubs {
     /// A new address space.
     #[napi]
     pub fn create_space(&mut self) -> i32 {
-        index_or_errno(self.tracer.create_space())
+        index_or_errno(self.tracer().create_space())
     }
 
     /// A copy of an address space.
     #[napi]
     pub fn fork_space(&mut self, space: u32) -> i32 {
-        index_or_errno(self.tracer.fork_space(space))
+        index_or_errno(self.tracer().fork_space(space))
     }
 
     /// Ends an address space.
     #[napi]
     pub fn release_space(&mut self, space: u32) {
-        self.tracer.release_space(space);
+        self.tracer().release_space(space);
     }
 
     /// Queues a mapping of the memory file.
     #[napi]
     pub fn map_memory(&mut self, space: u32, addr: f64, len: f64, prot: u32, pfn: u32) -> Result<()> {
         let (addr, len) = range(addr, len)?;
-        self.tracer.space(space).map_memory(addr, len, prot.into(), pfn.into());
+        self.tracer()
+            .space(space)
+            .map_memory(addr, len, prot.into(), pfn.into());
         Ok(())
     }
 
@@ -157,7 +163,7 @@ impl PtraceStubs {
     ) -> Result<i32> {
         let range = range(addr, len)?;
         let file = (host_fd, whole(file_offset)?);
-        Ok(zero_or_errno(self.tracer.map_host_file(
+        Ok(zero_or_errno(self.tracer().map_host_file(
             space,
             range,
             prot.into(),
@@ -170,7 +176,7 @@ impl PtraceStubs {
     #[napi]
     pub fn unmap(&mut self, space: u32, addr: f64, len: f64) -> Result<()> {
         let (addr, len) = range(addr, len)?;
-        self.tracer.space(space).unmap(addr, len);
+        self.tracer().space(space).unmap(addr, len);
         Ok(())
     }
 
@@ -178,26 +184,26 @@ impl PtraceStubs {
     #[napi]
     pub fn protect(&mut self, space: u32, addr: f64, len: f64, prot: u32) -> Result<()> {
         let (addr, len) = range(addr, len)?;
-        self.tracer.space(space).protect(addr, len, prot.into());
+        self.tracer().space(space).protect(addr, len, prot.into());
         Ok(())
     }
 
     /// Makes the queued changes.
     #[napi]
     pub fn flush(&mut self, space: u32) -> i32 {
-        zero_or_errno(self.tracer.flush(space))
+        zero_or_errno(self.tracer().flush(space))
     }
 
     /// A new guest thread; `from` is -1 or a context whose registers it starts with.
     #[napi]
     pub fn create_context(&mut self, space: u32, from: i32) -> i32 {
-        index_or_errno(self.tracer.create_context(space, u32::try_from(from).ok()))
+        index_or_errno(self.tracer().create_context(space, u32::try_from(from).ok()))
     }
 
     /// Makes a running context stop.
     #[napi]
     pub fn interrupt(&mut self, context: u32) {
-        self.tracer.interrupt(context);
+        self.tracer().interrupt(context);
     }
 
     /// Copies the FP state of a stopped context.
@@ -207,10 +213,10 @@ impl PtraceStubs {
         let dst = unsafe { dst.as_mut() };
         let dst = dst
             .get_mut(at as usize..)
-            .and_then(|dst| dst.get_mut(..self.tracer.xstate_bytes()));
+            .and_then(|dst| dst.get_mut(..self.tracer().xstate_bytes()));
         let dst = dst.ok_or_else(|| out_of_range("the FP state does not fit"))?;
         // It fails only when the thread is gone, which is told when the context is resumed.
-        if self.tracer.load_fp(context, dst).is_err() {
+        if self.tracer().load_fp(context, dst).is_err() {
             dst.fill(0);
         }
         Ok(())
@@ -221,27 +227,34 @@ impl PtraceStubs {
     pub fn store_fp(&mut self, context: u32, src: &[u8], at: u32) -> Result<i32> {
         let src = src
             .get(at as usize..)
-            .and_then(|src| src.get(..self.tracer.xstate_bytes()));
+            .and_then(|src| src.get(..self.tracer().xstate_bytes()));
         let src = src.ok_or_else(|| out_of_range("the FP state is cut short"))?;
-        Ok(zero_or_errno(self.tracer.store_fp(context, src)))
+        Ok(zero_or_errno(self.tracer().store_fp(context, src)))
     }
 
     /// Sets the FP state of a new process.
     #[napi]
     pub fn reset_fp(&mut self, context: u32) {
-        self.tracer.reset_fp(context);
+        self.tracer().reset_fp(context);
     }
 
     /// Ends a guest thread.
     #[napi]
     pub fn release_context(&mut self, context: u32) {
-        self.tracer.release_context(context);
+        self.tracer().release_context(context);
     }
 
     /// Kills all stubs.
     #[napi]
     pub fn close(&mut self) {
-        self.tracer.close();
+        self.tracer().close();
+    }
+}
+
+impl PtraceStubs {
+    /// No method calls into JavaScript, so that the tracer is never in use when it is wanted.
+    fn tracer(&self) -> RefMut<'_, Tracer> {
+        self.tracer.borrow_mut()
     }
 }
 
