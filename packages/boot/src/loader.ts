@@ -224,8 +224,8 @@ export class Loader {
   #reportUnimplemented(): void {
     const rows = this.#kernel.unimplemented.rows;
     if (rows.length === 0) return;
-    const text = rows.map(({ nr, comm, count }) => `${syscallName(nr)} (${comm}, ${count} times)`).join(', ');
-    this.#args.log.info(`System calls that are not implemented were made: ${text}`);
+    const text = rows.map(({ nr, comm, count }) => `${syscallName(nr)} (${count}, first by ${comm})`).join(', ');
+    this.#args.log.warn(`System calls that are not implemented were made: ${text}`);
   }
 }
 

@@ -144,6 +144,15 @@ describe('tsv do', () => {
     expect(stderr).toMatch(/echo: write\(1, "hi\\n", 3\) = 3\n.*echo: exit_group\(0\) = \?\n/);
   });
 
+  it('names the system calls that were made and do not exist, at the end', async () => {
+    const script = `syscall(323, 0) for 1..3; syscall(184); print "$!\\n"`;
+    const result = await runTsv(['do', '--', 'perl', '-e', script]);
+    expect(result.stdout).toBe('Function not implemented\n');
+    expect(result.stderr).toBe(
+      'tsv: warning: System calls that are not implemented were made: userfaultfd (3, first by perl)\n',
+    );
+  });
+
   it('leaves no process behind, also when it is killed', async () => {
     const child = spawn(process.execPath, [TSV, 'do', '--', 'sh', '-c', 'sleep 60 & sleep 60'], { stdio: 'ignore' });
     let stubs: string[] = [];

@@ -1,25 +1,34 @@
-/** Counts the system calls that guests made and that do not exist here, by number and program. */
+/** Numbers from here on are no system call of any Linux: who makes one gets ENOSYS everywhere. */
+const SYSCALL_NR_END = 1024;
+
+/** A system call that does not exist here and was made all the same. */
+export interface UnimplementedSyscall {
+  readonly nr: number;
+  /** The program that made it first. */
+  readonly comm: string;
+  count: number;
+}
+
+/** Counts the system calls that guests made and that do not exist here. Bounded, whatever guests do. */
 export class UnimplementedSyscalls {
-  readonly #counts = new Map<number, Map<string, number>>();
-  /** Called at the first use of a call by a program. */
+  readonly #byNumber = new Map<number, UnimplementedSyscall>();
+  /** Called at the first use of a call. */
   onFirst: ((nr: number, comm: string) => void) | null = null;
 
   /** Counts a call of `nr` by the program `comm`. */
   record(nr: number, comm: string): void {
-    let byComm = this.#counts.get(nr);
-    if (byComm === undefined) {
-      byComm = new Map();
-      this.#counts.set(nr, byComm);
+    if (nr >= SYSCALL_NR_END) return;
+    const known = this.#byNumber.get(nr);
+    if (known !== undefined) {
+      known.count++;
+      return;
     }
-    const count = byComm.get(comm) ?? 0;
-    if (count === 0) this.onFirst?.(nr, comm);
-    byComm.set(comm, count + 1);
+    this.#byNumber.set(nr, { nr, comm, count: 1 });
+    this.onFirst?.(nr, comm);
   }
 
-  /** Rows of number, program and count, by number. */
-  get rows(): { nr: number; comm: string; count: number }[] {
-    const rows: { nr: number; comm: string; count: number }[] = [];
-    for (const [nr, byComm] of this.#counts) for (const [comm, count] of byComm) rows.push({ nr, comm, count });
-    return rows.sort((a, b) => a.nr - b.nr);
+  /** What was counted, by number. */
+  get rows(): readonly Readonly<UnimplementedSyscall>[] {
+    return [...this.#byNumber.values()].sort((a, b) => a.nr - b.nr);
   }
 }

@@ -150,6 +150,7 @@ import {
   sysTimerGettime,
   sysTimerSettime,
 } from './timer.js';
+import { sysNiSyscall } from './ni-syscall.js';
 import { sysSeccomp } from './seccomp.js';
 import { sysSetns } from './setns.js';
 import { sysUnshare } from './unshare.js';
@@ -204,6 +205,8 @@ import {
 import { sysMount, sysPivotRoot, sysUmount2 } from './mount.js';
 import { sysFlock } from './file-lock.js';
 import type { Syscall, SyscallHandler } from './syscall.js';
+
+const NI = 'ENOSYS, as on Linux';
 
 /**
  * The system call table: data only, by number. Rows are grouped by the man page's topic, as the files are; a number
@@ -534,6 +537,24 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 254, name: 'inotify_add_watch', run: sysInotifyAddWatch },
   { nr: 255, name: 'inotify_rm_watch', run: sysInotifyRmWatch },
   { nr: 294, name: 'inotify_init1', run: sysInotifyInit1 },
+  // ni-syscall.ts
+  { nr: 134, name: 'uselib', run: sysNiSyscall, partial: NI },
+  { nr: 156, name: '_sysctl', run: sysNiSyscall, partial: NI },
+  { nr: 174, name: 'create_module', run: sysNiSyscall, partial: NI },
+  { nr: 177, name: 'get_kernel_syms', run: sysNiSyscall, partial: NI },
+  { nr: 178, name: 'query_module', run: sysNiSyscall, partial: NI },
+  { nr: 180, name: 'nfsservctl', run: sysNiSyscall, partial: NI },
+  { nr: 181, name: 'getpmsg', run: sysNiSyscall, partial: NI },
+  { nr: 182, name: 'putpmsg', run: sysNiSyscall, partial: NI },
+  { nr: 183, name: 'afs_syscall', run: sysNiSyscall, partial: NI },
+  { nr: 184, name: 'tuxcall', run: sysNiSyscall, partial: NI },
+  { nr: 185, name: 'security', run: sysNiSyscall, partial: NI },
+  { nr: 205, name: 'set_thread_area', run: sysNiSyscall, partial: NI },
+  { nr: 211, name: 'get_thread_area', run: sysNiSyscall, partial: NI },
+  { nr: 212, name: 'lookup_dcookie', run: sysNiSyscall, partial: NI },
+  { nr: 214, name: 'epoll_ctl_old', run: sysNiSyscall, partial: NI },
+  { nr: 215, name: 'epoll_wait_old', run: sysNiSyscall, partial: NI },
+  { nr: 236, name: 'vserver', run: sysNiSyscall, partial: NI },
 ];
 
 /** The handlers by number, with holes. */
