@@ -17,6 +17,8 @@ export interface RuntimeConfig {
   readonly straceNames: readonly string[] | null;
   /** Bytes of a buffer that the system call log shows. */
   readonly straceDataBytesMax: number;
+  /** The sentry has no seccomp filters: for debugging it. */
+  readonly isSeccompDisabled: boolean;
 }
 
 /** Where log lines go and which. */

@@ -16,6 +16,7 @@ import {
 import { isAbsolute, join, normalize } from 'node:path';
 import { toByteString } from './byte-string.js';
 import type { RuntimeConfig } from './config.js';
+import type { HostDirectory } from './confinement/confine-sentry.js';
 import { SandboxError } from './sandbox-error.js';
 
 /** The mount of a container's root and everything below, ready for its first process. */
@@ -74,6 +75,8 @@ export class ContainerMounter {
   readonly #config: RuntimeConfig;
   readonly #spec: Spec;
   readonly #bundleDir: string;
+  /** Directories of the host that the container sees. */
+  readonly hostDirectories: HostDirectory[] = [];
 
   constructor(kernel: Kernel, config: RuntimeConfig, spec: Spec, bundleDir: string) {
     this.#kernel = kernel;
@@ -88,7 +91,7 @@ export class ContainerMounter {
     const rootSpec = this.#spec.root ?? { path: 'rootfs' };
     const rootDir = isAbsolute(rootSpec.path) ? rootSpec.path : join(this.#bundleDir, rootSpec.path);
     const isOverlaid = this.#config.overlay !== 'none';
-    const lower = this.#openHost(rootDir, 'root.path');
+    const lower = this.#openHost(rootDir, 'root.path', !isOverlaid);
     const fs = isOverlaid ? this.#overlay(lower) : lower;
     // Mount points may have to be made, so the root turns read-only at the end.
     const namespace = vfs.createNamespace(fs, isOverlaid ? 'overlay' : 'none', 0);
@@ -112,13 +115,14 @@ export class ContainerMounter {
     };
   }
 
-  #openHost(path: string, where: string): HostFileSystem {
+  #openHost(path: string, where: string, isWritable: boolean): HostFileSystem {
     const fs = HostFileSystem.open(toByteString(path), {
       dev: this.#kernel.vfs.allocateDev(),
       isShared: false,
       setsOwner: process.geteuid?.() === 0,
     });
     if (typeof fs === 'number') throw new SandboxError(`Cannot open ${where} "${path}": ${abi.errnoText(-fs)}`);
+    this.hostDirectories.push({ path, isWritable });
     return fs;
   }
 
@@ -163,8 +167,9 @@ export class ContainerMounter {
   #bindSource(mount: Mount, where: string): FileSystem {
     if (mount.source === undefined) throw new SandboxError(`Cannot mount ${where}: a bind mount needs a source`);
     const source = isAbsolute(mount.source) ? mount.source : join(this.#bundleDir, mount.source);
-    const host = this.#openHost(source, `${where}.source`);
-    return this.#config.overlay === 'all:memory' ? this.#overlay(host) : host;
+    const isOverlaid = this.#config.overlay === 'all:memory';
+    const host = this.#openHost(source, `${where}.source`, !isOverlaid);
+    return isOverlaid ? this.#overlay(host) : host;
   }
 
   #createFileSystem(caller: Caller, mount: Mount, data: string, where: string): FileSystem {

@@ -8,6 +8,7 @@ import type { MemoryFile, Platform, PlatformType } from '@tsv/platform';
 import { availableParallelism, totalmem } from 'node:os';
 import { toByteString } from './byte-string.js';
 import type { RuntimeConfig } from './config.js';
+import { confineSentry, type HostDirectory } from './confinement/confine-sentry.js';
 import { ContainerMounter, type ContainerFiles } from './container-mounter.js';
 import { EventLoop } from './event-loop.js';
 import { HostClock } from './host-clock.js';
@@ -41,6 +42,7 @@ export class Loader {
   readonly #kernel: Kernel;
   readonly #watcher: HostFdWatcher;
   readonly #loop: EventLoop;
+  #directories: readonly HostDirectory[] = [];
   #terminal: Terminal | null = null;
   #forwarding: SignalForwarding | null = null;
   #settle: { resolve: (status: number) => void; reject: (error: unknown) => void } | null = null;
@@ -83,6 +85,7 @@ export class Loader {
       this.#settle?.resolve(statusOf(threadGroup.exitStatus));
     };
     this.#forwarding = new SignalForwarding(this.#kernel, init, this.#terminal !== null);
+    this.#confine();
     this.#loop.start();
     try {
       return await exited;
@@ -145,7 +148,9 @@ export class Loader {
   #start(): ThreadGroup {
     const kernel = this.#kernel;
     const spec = this.#args.spec;
-    const files = new ContainerMounter(kernel, this.#args.config, spec, this.#args.bundleDir).setUp();
+    const mounter = new ContainerMounter(kernel, this.#args.config, spec, this.#args.bundleDir);
+    const files = mounter.setUp();
+    this.#directories = mounter.hostDirectories;
     const creds = createCredentials(this.#process, kernel.userNs);
     const fs = new FsContext(kernel.vfs, files.namespace, files.root, files.root, this.#process.user?.umask ?? 0o022);
     const cwd = this.#enterCwd(files, fs);
@@ -168,6 +173,19 @@ export class Loader {
     init.isNamespaceInit = spec.linux?.namespaces?.some(({ type }) => type === 'pid') ?? false;
     this.#terminal?.attach(init);
     return init;
+  }
+
+  /** Everything is open, and no guest code has run. */
+  #confine(): void {
+    const { config, log } = this.#args;
+    confineSentry({
+      platform: config.platform,
+      network: config.network,
+      directories: this.#directories,
+      isSeccompDisabled: config.isSeccompDisabled,
+      isStartedInNamespaces: false,
+      log,
+    });
   }
 
   #enterCwd(files: ContainerFiles, fs: FsContext): string {

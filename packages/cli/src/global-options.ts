@@ -15,6 +15,7 @@ export const GLOBAL_OPTIONS = {
   },
   strace: { type: 'string', describe: 'Log system calls; with names separated by commas, only these' },
   'strace-log-size': { type: 'number', default: 48, describe: 'Bytes of a buffer that the log shows' },
+  'disable-seccomp': { type: 'boolean', default: false, describe: 'Run the sandbox without seccomp filters: unsafe' },
 } as const satisfies Record<string, Options>;
 
 /** The values of {@link GLOBAL_OPTIONS} as yargs gives them. */
@@ -28,4 +29,5 @@ export interface GlobalArguments {
   overlay2: 'none' | 'root:memory' | 'all:memory';
   strace?: string | undefined;
   straceLogSize: number;
+  disableSeccomp: boolean;
 }

@@ -13,6 +13,7 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     log: { isDebug: args.debug, directory: args.debugLog ?? null, format: args.logFormat },
     straceNames: args.strace === undefined ? null : args.strace.split(',').filter((name) => name !== ''),
     straceDataBytesMax: args.straceLogSize,
+    isSeccompDisabled: args.disableSeccomp,
   };
 }
 

@@ -1,6 +1,7 @@
-import { close, fstatfs, openat2, syncfs } from '@tsv/host';
+import { cloneMount, close, fstatfs, openat2, syncfs } from '@tsv/host';
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, type Errno } from '@tsv/abi';
 import type { FileSystem, FileSystemStatistics } from '@tsv/vfs';
+import { openDescriptorLinks } from './descriptor-links.js';
 import { HostInode } from './host-inode.js';
 import { HostStat } from './host-stat.js';
 
@@ -16,6 +17,26 @@ export interface HostFileSystemOptions {
   /** Whether files that are made belong to the guest's user on the host too, which takes root. */
   readonly setsOwner: boolean;
 }
+
+/**
+ * Descriptor of the directory at `path`: of a copy of its mounts, so that even `..` does not lead out of it, where the
+ * host allows that.
+ */
+function openRoot(path: string): number {
+  const error = openDescriptorLinks();
+  if (error < 0) return error;
+  const plain = openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0);
+  if (plain < 0) return plain;
+  const copy = cloneMount(path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, true);
+  if (copy < 0) return plain;
+  close(plain);
+  return copy;
+}
+
+const AT_FDCWD = -100;
+/** MOUNT_ATTR_NOSUID and MOUNT_ATTR_NODEV, mount_setattr(2): the host's devices are not a guest's to open. */
+const MOUNT_ATTR_NOSUID = 2;
+const MOUNT_ATTR_NODEV = 4;
 
 /** AT_EMPTY_PATH, openat(2). */
 export const AT_EMPTY_PATH = 0x1000;
@@ -51,7 +72,7 @@ export class HostFileSystem implements FileSystem {
 
   /** The directory at `path` of the host, a byte string. Errors: those of open(2). */
   static open(path: string, options: HostFileSystemOptions): HostFileSystem | Errno {
-    const rootFd = openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0);
+    const rootFd = openRoot(path);
     if (rootFd < 0) return rootFd;
     const stat = new HostStat();
     const error = stat.load(rootFd, '', AT_EMPTY_PATH);
@@ -126,6 +147,5 @@ export class HostFileSystem implements FileSystem {
   }
 }
 
-const AT_FDCWD = -100;
 /** Told to guests: some programs know only common filesystems. */
 const EXT4_SUPER_MAGIC = 0xef53;

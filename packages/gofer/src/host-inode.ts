@@ -15,6 +15,7 @@ import {
 } from '@tsv/host';
 import * as abi from '@tsv/abi';
 import { Inode, makedev, type Caller, type OpenFile, type SetAttributes, type TimeValue, type VfsPath } from '@tsv/vfs';
+import { reopen } from './descriptor-links.js';
 import { HostDirectoryFile } from './host-directory-file.js';
 import { AT_EMPTY_PATH, RESOLVE_BENEATH_ONLY, type HostFileSystem } from './host-file-system.js';
 import { HostRegularFile } from './host-regular-file.js';
@@ -234,8 +235,7 @@ export class HostInode extends Inode {
     const all = flags | abi.O_CLOEXEC | abi.O_NOFOLLOW;
     if (this.#pathFd >= 0 && (flags & abi.O_PATH) === 0) {
       if (this.isDirectory) return openat2(this.#pathFd, '.', all, 0, RESOLVE_BENEATH_ONLY);
-      // A descriptor is opened again by its link in /proc, which the kernel resolves to this very file.
-      return openat2(AT_FDCWD, `/proc/self/fd/${this.#pathFd}`, flags | abi.O_CLOEXEC, 0, 0);
+      return reopen(this.#pathFd, flags);
     }
     const parentFd = this.#parent === null ? this.#pathFd : this.#parent.pathFd();
     if (parentFd < 0) return parentFd;
@@ -289,7 +289,6 @@ export class HostInode extends Inode {
   }
 }
 
-const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const RENAME_EXCHANGE = 2;
 /** (uid_t)-1: chown(2) leaves that ID as it is. */

@@ -86,8 +86,34 @@ export declare function clockGettime(clock: I32, time: F64s): number
  */
 export declare function clockMs(clock: I32): number
 
+/**
+ * A private copy of the mount at `path`, and with `isRecursive` of those below, attached nowhere: open_tree(2) with
+ * OPEN_TREE_CLONE. No `..` leads out of it. `attributes` are MOUNT_ATTR_*, mount_setattr(2). Returns an O_PATH
+ * descriptor. Errors: EPERM without CAP_SYS_ADMIN.
+ */
+export declare function cloneMount(path: ByteString, attributes: U32, isRecursive: boolean): number
+
 /** close(2). */
 export declare function close(fd: Fd): number
+
+/** What `confineProcess` gives up. */
+export interface ConfinementOptions {
+  /** CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS and CLONE_NEWCGROUP: new namespaces for all threads. */
+  namespaces: I32
+  /** The root becomes an empty directory. */
+  emptiesRoot: boolean
+  /** A ruleset of `createLandlockRuleset`, or -1. */
+  landlock: I32
+  /** No thread keeps a capability. */
+  dropsCapabilities: boolean
+}
+
+/**
+ * Gives privileges of all threads of this process up, with PR_SET_NO_NEW_PRIVS. It cannot be undone, and after an error
+ * some threads may have changed: the process should end. Returns 0 or a negated errno; then `failed[0]` is the step: 1
+ * unshare(2), 2 the empty root, 3 a thread did not follow.
+ */
+export declare function confineProcess(options: ConfinementOptions, failed: I32s): number
 
 /** connect(2). */
 export declare function connect(fd: Fd, address: Bytes): number

@@ -5,6 +5,7 @@ export const LANDLOCK_DENY_TCP = 1;
 
 /** Confinement of this process, or of the calling thread. None of it can be undone. */
 export const {
+  confineProcess,
   installSeccompFilter,
   createLandlockRuleset,
   restrictThread,

@@ -1,4 +1,4 @@
-import { AT_EMPTY_PATH, EACCES, ENOSYS } from '@tsv/abi';
+import { EACCES, ENOSYS } from '@tsv/abi';
 
 /** What a sentry does besides running JavaScript; each adds system calls to its {@link sentryFilter}. */
 export const SyscallGroup = {
@@ -6,8 +6,10 @@ export const SyscallGroup = {
   HOST_FILES: 'HOST_FILES',
   /** Makes sockets of the host's network. */
   HOST_NETWORK: 'HOST_NETWORK',
-  /** Starts, traces and ends stub processes. */
+  /** Talks to stub processes that run already, which fork themselves, and ends them. */
   STUBS: 'STUBS',
+  /** Traces stubs. Nothing new can be attached to: a stub's children are traced from the beginning. */
+  PTRACE: 'PTRACE',
   /** Runs guests with /dev/kvm. */
   KVM: 'KVM',
 } as const;
@@ -57,16 +59,16 @@ const TRIED = [
 
 const BY_GROUP: Record<SyscallGroup, readonly string[]> = {
   HOST_FILES: [
-    ...['openat', 'openat2', 'getdents64', 'readlinkat', 'faccessat', 'faccessat2', 'mkdirat', 'mknodat', 'unlinkat'],
+    ...['openat2', 'getdents64', 'readlinkat', 'faccessat', 'faccessat2', 'mkdirat', 'mknodat', 'unlinkat'],
     ...['renameat2', 'symlinkat', 'linkat', 'fchmod', 'fchmodat', 'fchmodat2', 'fchown', 'fchownat', 'utimensat'],
-    ...['fgetxattr', 'fsetxattr', 'flistxattr', 'fremovexattr', 'getxattr', 'setxattr', 'listxattr', 'removexattr'],
+    ...['fgetxattr', 'fsetxattr', 'flistxattr', 'fremovexattr'],
   ],
   HOST_NETWORK: ['bind', 'connect', 'listen'],
   STUBS: [
-    ...['ptrace', 'wait4', 'waitid', 'kill', 'tkill', 'clone', 'unshare', 'setpgid'],
-    ...['process_vm_readv', 'process_vm_writev', 'pidfd_open', 'pidfd_send_signal', 'setsid'],
+    ...['wait4', 'waitid', 'kill', 'tkill', 'process_vm_readv', 'process_vm_writev', 'pidfd_open', 'pidfd_send_signal'],
     ...['timer_create', 'timer_settime', 'timer_delete'],
   ],
+  PTRACE: [],
   KVM: [],
 };
 
@@ -74,6 +76,11 @@ const BY_GROUP: Record<SyscallGroup, readonly string[]> = {
 const RUNTIME_IOCTLS = [
   ...[0x5401, 0x5402, 0x5403, 0x5404, 0x5413, 0x5414, 0x541b, 0x5421, 0x5450, 0x5451], // TC*, TIOC*WINSZ, FIO*
   ...[0x540b, 0x540e, 0x540f, 0x5410, 0x5429, 0x5441], // TCFLSH, TIOCSCTTY, TIOC[GS]PGRP, TIOCGSID, TIOCGPTPEER
+];
+/** PTRACE_* requests to a tracee: all but PTRACE_TRACEME (0), PTRACE_ATTACH (16) and PTRACE_SEIZE (0x4206). */
+const TRACEE_REQUESTS = [
+  ...[0x03, 0x06, 0x07, 0x0c, 0x0d, 0x1f], // PEEKUSER, POKEUSER, CONT, GETREGS, SETREGS, SYSEMU
+  ...[0x4202, 0x4204, 0x4205, 0x4207, 0x4208], // GETSIGINFO, GETREGSET, SETREGSET, INTERRUPT, LISTEN
 ];
 /** The type byte of the ioctl(2) requests of /dev/kvm. */
 const KVMIO = 0xae;
@@ -89,7 +96,7 @@ const SOCKET_DOMAINS = [2, 10];
 
 /**
  * The seccomp filters of a sentry, for `installSeccompFilter`, in this order. Any other system call kills the process.
- * Threads may be made but no processes, unless STUBS are among the groups; nothing can be executed but descriptors.
+ * Threads may be made but no processes, and nothing can be executed: the first stub must run when they are installed.
  * The first answers ENOSYS to clone3(2), whose flags a filter cannot see, so that libc asks with clone(2); the second
  * EACCES to names of files.
  */
@@ -106,8 +113,8 @@ export function sentryFilters(groups: readonly SyscallGroup[]): string[] {
   });
   if (groups.includes('KVM')) add('ioctl', { index: 1, mask: 0xff00, values: [KVMIO << 8] });
   if (groups.includes('HOST_NETWORK')) add('socket', { index: 0, mask: WHOLE, values: SOCKET_DOMAINS });
-  if (groups.includes('STUBS')) add('execveat', { index: 4, mask: WHOLE, values: [AT_EMPTY_PATH] });
-  else add('clone', { index: 0, mask: CLONE_THREAD, values: [CLONE_THREAD] });
+  if (groups.includes('PTRACE')) add('ptrace', { index: 0, mask: WHOLE, values: TRACEE_REQUESTS });
+  add('clone', { index: 0, mask: CLONE_THREAD, values: [CLONE_THREAD] });
   return [
     JSON.stringify({ mismatch_action: 'allow', match_action: { errno: ENOSYS }, filter: calls(['clone3']) }),
     JSON.stringify({ mismatch_action: 'allow', match_action: { errno: EACCES }, filter: calls(refused) }),

@@ -1,5 +1,6 @@
 //! Host system calls that Node lacks. Results are numbers: a negated errno says what went wrong.
 
+pub mod confine;
 pub mod launch;
 pub mod seccomp;
 pub mod socket_calls;

@@ -297,6 +297,142 @@ pub fn limit_capabilities(kept: u64) -> Result<()> {
     Ok(())
 }
 
+/// capset(2) of this thread to nothing, and an empty bounding and ambient set where it may.
+pub fn drop_capabilities() -> Result<()> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+    const CAP_SETPCAP: u64 = 8;
+    if capabilities(None)?.effective.bits() & (1 << CAP_SETPCAP) != 0 {
+        limit_capabilities(0)?;
+    }
+    let none = CapabilitySet::empty();
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: none,
+            permitted: none,
+            inheritable: none,
+        },
+    )
+}
+
+/// mount_setattr(2) of the mount that `fd` is the root of: sets `attributes` (MOUNT_ATTR_*) and the propagation.
+pub fn mount_setattr(fd: RawFd, is_recursive: bool, attributes: u64, propagation: libc::c_ulong) -> Result<()> {
+    let attr = libc::mount_attr {
+        attr_set: attributes,
+        attr_clr: 0,
+        propagation,
+        userns_fd: 0,
+    };
+    let flags = libc::AT_EMPTY_PATH | if is_recursive { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: the path is a C string, and the kernel reads `attr` of the size that is told.
+    let returned = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            fd,
+            c"".as_ptr(),
+            flags,
+            &raw const attr,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    checked_long(returned).map(|_| ())
+}
+
+/// errno of this thread, for a signal handler to put back.
+pub fn keep_errno() -> c_int {
+    // SAFETY: every thread has an errno.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: it is this thread's own.
+    unsafe { *location }
+}
+
+/// See [`keep_errno`].
+pub fn set_errno(errno: c_int) {
+    // SAFETY: every thread has an errno.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: it is this thread's own.
+    unsafe { *location = errno }
+}
+
+/// `struct sigaction` of the kernel, rt_sigaction(2).
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct KernelAction {
+    handler: usize,
+    flags: u64,
+    restorer: usize,
+    mask: u64,
+}
+
+/// A handler of the signal by which libc reaches all threads: no thread can block it, nptl(7). libc uses it in setuid(2)
+/// and its kin only, which must not be called meanwhile. Dropped, libc's handler is back.
+pub struct ThreadSignal {
+    old: KernelAction,
+    pid: libc::pid_t,
+}
+
+/// SIGSETXID of nptl(7).
+const THREAD_SIGNAL: c_int = 33;
+const SA_RESTORER: u64 = 0x0400_0000;
+const SA_RESTART: u64 = 0x1000_0000;
+
+impl ThreadSignal {
+    /// Errors: `NOSYS` with a libc that has no such signal.
+    pub fn install(handler: extern "C" fn(c_int)) -> Result<Self> {
+        let old = exchange_action(None)?;
+        if old.flags & SA_RESTORER == 0 || old.restorer == 0 {
+            return Err(Errno::NOSYS);
+        }
+        let new = KernelAction {
+            handler: handler as usize,
+            flags: SA_RESTORER | SA_RESTART,
+            restorer: old.restorer,
+            mask: u64::MAX,
+        };
+        exchange_action(Some(new))?;
+        // SAFETY: no memory is involved.
+        let pid = unsafe { libc::getpid() };
+        Ok(Self { old, pid })
+    }
+
+    /// Sends it to a thread of this process. Errors: ESRCH when it has ended.
+    pub fn send(&self, tid: i32) -> Result<()> {
+        self.tgkill(tid, THREAD_SIGNAL)
+    }
+
+    /// Whether there is such a thread in this process.
+    pub fn is_thread(&self, tid: i32) -> bool {
+        self.tgkill(tid, 0).is_ok()
+    }
+
+    fn tgkill(&self, tid: i32, signo: c_int) -> Result<()> {
+        // SAFETY: no memory is involved; the signal has a handler.
+        let returned = unsafe { libc::syscall(libc::SYS_tgkill, self.pid, tid, signo) };
+        checked_long(returned).map(|_| ())
+    }
+}
+
+impl Drop for ThreadSignal {
+    fn drop(&mut self) {
+        let restored = exchange_action(Some(self.old));
+        debug_assert!(restored.is_ok(), "libc's handler was there before");
+    }
+}
+
+fn exchange_action(new: Option<KernelAction>) -> Result<KernelAction> {
+    const SIGSET_BYTES: usize = 8;
+    let mut old = KernelAction {
+        handler: 0,
+        flags: 0,
+        restorer: 0,
+        mask: 0,
+    };
+    let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `new` is null or an action whose handler stays; the kernel writes the old one.
+    let returned = unsafe { libc::syscall(libc::SYS_rt_sigaction, THREAD_SIGNAL, new, &raw mut old, SIGSET_BYTES) };
+    checked_long(returned).map(|_| old)
+}
+
 /// landlock_restrict_self(2), of the calling thread.
 pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: the arguments are numbers.

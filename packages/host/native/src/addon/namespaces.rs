@@ -1,7 +1,8 @@
 //! Namespaces and mounts of this thread.
 
 use super::arguments::{ByteString, Fd, I32, U32};
-use super::results::status;
+use super::results::{descriptor, status};
+use crate::confine::clone_tree;
 use crate::sys;
 use napi_derive::napi;
 
@@ -33,6 +34,14 @@ pub fn mount(
         let data = data.as_ref().map(ByteString::c_str).transpose()?;
         sys::mount(source, target.c_str()?, kind, flags.0.into(), data)
     })
+}
+
+/// A private copy of the mount at `path`, and with `isRecursive` of those below, attached nowhere: open_tree(2) with
+/// OPEN_TREE_CLONE. No `..` leads out of it. `attributes` are MOUNT_ATTR_*, mount_setattr(2). Returns an O_PATH
+/// descriptor. Errors: EPERM without CAP_SYS_ADMIN.
+#[napi]
+pub fn clone_mount(path: ByteString, attributes: U32, is_recursive: bool) -> i32 {
+    descriptor(|| clone_tree(path.c_str()?, attributes.0.into(), is_recursive))
 }
 
 /// umount2(2). `flags` are MNT_* and UMOUNT_NOFOLLOW.

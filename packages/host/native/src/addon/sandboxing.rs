@@ -2,6 +2,7 @@
 
 use super::arguments::{ByteString, Fd, I32, I32s, U32, U64};
 use super::results::{large, negated, status};
+use crate::confine::Confinement;
 use crate::launch::{Launch, landlock_ruleset};
 use crate::{seccomp, sys};
 use napi::bindgen_prelude::{Error, Result};
@@ -69,6 +70,41 @@ pub fn set_thread_capabilities(capabilities: U64) -> i32 {
 #[napi]
 pub fn get_thread_capabilities() -> f64 {
     large(|| thread::capabilities(None).map(|sets| sets.effective.bits()))
+}
+
+/// What `confineProcess` gives up.
+#[napi(object, object_to_js = false)]
+pub struct ConfinementOptions {
+    /// CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS and CLONE_NEWCGROUP: new namespaces for all threads.
+    pub namespaces: I32,
+    /// The root becomes an empty directory.
+    pub empties_root: bool,
+    /// A ruleset of `createLandlockRuleset`, or -1.
+    pub landlock: I32,
+    /// No thread keeps a capability.
+    pub drops_capabilities: bool,
+}
+
+/// Gives privileges of all threads of this process up, with PR_SET_NO_NEW_PRIVS. It cannot be undone, and after an error
+/// some threads may have changed: the process should end. Returns 0 or a negated errno; then `failed[0]` is the step: 1
+/// unshare(2), 2 the empty root, 3 a thread did not follow.
+#[napi]
+pub fn confine_process(options: ConfinementOptions, failed: I32s) -> i32 {
+    let confinement = Confinement {
+        namespaces: options.namespaces.0,
+        empties_root: options.empties_root,
+        landlock: options.landlock.0,
+        drops_capabilities: options.drops_capabilities,
+    };
+    match confinement.apply() {
+        Ok(()) => 0,
+        Err((step, errno)) => {
+            if let [first, ..] = failed.all() {
+                *first = step as i32;
+            }
+            negated(errno)
+        }
+    }
 }
 
 /// What `startProcess` starts.
