@@ -1,8 +1,12 @@
+import { GUEST_CASES } from './guest-cases.mjs';
+import { PROGRAM_CASES } from './program-cases.mjs';
+
 /**
  * What is run natively and under TSV, and compared. A case is shell text (run by `sh -c` in a fresh directory with the
  * fixture files), or `argv` to run as it is. `files: true` compares the directory afterwards too; `stderr: false` when
  * messages carry process ids or addresses; `expect` (a regular expression on stdout) where a native run shows another
- * machine's state and cannot be compared; `stdin` is piped in.
+ * machine's state and cannot be compared; `stdin` is piped in; `sorted` when lines come in any order; `needs` a program
+ * without which the case is left out; `guest` a C program of ours instead of `argv`.
  */
 const sh = (name, script, more = {}) => ({ name, argv: ['sh', '-c', script], ...more });
 const bash = (name, script, more = {}) => ({ name, argv: ['bash', '-c', script], ...more });
@@ -14,6 +18,9 @@ const busybox = (name, script, more = {}) => ({
 });
 
 export const CASES = [
+  ...GUEST_CASES,
+  ...PROGRAM_CASES,
+
   // Start and exit.
   { name: 'true', argv: ['true'] },
   { name: 'false', argv: ['false'] },

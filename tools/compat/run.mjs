@@ -1,8 +1,8 @@
 // Runs each case natively and under TSV and compares stdout, stderr, exit status and the files written. Prints a table
 // and ends with `N passed, N failed`; exits 1 on any difference.
 //   npm run compat [-- --only TEXT] [--platform NAME] [--verbose] [--jobs N]
-import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { accessSync, constants, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { CASES } from './cases.mjs';
 
 const CLI = fileURLToPath(new URL('../../packages/cli/bin/tsv.js', import.meta.url));
 const PROGRAMS = fileURLToPath(new URL('./programs', import.meta.url));
+const GUESTS = fileURLToPath(new URL('./guests', import.meta.url));
 const OUTPUT_BYTES_MAX = 4 << 20;
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGABRT: 6, SIGFPE: 8, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
@@ -24,19 +25,58 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     platform: { type: 'string', default: 'ptrace' },
     verbose: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: '2' },
   },
 });
 
-const chosen = CASES.filter((test) => options.only === undefined || test.name.includes(options.only));
+const built = mkdtempSync(join(tmpdir(), 'tsv-guests-'));
+let passedCount = 0;
 let failedCount = 0;
-for (const test of chosen) {
-  const problem = await compare(test);
-  if (problem !== null) failedCount++;
-  console.log(`${problem === null ? 'same  ' : 'DIFFER'}  ${test.name}`);
-  if (problem !== null) console.log(problem.replace(/^/gm, '        '));
+try {
+  const queue = CASES.filter((test) => options.only === undefined || test.name.includes(options.only));
+  await Promise.all(Array.from({ length: Number(options.jobs) }, () => work(queue)));
+} finally {
+  rmSync(built, { recursive: true, force: true });
 }
-console.log(`${chosen.length - failedCount} passed, ${failedCount} failed`);
-process.exitCode = failedCount === 0 && chosen.length > 0 ? 0 : 1;
+console.log(`${passedCount} passed, ${failedCount} failed`);
+process.exitCode = failedCount === 0 && passedCount > 0 ? 0 : 1;
+
+/** Takes cases from the queue until it is empty. */
+async function work(queue) {
+  for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
+    const missing = [test.needs, test.guest?.compiler].find(
+      (program) => program !== undefined && !isInstalled(program),
+    );
+    if (missing !== undefined) {
+      console.log(`absent  ${test.name}: ${missing} is not installed`);
+      continue;
+    }
+    const problem = await compare(test.guest === undefined ? test : { ...test, argv: build(test) });
+    if (problem === null) passedCount++;
+    else failedCount++;
+    console.log(`${problem === null ? 'same  ' : 'DIFFER'}  ${test.name}`);
+    if (problem !== null) console.log(problem.replace(/^/gm, '        '));
+  }
+}
+
+/** Compiles a program of ours; its command. */
+function build({ name, guest }) {
+  const program = join(built, name.replaceAll(/[^a-zA-Z0-9]+/g, '-'));
+  execFileSync(guest.compiler, [...guest.flags, '-o', program, join(GUESTS, guest.source)], { stdio: 'inherit' });
+  return [program, ...guest.args];
+}
+
+function isInstalled(program) {
+  return process.env.PATH.split(':').some((dir) => {
+    try {
+      accessSync(join(dir, program), constants.X_OK);
+      return true;
+    } catch (error) {
+      if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(error.code)) return false;
+      throw error;
+    }
+  });
+}
 
 /** Null when both runs agree, else what differs. */
 async function compare(test) {
@@ -49,6 +89,7 @@ async function compare(test) {
     return `stdout does not match ${test.expect}, status ${under.status}\n${under.stdout}\n${under.stderr}`;
   }
   const native = await inFixture((cwd) => execute(argv[0], argv.slice(1), test, cwd));
+  if (test.sorted) for (const run of [native, under]) run.stdout = run.stdout.split('\n').sort().join('\n');
   const fields = ['status', 'stdout', ...(test.stderr === false ? [] : ['stderr'])];
   const differing = fields.filter((field) => native[field] !== under[field]);
   if (differing.length === 0) return null;
@@ -65,7 +106,9 @@ async function inFixture(body) {
   try {
     cpSync(PROGRAMS, cwd, { recursive: true });
     const result = await body(cwd);
-    for (const field of ['stdout', 'stderr']) result[field] = result[field].replaceAll(cwd, '/CWD');
+    for (const field of ['stdout', 'stderr']) {
+      result[field] = result[field].replaceAll(cwd, '/CWD').replaceAll(built, '/GUESTS');
+    }
     return result;
   } finally {
     rmSync(cwd, { recursive: true, force: true });

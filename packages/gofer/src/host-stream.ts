@@ -25,6 +25,7 @@ import {
   S_IFIFO,
   S_IFMT,
   S_IFREG,
+  S_IFSOCK,
   type Errno,
 } from '@tsv/abi';
 import {
@@ -57,7 +58,10 @@ const termios = new Uint8Array(TERMIOS_BYTES);
 const winsize = new Uint16Array(4);
 const winsizeBytes = new Uint8Array(winsize.buffer);
 
-/** The inode of a descriptor that a sandbox was given: fstat(2) tells what the host says. */
+/**
+ * The inode of a descriptor that a sandbox was given: fstat(2) tells what the host says. A socket of the host's is shown
+ * as a pipe: it can be read and written, and no socket call reaches it.
+ */
 export class HostStreamInode extends Inode {
   readonly hostFd: number;
   readonly watcher: HostFdWatcher;
@@ -77,7 +81,7 @@ export class HostStreamInode extends Inode {
   override refresh(): number {
     const error = stat.load(this.hostFd, '', AT_EMPTY_PATH);
     if (error < 0) return error;
-    this.mode = stat.mode;
+    this.mode = (stat.mode & S_IFMT) === S_IFSOCK ? S_IFIFO | (stat.mode & ~S_IFMT) : stat.mode;
     this.uid = stat.uid;
     this.gid = stat.gid;
     this.sizeBytes = stat.sizeBytes;

@@ -2,6 +2,7 @@ import {
   EACCES,
   EINVAL,
   ENOMEM,
+  ENOSPC,
   PROT_EXEC,
   PROT_GROWSDOWN,
   PROT_GROWSUP,
@@ -18,7 +19,24 @@ import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
 
 const PROT_ACCESS = PROT_READ | PROT_WRITE | PROT_EXEC;
+/** PKEY_DISABLE_ACCESS | PKEY_DISABLE_WRITE. */
+const PKEY_ACCESS_MASK = 3;
 const PROT_GROWS = PROT_GROWSDOWN | PROT_GROWSUP;
+
+/** pkey_mprotect(2): without protection keys only -1, which is mprotect(2), is a key. Errors: EINVAL, and as {@link sysMprotect}. */
+export function sysPkeyMprotect(t: Task, a: SyscallArgs): SysResult {
+  return a.i32(3) === -1 ? sysMprotect(t, a) : -EINVAL;
+}
+
+/** pkey_alloc(2): there are no keys, as on a processor without them. Errors: EINVAL, ENOSPC. */
+export function sysPkeyAlloc(_: Task, a: SyscallArgs): SysResult {
+  return a.u64(0) !== 0 || a.u64(1) > PKEY_ACCESS_MASK ? -EINVAL : -ENOSPC;
+}
+
+/** pkey_free(2). Errors: EINVAL, for no key was given out. */
+export function sysPkeyFree(): SysResult {
+  return -EINVAL;
+}
 
 /** mprotect(2). Errors: EACCES, EINVAL, ENOMEM. What lies before a mapping that fails is changed, as on Linux. */
 export function sysMprotect(t: Task, a: SyscallArgs): SysResult {

@@ -4,6 +4,7 @@ import {
   EINVAL,
   EMSGSIZE,
   MAX_RW_COUNT,
+  MSG_CMSG_CLOEXEC,
   MSG_CONTROL,
   MSG_CONTROLLEN,
   MSG_DONTWAIT,
@@ -131,7 +132,7 @@ function receiveMessage(t: Task, socket: SocketFile, msg: number, flags: number)
     if (t.mm.copyOut(msg + MSG_NAMELEN, header, MSG_NAMELEN, 4) !== 0) return -EFAULT;
   }
   storeI64(headerView, MSG_CONTROLLEN, controlLen);
-  headerView.setInt32(MSG_FLAGS, message.flags, true);
+  headerView.setInt32(MSG_FLAGS, message.flags | (flags & MSG_CMSG_CLOEXEC), true);
   return t.mm.copyOut(msg + MSG_CONTROLLEN, header, MSG_CONTROLLEN, 12) !== 0 ? -EFAULT : n;
 }
 

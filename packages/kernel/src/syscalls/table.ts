@@ -73,7 +73,7 @@ import { sysMembarrier } from './membarrier.js';
 import { sysMincore } from './mincore.js';
 import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from './mlock.js';
 import { sysMmap, sysMunmap } from './mmap.js';
-import { sysMprotect } from './mprotect.js';
+import { sysMprotect, sysPkeyAlloc, sysPkeyFree, sysPkeyMprotect } from './mprotect.js';
 import { sysMremap } from './mremap.js';
 import { sysMsync } from './msync.js';
 import { sysProcessVmReadv, sysProcessVmWritev } from './process-vm.js';
@@ -269,6 +269,9 @@ export const SYSCALLS: readonly Syscall[] = [
   // mmap.ts mprotect.ts brk.ts mremap.ts madvise.ts mlock.ts msync.ts mincore.ts
   { nr: 9, name: 'mmap', run: sysMmap, partial: 'MAP_HUGETLB: ENOMEM; MAP_SYNC: EOPNOTSUPP' },
   { nr: 10, name: 'mprotect', run: sysMprotect },
+  { nr: 329, name: 'pkey_mprotect', run: sysPkeyMprotect, partial: 'no protection keys' },
+  { nr: 330, name: 'pkey_alloc', run: sysPkeyAlloc, partial: 'ENOSPC: no protection keys' },
+  { nr: 331, name: 'pkey_free', run: sysPkeyFree, partial: 'EINVAL: no protection keys' },
   { nr: 11, name: 'munmap', run: sysMunmap },
   { nr: 12, name: 'brk', run: sysBrk },
   { nr: 25, name: 'mremap', run: sysMremap },

@@ -1,0 +1,26 @@
+/**
+ * Our own C programs (`guests/*.c`), built once and run on both sides. `needs` names a compiler that may be missing:
+ * the case is left out then.
+ */
+const guest = (name, more = {}) => ({
+  name: `guest: ${name}`,
+  guest: { source: `${name}.c`, compiler: 'gcc', flags: ['-O1', '-pthread'], args: [] },
+  ...more,
+});
+const linked = (name, compiler, flags) => ({
+  name: `guest: ${name}`,
+  guest: { source: 'tls.c', compiler, flags: ['-O2', ...flags, '-pthread'], args: ['x y'] },
+});
+
+export const GUEST_CASES = [
+  guest('pi-futex'),
+  guest('inotify'),
+  guest('scm-rights'),
+  linked('dynamic PIE', 'gcc', ['-pie', '-fPIE']),
+  linked('dynamic, not PIE', 'gcc', ['-no-pie']),
+  linked('static', 'gcc', ['-static']),
+  linked('static-PIE', 'gcc', ['-static-pie', '-fPIE']),
+  linked('musl static', 'musl-gcc', ['-static']),
+  linked('musl static-PIE', 'musl-gcc', ['-static-pie', '-fPIE']),
+  linked('musl dynamic', 'musl-gcc', []),
+];
