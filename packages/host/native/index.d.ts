@@ -251,6 +251,12 @@ export declare function mount(source: ByteString | undefined | null, target: Byt
 /** openat2(2). Returns a descriptor. */
 export declare function openat2(dirfd: Fd, path: ByteString, flags: U32, mode: U32, resolve: U32): number
 
+/**
+ * A non-blocking packet(7) socket for all frames that come in by the interface `index`; with `hasHeader` 1 there is a
+ * virtio-net header in front of each. Returns a descriptor. Errors: EPERM without CAP_NET_RAW, ENODEV.
+ */
+export declare function openPacketSocket(index: I32, hasHeader: I32): number
+
 /** posix_openpt(3) and unlockpt(3). `flags` are O_RDWR, O_NOCTTY, O_CLOEXEC, O_NONBLOCK. Returns the master. */
 export declare function openPtyMaster(flags: U32): number
 
@@ -311,6 +317,9 @@ export declare function rdtsc(): number
 /** read(2) into `len` bytes of `buffer` at `at`. */
 export declare function read(fd: Fd, buffer: Bytes, at: Len, len: Len): number
 
+/** As `receiveFrames`, of a TUN or TAP device. */
+export declare function readFrames(fd: Fd, buffer: Bytes, slot: Len, lens: I32s): number
+
 /** readlinkat(2) into `buffer`. Returns bytes, without a NUL. */
 export declare function readlinkat(dirfd: Fd, path: ByteString, buffer: Bytes): number
 
@@ -319,6 +328,12 @@ export declare function readlinkat(dirfd: Fd, path: ByteString, buffer: Bytes): 
  * still, or what waitid(2) says.
  */
 export declare function reapProcess(pidfd: Fd, result: I32s): number
+
+/**
+ * Receives frames of a packet socket: the i-th at `i * slot` of `buffer`, its length in `lens[i]`. Returns how many.
+ * Errors: EAGAIN if there are none.
+ */
+export declare function receiveFrames(fd: Fd, buffer: Bytes, slot: Len, lens: I32s): number
 
 /**
  * recvmsg(2) into `len` bytes of `buffer` at `at`. Descriptors that came along (close-on-exec) are stored in `fds`,
@@ -350,6 +365,12 @@ export declare function sampleTsc(sample: F64s): number
  * Errors: EINVAL above 253 descriptors.
  */
 export declare function sendFds(socket: Fd, buffer: Bytes, at: Len, len: Len, fds: I32s, flags: U32): number
+
+/**
+ * Sends frames `from` to `to` by a packet socket: the i-th lies in `buffer` up to `ends[i]`, behind the one before it.
+ * Returns how many went out. Errors: those of the first: EAGAIN, ENOBUFS, EMSGSIZE.
+ */
+export declare function sendFrames(fd: Fd, buffer: Bytes, ends: I32s, from: Len, to: Len): number
 
 /** sendmsg(2) of `len` bytes of `buffer` at `at`. An empty `address` or `control` is absent. Returns bytes. */
 export declare function sendmsg(fd: Fd, buffer: Bytes, at: Len, len: Len, address: Bytes, control: Bytes, flags: I32): number
@@ -395,6 +416,9 @@ export declare function setThreadCapabilities(capabilities: U64): number
  * their identity; call it before any work is given to them.
  */
 export declare function setThreadIdentity(uid: U32, gid: U32, groups: U32s): number
+
+/** TUNSETOFFLOAD: what a TUN or TAP device may hand over unfinished, TUN_F_*. */
+export declare function setTunOffload(fd: Fd, flags: U32): number
 
 /** sched_setaffinity(2) of this thread to the CPUs in `cpus`. */
 export declare function setUsableCpus(cpus: I32s): number
@@ -459,3 +483,6 @@ export declare function utimensat(dirfd: Fd, path: ByteString, atimeSec: I64, at
 
 /** write(2) of `len` bytes of `buffer` at `at`. */
 export declare function write(fd: Fd, buffer: Bytes, at: Len, len: Len): number
+
+/** As `sendFrames`, by a TUN or TAP device. */
+export declare function writeFrames(fd: Fd, buffer: Bytes, ends: I32s, from: Len, to: Len): number

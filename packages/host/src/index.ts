@@ -7,6 +7,7 @@ export * from './launched-process.js';
 export * from './namespace.js';
 export * from './network-interface.js';
 export * from './open-file.js';
+export { PacketFd } from './packet-fd.js';
 export * from './pipe.js';
 export { PollPhase, onPollPhase } from './poll-phase.js';
 export * from './process.js';

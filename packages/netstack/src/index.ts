@@ -1,6 +1,7 @@
 export { PacketBuffer, PacketFlag, PacketQueue } from './buffer/packet-buffer.js';
 export { checksumAdd, checksumFold, checksumUpdate, pseudoHeaderSum4, pseudoHeaderSum6 } from './checksum/checksum.js';
 export { ChannelLink, type ChannelOptions } from './link/channel.js';
+export { FdLink, type FdLinkOptions, type FrameDevice } from './link/fd-link.js';
 export type { LinkEndpoint, LinkSink } from './link/link-endpoint.js';
 export { LoopbackLink } from './link/loopback.js';
 export { type Neighbour, NeighbourCache, NeighbourState } from './link/neighbour-cache.js';
@@ -47,6 +48,7 @@ export { TcpConnection } from './socket/tcp-connection.js';
 export { TcpSocket } from './socket/tcp-socket.js';
 export { UdpSocket } from './socket/udp-socket.js';
 export { type NicOptions, Stack, type StackOptions } from './stack.js';
+export { tcpInfo } from './tcp/tcp-info.js';
 export { TcpState } from './tcp/tcp-state.js';
 export {
   ETH_P_ALL,

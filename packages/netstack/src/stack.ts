@@ -101,6 +101,7 @@ export class Stack {
   readonly #forwardPaths: AddressMap<Path>;
   #forwardGeneration = 0;
   readonly #inbox = new PacketQueue();
+  readonly #unflushed: Nic[] = [];
   readonly #report = new Report();
   #depth = 0;
   #toldMs = Infinity;
@@ -186,13 +187,22 @@ export class Stack {
   }
 
   leave(): void {
-    if (this.#depth === 1) this.#run();
+    if (this.#depth === 1) {
+      this.#run();
+      if (this.#unflushed.length > 0) this.#flushLinks();
+    }
     this.#depth--;
     if (this.#depth > 0 || this.onDeadline === null) return;
     const atMs = this.pollAtMs();
     if (atMs >= this.#toldMs) return;
     this.#toldMs = atMs;
     this.onDeadline(atMs);
+  }
+
+  /** Has the link of `nic` flushed when the current call into the stack is over. Called by {@link Nic}. */
+  flushLater(nic: Nic): void {
+    nic.needsFlush = true;
+    this.#unflushed.push(nic);
   }
 
   /** Takes a packet from a link. If the stack is busy the packet waits; so links may deliver from wherever they are. */
@@ -396,6 +406,14 @@ export class Stack {
       this.tcp.flush();
       if (this.#inbox.count === 0) return;
     }
+  }
+
+  #flushLinks(): void {
+    for (const nic of this.#unflushed) {
+      nic.needsFlush = false;
+      nic.link.flush?.();
+    }
+    this.#unflushed.length = 0;
   }
 
   /** Whether packets to `address` do not leave this machine. A link-local address is ours only on its interface. */

@@ -5,6 +5,10 @@ import type { LinkAddress } from '../wire/ethernet.js';
 export interface LinkSink {
   /** Takes a packet: a frame with Ethernet header if the link has a link address, else an IP packet. */
   deliver(packet: PacketBuffer): void;
+
+  /** What is delivered from here to {@link LinkSink.end} is handled together: a batch that came at once. */
+  begin?(): void;
+  end?(): void;
 }
 
 /** One attachment to a network. */
@@ -22,6 +26,9 @@ export interface LinkEndpoint {
 
   /** Sends a packet, which the link then owns. The link may drop it. */
   send(packet: PacketBuffer): void;
+
+  /** Lets go of what {@link LinkEndpoint.send} has gathered: called when the stack has sent all that it had. */
+  flush?(): void;
 
   /** Sets who takes the packets that come in; null detaches. */
   attach(sink: LinkSink | null): void;

@@ -46,6 +46,18 @@ export class Sniffer implements LinkEndpoint, LinkSink {
     this.#link.send(packet);
   }
 
+  flush(): void {
+    this.#link.flush?.();
+  }
+
+  begin(): void {
+    this.#sink?.begin?.();
+  }
+
+  end(): void {
+    this.#sink?.end?.();
+  }
+
   attach(sink: LinkSink | null): void {
     this.#sink = sink;
     this.#link.attach(sink === null ? null : this);

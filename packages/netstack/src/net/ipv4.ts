@@ -45,6 +45,7 @@ import {
   storeIpv4Src,
   storeIpv4TotalLen,
 } from '../wire/ipv4.js';
+import { wireLen } from './gso.js';
 import type { Nic } from './nic.js';
 import {
   NF_INET_FORWARD,
@@ -114,7 +115,7 @@ export class Ipv4 {
     const totalLen = packet.len + IPV4_HEADER_BYTES;
     if (totalLen > IPV4_PACKET_BYTES_MAX) return this.#refuse(packet);
     const mustNotFragment = (packet.flags & PacketFlag.DONT_FRAGMENT) !== 0;
-    if (mustNotFragment && totalLen > path.mtu) return this.#refuse(packet);
+    if (mustNotFragment && totalLen > path.mtu && packet.segmentBytes === 0) return this.#refuse(packet);
     packet.transportAt = packet.at;
     const at = packet.prepend(IPV4_HEADER_BYTES);
     packet.networkAt = at;
@@ -178,7 +179,7 @@ export class Ipv4 {
       if (isWanted && !(packet.flags & (PacketFlag.LOOPED_BACK | PacketFlag.FORWARDED))) this.#loopBack(nic, packet);
       if (isGroup && packet.hopLimit === 0) return packet.release();
     }
-    if (packet.len <= path.mtu) return nic.transmit(packet, path.nextHop);
+    if (packet.len <= path.mtu || packet.segmentBytes > 0) return nic.transmit(packet, path.nextHop);
     this.#fragment(packet, path);
   }
 
@@ -302,7 +303,7 @@ export class Ipv4 {
       if (path !== RTN_BLACKHOLE) icmp.sendError4(ICMP_DEST_UNREACH, unreachableCode(path), 0, packet);
       return packet.release();
     }
-    if (packet.len > path.mtu && ipv4HasDf(bytes, networkAt)) {
+    if (wireLen(packet) > path.mtu && ipv4HasDf(bytes, networkAt)) {
       stats.ipFragFails++;
       icmp.sendError4(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, path.mtu, packet);
       return packet.release();

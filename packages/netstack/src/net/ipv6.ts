@@ -36,6 +36,7 @@ import {
 } from '../wire/ipv6.js';
 import { IPPROTO_FRAGMENT } from '../wire/protocol.js';
 import { ExtensionWalk, WalkResult } from './ipv6-extensions.js';
+import { wireLen } from './gso.js';
 import type { Nic } from './nic.js';
 import {
   NF_INET_FORWARD,
@@ -97,7 +98,8 @@ export class Ipv6 {
   send(packet: PacketBuffer, path: Path, protocol: number, hopLimit: number, trafficClass: number): number {
     const payloadLen = packet.len;
     const mustNotFragment = (packet.flags & PacketFlag.DONT_FRAGMENT) !== 0;
-    if (payloadLen > PAYLOAD_BYTES_MAX || (mustNotFragment && payloadLen + IPV6_HEADER_BYTES > path.mtu)) {
+    const isTooLong = mustNotFragment && payloadLen + IPV6_HEADER_BYTES > path.mtu && packet.segmentBytes === 0;
+    if (payloadLen > PAYLOAD_BYTES_MAX || isTooLong) {
       packet.release();
       return -EMSGSIZE;
     }
@@ -154,7 +156,7 @@ export class Ipv6 {
         this.#stack.enqueue(nic, copy);
       }
     }
-    if (packet.len <= path.mtu) return nic.transmit(packet, path.nextHop);
+    if (packet.len <= path.mtu || packet.segmentBytes > 0) return nic.transmit(packet, path.nextHop);
     this.#fragment(packet, path);
   }
 
@@ -296,7 +298,7 @@ export class Ipv6 {
       if (path !== RTN_BLACKHOLE) icmp.sendError6(ICMPV6_DEST_UNREACH, unreachableCode(path), 0, packet);
       return packet.release();
     }
-    if (packet.len > path.mtu && (packet.flags & PacketFlag.REASSEMBLED) === 0) {
+    if (wireLen(packet) > path.mtu && (packet.flags & PacketFlag.REASSEMBLED) === 0) {
       stats.ip6InTooBigErrors++;
       icmp.sendError6(ICMPV6_PKT_TOOBIG, 0, Math.max(path.mtu, IPV6_MTU_MIN), packet);
       return packet.release();

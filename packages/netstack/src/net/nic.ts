@@ -22,6 +22,7 @@ import { IPV6_MTU_MIN } from '../wire/ipv6.js';
 import { IPV4_ALL_SYSTEMS, IPV6_ALL_NODES, type IpAddress, type IpPrefix, prefixBitsOf } from '../wire/ip-address.js';
 import { AddressMap } from './address-map.js';
 import { arpInput } from './arp.js';
+import { gsoSegment, gsoTextLen } from './gso.js';
 import { NicAddress } from './nic-address.js';
 import { completeChecksum } from './transport-checksum.js';
 
@@ -58,6 +59,8 @@ export class Nic implements LinkSink, NeighbourSolicitor {
   acceptsAnyAddress = false;
   /** Bytes of the largest IP packet; at most the link's. Set by {@link Nic.setMtu}. */
   mtu: number;
+  /** Whether {@link Stack.flushLater} knows of it. */
+  needsFlush = false;
   #isUp = false;
   readonly #stack: Stack;
   readonly #addresses: NicAddress[] = [];
@@ -196,6 +199,15 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     this.#stack.enqueue(this, packet);
   }
 
+  /** Part of {@link LinkSink}. */
+  begin(): void {
+    this.#stack.enter();
+  }
+
+  end(): void {
+    this.#stack.leave();
+  }
+
   /** Handles a packet that {@link Nic.deliver} took. */
   receive(packet: PacketBuffer): void {
     if (!this.#isUp) return packet.release();
@@ -219,6 +231,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
    */
   transmit(packet: PacketBuffer, nextHop: IpAddress): void {
     const { neighbours } = this;
+    if (packet.segmentBytes > 0 && packet.len > this.link.gsoBytesMax) return this.#transmitSegments(packet, nextHop);
     if (packet.flags & PacketFlag.CHECKSUM_PARTIAL && !this.link.hasChecksumOffload) completeChecksum(packet);
     if (neighbours === null) return this.#send(packet);
     if (nextHop.isMulticast) return this.transmitTo(packet, multicastLinkAddress(nextHop));
@@ -261,6 +274,15 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     this.transmitTo(packet, to ?? ETHERNET_BROADCAST);
   }
 
+  /** Cuts up a packet of several segments that the link does not take whole. */
+  #transmitSegments(packet: PacketBuffer, nextHop: IpAddress): void {
+    for (let from = 0, more = true; more; from += packet.segmentBytes) {
+      more = from + packet.segmentBytes < gsoTextLen(packet);
+      this.transmit(gsoSegment(packet, from), nextHop);
+    }
+    packet.release();
+  }
+
   #send(packet: PacketBuffer): void {
     if (!this.#isUp) {
       this.stats.txDropped++;
@@ -270,6 +292,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     this.stats.txBytes += packet.len;
     if (this.#stack.raw.hasPacketSockets) this.#stack.raw.tapOutgoing(this, packet);
     this.link.send(packet);
+    if (this.link.flush !== undefined && !this.needsFlush) this.#stack.flushLater(this);
   }
 
   #receiveBare(packet: PacketBuffer): void {

@@ -42,6 +42,7 @@ export class TcpConnection extends Timer implements SegmentSink, TableEntry, Por
     this.#tcp = tcp;
     this.endpoint = endpoint;
     this.path = path;
+    endpoint.sender.isGsoUsed = path !== null && path.nic.link.gsoBytesMax > 0;
     this.boundNicId = boundNicId;
     this.reusesAddress = reusesAddress;
     this.localAddress = endpoint.writer.local;

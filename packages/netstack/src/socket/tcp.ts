@@ -89,6 +89,7 @@ export class Tcp implements SegmentSink {
     seg.src = packet.src;
     seg.dst = packet.dst;
     seg.ecn = packet.trafficClass & 3;
+    seg.segmentBytes = packet.segmentBytes;
     const connection = this.connections.lookup(seg.dst, seg.dstPort, seg.src, seg.srcPort);
     if (connection === null) this.#inputUnknown(seg, packet);
     else if (connection.endpoint.isReusableBy(seg) && this.#findListener(seg, packet.nicId) !== undefined) {
@@ -132,7 +133,7 @@ export class Tcp implements SegmentSink {
     const { path } = connection;
     if (path === null) return;
     const mss = seg.segmentBytes;
-    if (mss === 0 || seg.textLen <= mss) return this.#transmit(seg, path, connection);
+    if (mss === 0 || seg.textLen <= mss || path.nic.link.gsoBytesMax > 0) return this.#transmit(seg, path, connection);
     const { seq, flags, textAt, textLen } = seg;
     for (let from = 0; from < textLen; from += mss) {
       const isLast = from + mss >= textLen;
@@ -279,6 +280,7 @@ export class Tcp implements SegmentSink {
     if (typeof path === 'number') return;
     const before = connection.path;
     connection.path = path;
+    connection.endpoint.sender.isGsoUsed = path.nic.link.gsoBytesMax > 0;
     if (before === null || before.mtu !== path.mtu) connection.endpoint.setPathMss(this.mssOf(path));
   }
 
@@ -294,6 +296,7 @@ export class Tcp implements SegmentSink {
     encodeHeader(seg, packet.bytes, at);
     copyBytes(seg.text, seg.textAt, packet.bytes, at + headerLen, seg.textLen);
     packet.flags |= PacketFlag.CHECKSUM_PARTIAL;
+    if (seg.textLen > seg.segmentBytes) packet.segmentBytes = seg.segmentBytes;
     const tos = (connection === null ? 0 : connection.trafficClass & 0xfc) | seg.ecn;
     const ttl = connection === null ? 0 : connection.ttl;
     if (connection !== null) packet.mark = connection.mark;

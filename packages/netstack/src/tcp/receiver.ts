@@ -116,7 +116,8 @@ export class Receiver {
   acceptText(seg: Readonly<Segment>, nowMs: number): number {
     const end = seqAdd(seg.seq, seg.textLen);
     const isText = seg.textLen > 0;
-    if (seg.textLen > this.peerMssBytes && seg.textLen <= 65535) this.peerMssBytes = seg.textLen;
+    const segmentLen = seg.segmentBytes > 0 ? seg.segmentBytes : seg.textLen;
+    if (segmentLen > this.peerMssBytes && segmentLen <= 65535) this.peerMssBytes = segmentLen;
     this.#noteFin(seg, end);
     if (!isText) {
       if (seg.flags & FIN && end !== this.rcvNxt) this.ackNow();

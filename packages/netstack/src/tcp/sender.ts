@@ -479,8 +479,11 @@ export class Sender {
     return Math.min(whole, len < largest ? Math.floor(len / mss) * mss : largest);
   }
 
+  /** Whole segments; when the rate is limited not more than go in a millisecond, but two. */
   #gsoBytesMax(): number {
-    return Math.max(1, Math.floor(GSO_BYTES_MAX / this.mssBytes)) * this.mssBytes;
+    const rate = this.#pacingRate();
+    const bytesMax = rate > 0 ? Math.min(GSO_BYTES_MAX, Math.max(2 * this.mssBytes, rate)) : GSO_BYTES_MAX;
+    return Math.max(1, Math.floor(bytesMax / this.mssBytes)) * this.mssBytes;
   }
 
   /**

@@ -6,6 +6,7 @@ mod clock;
 mod event_loop;
 mod fd_watcher;
 mod files;
+mod frames;
 mod names;
 mod namespaces;
 mod network;
