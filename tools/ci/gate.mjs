@@ -19,6 +19,7 @@ try {
   await step('format', 'npm run --silent format:check');
   await step('lint', 'npm run --silent lint');
   await step('fence', 'node tools/ci/prove-fence.mjs');
+  await step('messages', 'node tools/ci/prove-messages.mjs', countOfLastLine);
   await step('types', 'npx tsc -b');
   await step('rust', 'npm run --silent rust:check', (output) => ({
     passed: sum(output, /test result: ok\. (\d+) passed/g),
@@ -26,10 +27,7 @@ try {
   }));
   await step('generated files', 'npm run --silent generated:check');
   await step('packages', 'npm run --silent pack:check');
-  await step('compat', 'npm run --silent compat', (output) => ({
-    passed: sum(output, /^(\d+) passed, \d+ failed$/gm),
-    failed: sum(output, /^\d+ passed, (\d+) failed$/gm),
-  }));
+  await step('compat', 'npm run --silent compat', countOfLastLine);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
@@ -64,6 +62,13 @@ async function step(name, command, count = null) {
   console.log(
     `== ${name}: ${counts.passed} passed, ${counts.failed} failed (${Math.round((Date.now() - startMs) / 1000)} s)`,
   );
+}
+
+function countOfLastLine(output) {
+  return {
+    passed: sum(output, /^(\d+) passed, \d+ failed$/gm),
+    failed: sum(output, /^\d+ passed, (\d+) failed$/gm),
+  };
 }
 
 function sum(text, pattern) {
