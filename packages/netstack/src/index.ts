@@ -35,7 +35,7 @@ export {
   RTPROT_STATIC,
 } from './net/route-table.js';
 export { StackStats } from './net/stack-stats.js';
-export { DatagramSocket } from './socket/datagram-socket.js';
+export { type DatagramOverrides, DatagramSocket } from './socket/datagram-socket.js';
 export { ErrorQueue, type QueuedError } from './socket/error-queue.js';
 export { LinkSocketAddress, PacketSocket } from './socket/packet-socket.js';
 export { PingSocket } from './socket/ping-socket.js';
@@ -89,4 +89,5 @@ export { Chain, Table } from './filter/table.js';
 export { DnsForwarder, type DnsUpstream, StackUpstream } from './policy/dns-forwarder.js';
 export { type EgressOptions, EgressPolicy, type FlowHook } from './policy/egress-policy.js';
 export { DhcpClient, DhcpState } from './dhcp/dhcp-client.js';
+export * from './wire/protocol.js';
 export type { DhcpReply } from './dhcp/dhcp-message.js';

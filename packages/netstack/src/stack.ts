@@ -425,7 +425,8 @@ export class Stack {
     return entries.some((entry) => entry.isAssigned && (!isScoped || entry.nic.id === nicId));
   }
 
-  #localPath(dst: IpAddress, src: IpAddress | null): Path {
+  #localPath(dst: IpAddress, src: IpAddress | null): Path | number {
+    if (!this.loopback.isUp) return -ENETUNREACH;
     const source = src ?? (dst.isIpv4 && dst.isLoopback ? IPV4_LOOPBACK : dst);
     return new Path(source, dst, this.loopback, dst, this.loopback.mtu, this.routes.generation);
   }

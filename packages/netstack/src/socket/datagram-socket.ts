@@ -1,4 +1,5 @@
 import {
+  EACCES,
   EADDRINUSE,
   EADDRNOTAVAIL,
   EAGAIN,
@@ -33,6 +34,18 @@ const PACKET_OVERHEAD_BYTES = 256;
 /** net.ipv4.igmp_max_memberships. */
 export const MEMBERSHIP_COUNT_MAX = 20;
 
+/** What a single datagram has that the socket's options do not say: control messages of ip(7) and ipv6(7). */
+export interface DatagramOverrides {
+  /** Source address, one of ours, or null. */
+  readonly source: IpAddress | null;
+  /** Interface to send by, or 0. */
+  readonly nicId: number;
+  /** TTL or hop limit, or -1. */
+  readonly hops: number;
+  /** TOS or traffic class, or -1. */
+  readonly trafficClass: number;
+}
+
 /** A socket of packets: UDP, ping and raw sockets share the queue, connect(2), errors and multicast memberships. */
 export abstract class DatagramSocket extends Socket {
   /** The peer of a connected socket, else null. */
@@ -40,6 +53,8 @@ export abstract class DatagramSocket extends Socket {
   remotePort = 0;
   remoteScopeId = 0;
   droppedCount = 0;
+  /** Of the datagram that is being sent; null for none. Written by whoever sends. */
+  overrides: DatagramOverrides | null = null;
   readonly #queue = new PacketQueue();
   readonly #memberships: { group: IpAddress; nicId: number }[] = [];
   #queuedBytes = 0;
@@ -127,6 +142,7 @@ export abstract class DatagramSocket extends Socket {
     if (family !== 0) return family;
     const path = this.pathTo(address, scopeId);
     if (typeof path === 'number') return path;
+    if (!this.options.mayBroadcast && path.nic.isBroadcast(path.dst)) return -EACCES;
     const bound = this.bindForSending();
     if (bound !== 0) return bound;
     this.remoteAddress = path.dst;
@@ -235,24 +251,35 @@ export abstract class DatagramSocket extends Socket {
     if (address === null) return -EDESTADDRREQ;
     const family = this.checkFamily(address);
     if (family !== 0) return family;
-    return this.pathTo(address, to === null ? this.remoteScopeId : to.scopeId);
+    const scopeId = to === null ? this.remoteScopeId : to.scopeId;
+    const { overrides } = this;
+    if (overrides === null || (overrides.source === null && overrides.nicId === 0))
+      return this.pathTo(address, scopeId);
+    if (overrides.source !== null && !this.stack.isLocal(overrides.source)) return -EINVAL;
+    const bound = this.localAddress.isUnspecified ? null : this.localAddress;
+    const source = overrides.source === null ? bound : overrides.source.clone();
+    return this.stack.findPath(address.clone(), source, overrides.nicId !== 0 ? overrides.nicId : scopeId);
   }
 
   /** Sends upper-layer data along `path` with the socket's TTL, TOS and flags. */
   protected sendAlong(path: Path, packet: PacketBuffer, protocol: number): number {
-    const { options } = this;
+    const { options, overrides } = this;
     const isGroup = path.dst.isMulticast;
+    const ownHops = overrides === null ? -1 : overrides.hops;
+    const ownClass = overrides === null ? -1 : overrides.trafficClass;
     packet.mark = options.mark;
     if (path.dst.isIpv4) {
       if (options.pmtuDiscovery >= IP_PMTUDISC_DO) packet.flags |= PacketFlag.DONT_FRAGMENT;
       if (isGroup && !options.loopsMulticast) packet.flags |= PacketFlag.NO_LOOP;
       const ttl = isGroup ? options.multicastTtl : options.ttl;
-      return this.stack.ipv4.send(packet, path, protocol, ttl, options.tos);
+      const tos = ownClass >= 0 ? ownClass : options.tos;
+      return this.stack.ipv4.send(packet, path, protocol, ownHops >= 0 ? ownHops : ttl, tos);
     }
     if (options.dontFragment6 || options.pmtuDiscovery >= IP_PMTUDISC_DO) packet.flags |= PacketFlag.DONT_FRAGMENT;
     if (isGroup && !options.loopsMulticast6) packet.flags |= PacketFlag.NO_LOOP;
     const hops = isGroup ? options.multicastHops : options.hops;
-    return this.stack.ipv6.send(packet, path, protocol, hops, options.trafficClass);
+    const trafficClass = ownClass >= 0 ? ownClass : options.trafficClass;
+    return this.stack.ipv6.send(packet, path, protocol, ownHops >= 0 ? ownHops : hops, trafficClass);
   }
 
   #describe(packet: PacketBuffer, len: number, info: ReceiveInfo): void {

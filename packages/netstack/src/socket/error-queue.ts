@@ -29,6 +29,11 @@ export class ErrorQueue {
     return this.#errors.length;
   }
 
+  /** The error that {@link ErrorQueue.shift} would take. */
+  get first(): QueuedError | undefined {
+    return this.#errors[0];
+  }
+
   /** Appends an error; without room it is lost. `headerLen`: bytes of the quoted upper-layer header. */
   push(error: IcmpError, dstPort: number, headerLen: number): void {
     if (this.#errors.length >= ERROR_COUNT_MAX) return;

@@ -52,7 +52,7 @@ import { errnoOfTcpError, type TcpError } from '../tcp/tcp-error.js';
 import { TcpListener } from '../tcp/tcp-listener.js';
 import { TcpOptions } from '../tcp/tcp-options.js';
 import { TcpState } from '../tcp/tcp-state.js';
-import type { IpAddress } from '../wire/ip-address.js';
+import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
 import { Socket } from './socket.js';
 import type { SocketAddress } from './socket-address.js';
 import { ListenTimer } from './tcp.js';
@@ -162,6 +162,14 @@ export class TcpSocket extends Socket {
    * ECONNREFUSED, ETIMEDOUT and others of the attempt, EADDRNOTAVAIL without a free port, those of finding a path.
    */
   connect(address: IpAddress, port: number, scopeId = 0): number {
+    const begun = this.beginConnect(address, port, scopeId);
+    if (begun !== -EINPROGRESS) return begun;
+    const again = this.#isConnecting ? this.#connectAgain() : 0;
+    return again === -EALREADY ? -EINPROGRESS : again;
+  }
+
+  /** As {@link TcpSocket.connect}, but how an attempt goes that ends at once is left for the next call to tell. */
+  beginConnect(address: IpAddress, port: number, scopeId = 0): number {
     if (this.isClosed) return -EBADF;
     if (this.#listener !== null) return -EISCONN;
     if (this.#connection !== null) return this.#connectAgain();
@@ -173,9 +181,21 @@ export class TcpSocket extends Socket {
     this.stack.enter();
     const opened = this.#open(path.src, path.dst, port);
     this.stack.leave();
-    if (opened !== 0) return opened;
-    const again = this.#isConnecting ? this.#connectAgain() : 0;
-    return again === -EALREADY ? -EINPROGRESS : again;
+    return opened === 0 ? -EINPROGRESS : opened;
+  }
+
+  /** Has no peer any more: connect(2) with AF_UNSPEC. A connection is reset; a listening socket listens no more. */
+  disconnect(): void {
+    if (this.#listener !== null) this.#stopListening();
+    const connection = this.#connection;
+    if (connection === null) return;
+    this.stack.enter();
+    connection.endpoint.abort();
+    this.#detach();
+    this.stack.leave();
+    this.#isConnecting = false;
+    if (!this.#holdsPort) this.localAddress = this.isIpv6 ? IPV6_ANY : IPV4_ANY;
+    this.#readiness = this.readiness();
   }
 
   /** Sends up to `len` bytes and returns how many. Errors: EAGAIN, EPIPE, ENOTCONN, the connection's. */
@@ -365,9 +385,9 @@ export class TcpSocket extends Socket {
     if (endpoint.state === TcpState.SYN_SENT || endpoint.state === TcpState.SYN_RECV) return -EALREADY;
     this.#isConnecting = false;
     const error = endpoint.takeError();
-    if (error === 0) return endpoint.state === TcpState.CLOSE ? -ECONNABORTED : 0;
+    if (error === 0 && endpoint.state !== TcpState.CLOSE) return 0;
     this.#detach();
-    return errnoOfTcpError(error);
+    return error === 0 ? -ECONNABORTED : errnoOfTcpError(error);
   }
 
   /** A failed attempt leaves a socket that may connect again. */
