@@ -16,7 +16,16 @@ export const TCP_CONGESTION = 13;
 export const TCP_USER_TIMEOUT = 18;
 export const TCP_FASTOPEN = 23;
 export const TCP_NOTSENT_LOWAT = 25;
+export const TCP_MD5SIG = 14;
+export const TCP_TIMESTAMP = 24;
+export const TCP_CC_INFO = 26;
+export const TCP_SAVE_SYN = 27;
+export const TCP_SAVED_SYN = 28;
 export const TCP_FASTOPEN_CONNECT = 30;
+export const TCP_ULP = 31;
+export const TCP_INQ = 36;
+/** Longest name of a congestion control algorithm, with its NUL. */
+export const TCP_CA_NAME_MAX = 16;
 
 /** `struct tcp_info`, what TCP_INFO tells of a connection: linux/tcp.h. Bit fields are fields of their own here. */
 export interface TcpInfo {

@@ -1,4 +1,4 @@
-import type { Errno } from '@tsv/abi';
+import { AF_INET, AF_INET6, type Errno } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import { TimerQueue } from '@tsv/clock';
 import type { MemoryFile, Platform } from '@tsv/platform';
@@ -19,6 +19,8 @@ import { PidNamespace } from './namespace/pid-namespace.js';
 import { UserNamespace } from './namespace/user-namespace.js';
 import { createProcess, type CreateProcessArgs } from './task/create-process.js';
 import { contextDied } from './task/exit.js';
+import { InetFamily } from './socket/inet/inet-family.js';
+import { NetStacks } from './socket/inet/net-stacks.js';
 import { SocketFamilies } from './socket/socket-families.js';
 import { devptsType } from './tty/devpts.js';
 import { Ttys } from './tty/tty-devices.js';
@@ -76,6 +78,8 @@ export class Kernel {
   /** What socket(2) can make; networks add theirs. */
   readonly socketFamilies = new SocketFamilies();
   readonly unixFamily: UnixFamily;
+  /** The TCP/IP stacks of its network namespaces. */
+  readonly netStacks: NetStacks;
   readonly vfs: VirtualFileSystem;
   /** /dev/tty, /dev/ptmx and devpts. */
   readonly ttys = new Ttys();
@@ -120,6 +124,9 @@ export class Kernel {
     this.namespaceFiles = new NamespaceFiles(options.clock);
     this.unixFamily = new UnixFamily(this.anonymousFiles);
     this.socketFamilies.register(this.unixFamily);
+    this.netStacks = new NetStacks({ clock: options.clock, timers: this.timers, random: options.random }, this.ns.net);
+    this.socketFamilies.register(new InetFamily(AF_INET, this.anonymousFiles, this.netStacks));
+    this.socketFamilies.register(new InetFamily(AF_INET6, this.anonymousFiles, this.netStacks));
     this.vfs = new VirtualFileSystem({ clock: options.clock });
     this.vfs.devices.openFifo = openFifo;
     this.ttys.register(this.vfs.devices);

@@ -1,12 +1,15 @@
+import type { Stack } from '@tsv/netstack';
 import type { UnixSocket } from '../socket/unix/unix-socket.js';
 import type { UserNamespace } from './user-namespace.js';
 
-/** network_namespaces(7): which network stack a task's sockets belong to. Boot says what stack that is. */
+/** network_namespaces(7): which network stack a task's sockets belong to. */
 export class NetNamespace {
   readonly userNs: UserNamespace;
-  /** The stack, made by whoever registered the socket families; null when there is none. */
-  stack: unknown = null;
+  /** Its stack; null until somebody wants it. Made by {@link NetStacks}. */
+  stack: Stack | null = null;
 
+  /** Ports below need CAP_NET_BIND_SERVICE, net.ipv4.ip_unprivileged_port_start. */
+  unprivilegedPortStart = 1024;
   /** AF_UNIX sockets by abstract name, unix(7). */
   readonly abstractSockets = new Map<string, UnixSocket>();
 

@@ -1,4 +1,4 @@
-import { EAGAIN, EBADF, EINTR, ENOTSOCK, ERESTARTSYS, MSG_DONTWAIT, type Errno } from '@tsv/abi';
+import { EAGAIN, EBADF, EINTR, ENOTSOCK, ERESTARTSYS, MSG_DONTWAIT, MSG_ERRQUEUE, type Errno } from '@tsv/abi';
 import { fileOf } from '../fd/blocking-io.js';
 import type { Task } from '../task/task.js';
 import { SocketFile } from './socket-file.js';
@@ -16,7 +16,7 @@ export function socketOf(t: Task, fd: number): SocketFile | Errno {
  * interrupted call: calls with a timeout are not made again, signal(7).
  */
 export function waitForSocket(t: Task, socket: SocketFile, mask: number, flags: number, timeoutMs: number): number {
-  if (socket.isNonblocking || (flags & MSG_DONTWAIT) !== 0) return -EAGAIN;
+  if (socket.isNonblocking || (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) !== 0) return -EAGAIN;
   const nowMs = t.kernel.clock.monotonicMs();
   if (Number.isNaN(t.restart.deadlineMs)) t.restart.deadlineMs = nowMs + timeoutMs;
   const { deadlineMs } = t.restart;

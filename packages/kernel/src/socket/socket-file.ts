@@ -1,4 +1,5 @@
 import {
+  ENOPROTOOPT,
   EOPNOTSUPP,
   O_NONBLOCK,
   O_RDWR,
@@ -102,6 +103,15 @@ export abstract class SocketFile extends OpenFile {
 
   setOption(_level: number, _name: number, _src: DataView, _len: number, _t: Task): 0 | Errno {
     return -EOPNOTSUPP;
+  }
+
+  /** An option of SOL_SOCKET that not every family has: as {@link getOption}. Errors: ENOPROTOOPT. */
+  getSocketOption(_name: number, _dst: DataView, _lenMax: number, _t: Task): number {
+    return -ENOPROTOOPT;
+  }
+
+  setSocketOption(_name: number, _src: DataView, _len: number, _t: Task): 0 | Errno {
+    return -ENOPROTOOPT;
   }
 
   /** Whether it accepts connections, SO_ACCEPTCONN. */

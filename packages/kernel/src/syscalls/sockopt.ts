@@ -4,7 +4,6 @@ import {
   EFAULT,
   EINVAL,
   ENODATA,
-  ENOPROTOOPT,
   EPERM,
   ERANGE,
   L_LINGER,
@@ -14,6 +13,7 @@ import {
   SIZEOF_UCRED,
   SOL_SOCKET,
   SO_ACCEPTCONN,
+  SO_BINDTODEVICE,
   SO_BROADCAST,
   SO_COOKIE,
   SO_DEBUG,
@@ -125,8 +125,8 @@ export function sysSetsockopt(t: Task, a: SyscallArgs): SysResult {
     if (len > 0 && t.mm.copyIn(option, 0, optval, len) !== 0) return -EFAULT;
     return socket.setOption(level, optname, view, len, t);
   }
-  if (len < 4) return -EINVAL;
-  if (t.mm.copyIn(option, 0, optval, len) !== 0) return -EFAULT;
+  if (len < 4 && optname !== SO_BINDTODEVICE) return -EINVAL;
+  if (len > 0 && t.mm.copyIn(option, 0, optval, len) !== 0) return -EFAULT;
   const status = setSocketOption(t, socket, optname, len);
   if (status === 0) socket.optionChanged(optname);
   return status;
@@ -192,7 +192,7 @@ function getPeerOption(t: Task, socket: SocketFile, name: number, room: number):
     view.setInt32(UCRED_GID, peer === null ? -1 : gid, true);
     return SIZEOF_UCRED;
   }
-  if (name !== SO_PEERGROUPS) return -ENOPROTOOPT;
+  if (name !== SO_PEERGROUPS) return socket.getSocketOption(name, view, Math.min(room, OPTION_BYTES_MAX), t);
   if (peer === null) return -ENODATA;
   const len = peer.groups.length * 4;
   if (room < len) {
@@ -253,7 +253,7 @@ function setSocketOption(t: Task, socket: SocketFile, name: number, len: number)
     case SO_SNDTIMEO:
       return setIoTimeout(socket, name, len);
     default:
-      return -ENOPROTOOPT;
+      return socket.setSocketOption(name, view, len, t);
   }
 }
 

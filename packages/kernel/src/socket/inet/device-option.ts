@@ -1,0 +1,82 @@
+import {
+  CAP_NET_RAW,
+  EINVAL,
+  ENODEV,
+  ENOPROTOOPT,
+  EPERM,
+  IFNAMSIZ,
+  SO_BINDTODEVICE,
+  SO_BINDTOIFINDEX,
+  SO_BUSY_POLL,
+  SO_INCOMING_CPU,
+  SO_INCOMING_NAPI_ID,
+  SO_MAX_PACING_RATE,
+  SO_SELECT_ERR_QUEUE,
+  SO_TIMESTAMPING,
+  type Errno,
+} from '@tsv/abi';
+import type { Task } from '../../task/task.js';
+import { deviceNamed } from '../device/net-device.js';
+import type { InetSocket, StackSocket } from './inet-socket.js';
+
+/** Options of SOL_SOCKET that are taken, and that nothing here depends on, with what they are at first. */
+const KEPT: ReadonlyMap<number, number> = new Map([
+  [SO_BUSY_POLL, 0],
+  [SO_INCOMING_CPU, 0],
+  [SO_INCOMING_NAPI_ID, 0],
+  [SO_MAX_PACING_RATE, -1],
+  [SO_SELECT_ERR_QUEUE, 0],
+  [SO_TIMESTAMPING, 0],
+]);
+
+/** Options of SOL_SOCKET about devices, socket(7). Returns the length. Errors: EINVAL, ENODEV, ENOPROTOOPT. */
+export function getDeviceOption(socket: StackSocket, name: number, dst: DataView, lenMax: number): number {
+  const { boundNicId } = socket.options;
+  if (name === SO_BINDTOIFINDEX) {
+    dst.setInt32(0, boundNicId, true);
+    return 4;
+  }
+  if (name !== SO_BINDTODEVICE) {
+    const value = KEPT.get(name);
+    if (value === undefined) return -ENOPROTOOPT;
+    dst.setInt32(0, value, true);
+    return 4;
+  }
+  if (boundNicId === 0) return 0;
+  const nic = socket.stack.nic(boundNicId);
+  if (lenMax < IFNAMSIZ) return -EINVAL;
+  if (nic === undefined) return -ENODEV;
+  for (let i = 0; i <= nic.name.length; i++) dst.setUint8(i, i < nic.name.length ? nic.name.charCodeAt(i) : 0);
+  return nic.name.length + 1;
+}
+
+/** Errors: EINVAL, ENODEV, ENOPROTOOPT, EPERM for changing the device without CAP_NET_RAW. */
+export function setDeviceOption(file: InetSocket, name: number, src: DataView, len: number, t: Task): 0 | Errno {
+  const { socket } = file;
+  if (name !== SO_BINDTODEVICE && name !== SO_BINDTOIFINDEX) return KEPT.has(name) ? 0 : -ENOPROTOOPT;
+  const isChange = socket.options.boundNicId !== 0;
+  if (isChange && !t.creds.hasCapIn(file.net.userNs, CAP_NET_RAW)) return -EPERM;
+  let nicId: number;
+  if (name === SO_BINDTOIFINDEX) {
+    nicId = src.getInt32(0, true);
+    if (nicId < 0) return -EINVAL;
+    if (nicId !== 0 && socket.stack.nic(nicId) === undefined) return -ENODEV;
+  } else {
+    const wanted = loadName(src, len);
+    const nic = wanted === '' ? undefined : deviceNamed(socket.stack, wanted);
+    if (wanted !== '' && nic === undefined) return -ENODEV;
+    nicId = nic === undefined ? 0 : nic.id;
+  }
+  socket.options.boundNicId = nicId;
+  return 0;
+}
+
+function loadName(src: DataView, len: number): string {
+  let name = '';
+  for (let i = 0; i < Math.min(len, IFNAMSIZ - 1); i++) {
+    const byte = src.getUint8(i);
+    if (byte === 0) break;
+    name += String.fromCharCode(byte);
+  }
+  return name;
+}

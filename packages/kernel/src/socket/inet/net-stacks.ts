@@ -1,0 +1,54 @@
+import type { Clock } from '@tsv/clock';
+import { Timer, type TimerQueue } from '@tsv/clock';
+import { Stack } from '@tsv/netstack';
+import type { NetNamespace } from '../../namespace/net-namespace.js';
+
+/** What stacks are made with. */
+export interface NetStacksOptions {
+  readonly clock: Clock;
+  readonly timers: TimerQueue;
+  readonly random: (dst: Uint8Array) => void;
+}
+
+/** Has a stack polled when it is due. */
+class StackTimer extends Timer {
+  readonly #stack: Stack;
+
+  constructor(stack: Stack) {
+    super();
+    this.#stack = stack;
+  }
+
+  fired(nowMs: number): void {
+    this.#stack.poll(nowMs);
+  }
+}
+
+/** The TCP/IP stacks of a kernel: one a network namespace, made when somebody first wants it. */
+export class NetStacks {
+  readonly #options: NetStacksOptions;
+  readonly #initial: NetNamespace;
+
+  /** `initial` starts with its loopback interface up; others start with it down, network_namespaces(7). */
+  constructor(options: NetStacksOptions, initial: NetNamespace) {
+    this.#options = options;
+    this.#initial = initial;
+  }
+
+  /** The stack of a namespace. */
+  of(net: NetNamespace): Stack {
+    if (net.stack !== null) return net.stack;
+    const { clock, timers, random } = this.#options;
+    const stack = new Stack({ clock, random: { fill: random } });
+    const timer = new StackTimer(stack);
+    stack.onDeadline = (atMs) => {
+      timers.arm(timer, atMs);
+    };
+    if (net !== this.#initial) {
+      for (const { address } of [...stack.loopback.addresses]) stack.loopback.removeAddress(address);
+      stack.loopback.down();
+    }
+    net.stack = stack;
+    return stack;
+  }
+}
