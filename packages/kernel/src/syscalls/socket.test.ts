@@ -1,5 +1,4 @@
 import {
-  AF_INET,
   AF_UNIX,
   CMSG_LEVEL,
   CMSG_TYPE,
@@ -84,6 +83,7 @@ import type { Task } from '../task/task.js';
 import { BAD_ADDR, DATA_ADDR, TestKernel, byteString } from '../testing/test-kernel.js';
 import { BLOCKED } from './syscall.js';
 
+const AF_VSOCK = 40;
 const ADDRESS = DATA_ADDR;
 const LEN = DATA_ADDR + 0x100;
 const OPTION = DATA_ADDR + 0x200;
@@ -176,8 +176,8 @@ describe('socket(2)', () => {
 
   it('refuses families without a provider, and bad types', () => {
     expect([
-      k.call(t, SYS_socket, AF_INET, SOCK_STREAM, 0),
-      k.call(t, SYS_socketpair, AF_INET, SOCK_STREAM, 0, OPTION),
+      k.call(t, SYS_socket, AF_VSOCK, SOCK_STREAM, 0),
+      k.call(t, SYS_socketpair, AF_VSOCK, SOCK_STREAM, 0, OPTION),
       k.call(t, SYS_socket, AF_UNIX, 0, 0),
       k.call(t, SYS_socket, AF_UNIX, 11, 0),
       k.call(t, SYS_socket, AF_UNIX, SOCK_STREAM | 0x100, 0),
