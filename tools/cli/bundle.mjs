@@ -32,7 +32,9 @@ await build({
   banner: {
     js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
   },
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   minifySyntax: true,
+  minifyWhitespace: true,
   sourcemap: 'linked',
   logLevel: 'warning',
 });
