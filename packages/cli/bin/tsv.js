@@ -1,4 +1,9 @@
 #!/usr/bin/env node
-import { main } from '../dist/bundle/tsv.mjs';
+'use strict';
+const { loadBundle } = require('./bundle.js');
 
-process.exitCode = await main(process.argv.slice(2));
+loadBundle()
+  .main(process.argv.slice(2))
+  .then((status) => {
+    process.exitCode = status;
+  });

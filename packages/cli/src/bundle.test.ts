@@ -1,0 +1,11 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const BUNDLE = join(__dirname, '../bin/bundle.js');
+
+describe('the bundle of the command line', () => {
+  it('starts from the code cache that was built with it', () => {
+    const print = `console.log(require(${JSON.stringify(BUNDLE)}).loadBundle().script.cachedDataRejected)`;
+    expect(execFileSync(process.execPath, ['-e', print], { encoding: 'utf8' })).toBe('false\n');
+  });
+});
