@@ -57,10 +57,10 @@ export abstract class Inode {
   /** 512-byte blocks in use. */
   blockCount = 0;
   blockBytes = 4096;
-  readonly atime: TimeValue = { sec: 0, nsec: 0 };
-  readonly mtime: TimeValue = { sec: 0, nsec: 0 };
-  readonly ctime: TimeValue = { sec: 0, nsec: 0 };
-  readonly btime: TimeValue = { sec: 0, nsec: 0 };
+  atime: TimeValue;
+  mtime: TimeValue;
+  ctime: TimeValue;
+  btime: TimeValue;
   /** Who is told of events, inotify(7); null for nobody. Written by `addWatch` and `removeWatch`. */
   watches: readonly FileWatch[] | null = null;
   /** The cached name of a directory, or null. Written by `DentryCache`. */
@@ -72,10 +72,15 @@ export abstract class Inode {
   /** Advisory locks, or null while there never were any. Written by `locksOf`. */
   locks: FileLocks | null = null;
 
-  constructor(fs: FileSystem, ino: number, mode: number) {
+  /** Its times are those of `times`, for an inode that stands for another one. */
+  constructor(fs: FileSystem, ino: number, mode: number, times: Inode | null = null) {
     this.fs = fs;
     this.ino = ino;
     this.mode = mode;
+    this.atime = times?.atime ?? { sec: 0, nsec: 0 };
+    this.mtime = times?.mtime ?? { sec: 0, nsec: 0 };
+    this.ctime = times?.ctime ?? { sec: 0, nsec: 0 };
+    this.btime = times?.btime ?? { sec: 0, nsec: 0 };
   }
 
   get isDirectory(): boolean {

@@ -104,7 +104,7 @@ export class OverlayFileSystem implements FileSystem {
 
   /** What is known of a lower file with several names, or undefined. */
   linkedFile(layer: number, lower: Inode): LinkedFile | undefined {
-    return this.#linked.get(`${layer}:${lower.ino}`);
+    return this.#linked.size === 0 ? undefined : this.#linked.get(`${layer}:${lower.ino}`);
   }
 
   /** The same, made when it is not there. */

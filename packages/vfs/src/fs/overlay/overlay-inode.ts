@@ -1,7 +1,7 @@
 import { ENOENT, EROFS, O_ACCMODE, O_RDONLY, O_TRUNC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Errno } from '@tsv/abi';
 import type { Caller } from '../../caller.js';
 import type { OpenFile } from '../../file/open-file.js';
-import { Inode, type SetAttributes, type TimeValue } from '../../inode.js';
+import { Inode, type SetAttributes } from '../../inode.js';
 import type { VfsPath } from '../../path/vfs-path.js';
 import { KERNEL_CALLER, copyContent, copyMetadata, layerXattr, shownRdev, shownXattr } from './copy-up.js';
 import type { OverlayDirectory } from './overlay-directory.js';
@@ -39,7 +39,7 @@ export class OverlayInode extends Inode {
     name: string,
   ) {
     const real = upper ?? lowers[0]!.inode;
-    super(fs, ino, real.mode);
+    super(fs, ino, real.mode, real);
     this.upper = upper;
     this.lowers = lowers;
     this.parentDirectory = parent;
@@ -262,10 +262,10 @@ export class OverlayInode extends Inode {
     this.sizeBytes = real.sizeBytes;
     this.blockCount = real.blockCount;
     this.blockBytes = real.blockBytes;
-    setTime(this.atime, real.atime);
-    setTime(this.mtime, real.mtime);
-    setTime(this.ctime, real.ctime);
-    setTime(this.btime, real.btime);
+    this.atime = real.atime;
+    this.mtime = real.mtime;
+    this.ctime = real.ctime;
+    this.btime = real.btime;
     this.nlink = this.#linkCount(real);
   }
 
@@ -279,9 +279,4 @@ export class OverlayInode extends Inode {
     if (origin === undefined) return real.nlink;
     return Math.max(0, real.nlink + (this.fs.linkedFile(origin.layer, origin.inode)?.linkDelta ?? 0));
   }
-}
-
-function setTime(to: TimeValue, from: TimeValue): void {
-  to.sec = from.sec;
-  to.nsec = from.nsec;
 }
