@@ -32,6 +32,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HostFileSystem } from './host-file-system.js';
+import { IDLE_HANDLES_MAX } from './host-handle.js';
 
 let dir: string;
 let vfs: VirtualFileSystem;
@@ -82,6 +83,18 @@ function write(file: OpenFile, text: string): number {
   return file.write(new MemoryIo(Uint8Array.from(text, (c) => c.charCodeAt(0))), caller);
 }
 
+/** Descriptors that this process has of the file with number `ino`. */
+function openCount(ino: number): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return statSync(`/proc/self/fd/${fd}`).ino === ino;
+    } catch {
+      return false; // The descriptor of the listing itself is closed again.
+    }
+  }).length;
+}
+
+const inoOf = (name: string): number => statSync(host(name)).ino;
 const host = (name: string): string => join(dir, 'root', name);
 
 describe('HostFileSystem', () => {
@@ -223,6 +236,53 @@ describe('HostFileSystem', () => {
     const options = { dev: 1, isShared: false, setsOwner: false };
     expect(HostFileSystem.open(join(dir, 'outside'), options)).toBe(-ENOTDIR);
     expect(HostFileSystem.open(join(dir, 'nothing'), options)).toBe(-ENOENT);
+  });
+
+  it('opens a file that is or was open for reading without asking the host, unless others may change it', () => {
+    writeFileSync(host('f'), 'text');
+    const ino = inoOf('f');
+    for (const [isShared, count] of [
+      [true, 2],
+      [false, 1],
+    ] as const) {
+      mount(isShared);
+      const [a, b] = [open('/f'), open('/f')];
+      expect(openCount(ino)).toBe(count);
+      a.decRef();
+      b.decRef();
+      expect(openCount(ino)).toBe(isShared ? 0 : 1);
+    }
+  });
+
+  it('has a descriptor of its own for each open file that may write', () => {
+    writeFileSync(host('f'), 'text');
+    const ino = inoOf('f');
+    const files = [open('/f', O_RDWR), open('/f', O_RDWR), open('/f', O_RDONLY)];
+    expect(openCount(ino)).toBe(3);
+    for (const file of files) file.decRef();
+    expect(readAll('/f')).toBe('text');
+  });
+
+  it('keeps descriptors of no more than IDLE_HANDLES_MAX files that nobody has open', () => {
+    const names = Array.from({ length: IDLE_HANDLES_MAX + 1 }, (_, i) => `f${i}`);
+    for (const name of names) writeFileSync(host(name), name);
+    for (const name of names) expect(readAll(`/${name}`)).toBe(name);
+    expect([openCount(inoOf('f0')), openCount(inoOf('f1'))]).toEqual([0, 1]);
+    expect(readAll('/f0')).toBe('f0');
+  });
+
+  it.each`
+    what              | remove
+    ${'removed'}      | ${() => vfs.unlinkAt(caller, caller.root, '/f')}
+    ${'renamed over'} | ${() => vfs.renameAt(caller, caller.root, '/g', caller.root, '/f', 0)}
+  `('keeps no descriptor of a file that was $what', ({ remove }: { remove: () => number }) => {
+    writeFileSync(host('f'), 'text');
+    writeFileSync(host('g'), '');
+    const ino = inoOf('f');
+    expect(readAll('/f')).toBe('text');
+    expect(openCount(ino)).toBe(1);
+    expect(remove()).toBe(0);
+    expect(openCount(ino)).toBe(0);
   });
 
   it('gives its descriptors back', () => {

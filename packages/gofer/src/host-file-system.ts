@@ -2,6 +2,7 @@ import { cloneMount, close, fstatfs, openat2, syncfs } from '@tsv/host';
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, type Errno } from '@tsv/abi';
 import type { FileSystem, FileSystemStatistics } from '@tsv/vfs';
 import { openDescriptorLinks } from './descriptor-links.js';
+import { IdleHandles } from './host-handle.js';
 import { HostInode } from './host-inode.js';
 import { HostStat } from './host-stat.js';
 
@@ -56,6 +57,9 @@ export class HostFileSystem implements FileSystem {
   readonly cachesNegatives: boolean;
   readonly setsOwner: boolean;
   readonly root: HostInode;
+  readonly idleHandles = new IdleHandles();
+  /** Mounts of the host whose files were mapped: twice the mount's number, and 1 more where to be executed. */
+  readonly mappableMounts = new Set<number>();
   readonly #inodes = new Map<number, HostInode>();
   readonly #devices = new Map<number, number>();
   readonly #statfs = new Float64Array(9);
@@ -142,7 +146,7 @@ export class HostFileSystem implements FileSystem {
   }
 
   destroy(): void {
-    for (const inode of this.#inodes.values()) inode.closePathFd();
+    for (const inode of this.#inodes.values()) inode.closeDescriptors();
     this.#inodes.clear();
   }
 }

@@ -18,6 +18,7 @@ import { Inode, makedev, type Caller, type OpenFile, type SetAttributes, type Ti
 import { reopen } from './descriptor-links.js';
 import { HostDirectoryFile } from './host-directory-file.js';
 import { AT_EMPTY_PATH, RESOLVE_BENEATH_ONLY, type HostFileSystem } from './host-file-system.js';
+import { HostHandle } from './host-handle.js';
 import { HostRegularFile } from './host-regular-file.js';
 import { HostStat } from './host-stat.js';
 
@@ -39,7 +40,11 @@ export class HostInode extends Inode {
   #parent: HostInode | null;
   #name: string;
   #pathFd = -1;
+  /** For reading; null when there is none. Only where nobody else changes what a name means. */
+  #readHandle: HostHandle | null = null;
   #refCount = 1;
+  /** Number of the host's mount that it is on, or 0. */
+  mountId = 0;
   /** Attributes may differ from the host's: ask again. */
   #isStale = false;
 
@@ -59,7 +64,7 @@ export class HostInode extends Inode {
     this.#refCount--;
     if (this.#refCount > 0 || this.#parent === null) return;
     this.fs.forget(this);
-    this.closePathFd();
+    this.closeDescriptors();
     this.#parent.decRef();
   }
 
@@ -73,6 +78,7 @@ export class HostInode extends Inode {
     this.sizeBytes = from.sizeBytes;
     this.blockCount = from.blockCount;
     this.blockBytes = from.blockBytes;
+    this.mountId = from.mountId;
     from.storeTimes(this.atime, this.mtime, this.ctime, this.btime);
     this.#isStale = false;
   }
@@ -115,9 +121,26 @@ export class HostInode extends Inode {
     this.#pathFd = fd;
   }
 
-  closePathFd(): void {
+  closeDescriptors(): void {
     if (this.#pathFd >= 0) close(this.#pathFd);
     this.#pathFd = -1;
+    this.closeReadHandle();
+  }
+
+  /** Closes the handle for reading unless an open file uses it. */
+  closeReadHandle(): void {
+    const handle = this.#readHandle;
+    if (handle === null || handle.userCount > 0) return;
+    this.#readHandle = null;
+    this.fs.idleHandles.remove(handle);
+    handle.close();
+  }
+
+  /** An open file does not use `handle` any more. */
+  releaseHandle(handle: HostHandle): void {
+    handle.userCount--;
+    if (handle !== this.#readHandle) handle.close();
+    else if (handle.userCount === 0) this.fs.idleHandles.add(handle);
   }
 
   override lookup(name: string): HostInode | number {
@@ -141,8 +164,8 @@ export class HostInode extends Inode {
       return fd < 0 ? fd : new HostDirectoryFile(this, path, kept, fd);
     }
     if (!this.isRegular) return -abi.ENXIO;
-    const fd = this.#open(flags & (abi.O_ACCMODE | abi.O_DIRECT | abi.O_SYNC | abi.O_DSYNC));
-    return fd < 0 ? fd : new HostRegularFile(this, path, kept, fd);
+    const handle = this.#openHandle(flags & (abi.O_ACCMODE | abi.O_DIRECT | abi.O_SYNC | abi.O_DSYNC));
+    return typeof handle === 'number' ? handle : new HostRegularFile(this, path, kept, handle);
   }
 
   override readlink(_caller: Caller): string | number {
@@ -227,7 +250,22 @@ export class HostInode extends Inode {
     child.moved(newDir, newName);
     if (replaced instanceof HostInode && (flags & RENAME_EXCHANGE) !== 0) replaced.moved(this, name);
     for (const inode of [this, newDir, child, replaced]) if (inode instanceof HostInode) inode.markStale();
+    if (replaced instanceof HostInode) replaced.closeReadHandle();
     return 0;
+  }
+
+  /** A handle with a use more. Errors: those of open(2). */
+  #openHandle(flags: number): HostHandle | number {
+    const shared = flags === abi.O_RDONLY ? this.#readHandle : null;
+    if (shared !== null) {
+      if (shared.userCount++ === 0) this.fs.idleHandles.remove(shared);
+      return shared;
+    }
+    const fd = this.#open(flags);
+    if (fd < 0) return fd;
+    const handle = new HostHandle(this, fd);
+    if (flags === abi.O_RDONLY && !this.fs.mustRevalidate) this.#readHandle = handle;
+    return handle;
   }
 
   /** Opens it with `flags`; what is there must still be this file. */
@@ -284,7 +322,10 @@ export class HostInode extends Inode {
     const error = unlinkat(dirFd, name, flags);
     if (error < 0) return error;
     this.markStale();
-    if (child instanceof HostInode) child.markStale();
+    if (!(child instanceof HostInode)) return 0;
+    child.markStale();
+    // An idle descriptor would keep the space of a file without names.
+    child.closeReadHandle();
     return 0;
   }
 }

@@ -1,8 +1,9 @@
 import { statx } from '@tsv/host';
 import type { TimeValue } from '@tsv/vfs';
 
-/** STATX_BASIC_STATS | STATX_BTIME, statx(2). */
-const STATX_ALL = 0xfff;
+/** STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, statx(2). */
+const STATX_ALL = 0x1fff;
+const STATX_MNT_ID = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
 const DEV_MAJOR = 3;
@@ -52,6 +53,11 @@ export class HostStat {
   }
   get blockCount(): number {
     return this.#fields[12]!;
+  }
+
+  /** Number of the host's mount, 0 before Linux 5.8. */
+  get mountId(): number {
+    return (this.#fields[0]! & STATX_MNT_ID) !== 0 ? this.#fields[21]! : 0;
   }
 
   /** Copies the times to an inode. */

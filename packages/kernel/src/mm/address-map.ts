@@ -365,6 +365,7 @@ export class AddressMap implements MappingObserver {
 
   #dropReleased(): void {
     const released = this.#released;
+    if (released.length === 0) return;
     for (let i = 0; i < released.length; i += 2) this.memory.decRef(released[i]!, released[i + 1]!);
     released.length = 0;
   }

@@ -94,6 +94,16 @@ describe('Mm.map, mmap(2)', () => {
     expect([fixture.mm.vmas().length, file.refCount, file.mappingCount]).toEqual([0, 0, 0]);
     fixture.mirror.flushResult = 0;
   });
+  it('asks the host at once only whether it maps a file of a kind that it has not mapped yet', () => {
+    const file = new FakeHostFile(9, new Uint8Array(PAGE_BYTES));
+    const map = (flags: number): number =>
+      fixture.map({ mappable: file, file: file.file, prot: PROT_READ, len: PAGE_BYTES, flags });
+    expect(map(0)).toBeGreaterThan(0);
+    fixture.mirror.flushResult = -EPERM;
+    expect(map(0)).toBeGreaterThan(0);
+    expect(map(VM_SHARED)).toBe(-EPERM);
+    fixture.mirror.flushResult = 0;
+  });
   it('reserves terabytes without pages, and fills windows on demand', () => {
     const addr = fixture.map({ len: 2 ** 42, prot: PROT_NONE });
     expect(fixture.mirror.pages.size).toBe(0);

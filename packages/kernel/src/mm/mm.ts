@@ -433,7 +433,16 @@ export class Mm extends GuestMemory {
       const error = this.makeAllPresent(addr, addr + len, !vma.isShared && vma.isWritable);
       if (error === -ENOMEM) return error;
     }
-    return vma.isHostMapped ? this.addressMap.flush() : this.settle();
+    return vma.isHostMapped ? this.#settleHostMapping(vma) : this.settle();
+  }
+
+  /** The host may refuse to map a file: it is asked at once, unless it has allowed the like before. */
+  #settleHostMapping(vma: Vma): number {
+    const { mappable, prot } = vma;
+    if (!vma.isShared && mappable?.isKnownToMap?.(prot) === true) return this.settle();
+    const status = this.addressMap.flush();
+    if (status >= 0 && !vma.isShared) mappable?.wasMapped?.(prot);
+    return status;
   }
 
   #mapBrk(addr: number, len: number): number {

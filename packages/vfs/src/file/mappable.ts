@@ -22,4 +22,11 @@ export interface Mappable {
   runCount: number;
   addMapping(observer: MappingObserver): void;
   removeMapping(observer: MappingObserver): void;
+  /**
+   * Whether a private mapping of {@link hostFd} with `prot` will be allowed by the host, as far as that depends on the
+   * file: it need not be asked at once then. Told by {@link wasMapped}. Absent: it is always asked.
+   */
+  isKnownToMap?(prot: number): boolean;
+  /** The host has allowed a private mapping with `prot`. */
+  wasMapped?(prot: number): void;
 }

@@ -133,6 +133,7 @@ export class FakeHostFile implements Mappable {
   mappingCount = 0;
   refCount = 0;
   readCount = 0;
+  isKnown = false;
 
   constructor(hostFd: number, bytes: Uint8Array) {
     this.hostFd = hostFd;
@@ -143,6 +144,12 @@ export class FakeHostFile implements Mappable {
     return this.bytes.length;
   }
 
+  isKnownToMap(): boolean {
+    return this.isKnown;
+  }
+  wasMapped(): void {
+    this.isKnown = true;
+  }
   pageRun(): number {
     throw new Error('pageRun of a host file');
   }
