@@ -35,6 +35,7 @@ export {
   RTPROT_STATIC,
 } from './net/route-table.js';
 export { StackStats } from './net/stack-stats.js';
+export { BPF_MAXINSNS, SOCK_FILTER_BYTES, SocketFilter } from './socket/bpf.js';
 export { type DatagramOverrides, DatagramSocket } from './socket/datagram-socket.js';
 export { ErrorQueue, type QueuedError } from './socket/error-queue.js';
 export { LinkSocketAddress, PacketSocket } from './socket/packet-socket.js';
@@ -73,18 +74,21 @@ export { Flow } from './filter/flow.js';
 export { type FlowDecision, type FlowPolicy, type FlowRequest, FlowVerdict } from './filter/flow-policy.js';
 export { type LogSink, Netfilter, TableSet } from './filter/netfilter.js';
 export {
+  AddressTypeMatch,
+  CommentMatch,
+  ConnectionMarkMatch,
   IcmpMatch,
   LimitMatch,
   MarkMatch,
-  type Match,
   MultiportMatch,
+  OwnerMatch,
   PortMatch,
   type PortRange,
-  Rule,
-  type RuleHeader,
   StateMatch,
-  type Target,
-} from './filter/rule.js';
+} from './filter/matches.js';
+export { type ConntrackCondition, ConntrackMatch, type EndpointCondition } from './filter/conntrack-match.js';
+export { type CopyOut, IptablesSockopt } from './filter/iptables/iptables-sockopt.js';
+export { type AddressMask, type Match, Rule, type RuleHeader, type Target } from './filter/rule.js';
 export { Chain, Table } from './filter/table.js';
 export { DnsForwarder, type DnsUpstream, StackUpstream } from './policy/dns-forwarder.js';
 export { type EgressOptions, EgressPolicy, type FlowHook } from './policy/egress-policy.js';

@@ -66,6 +66,9 @@ export class PacketBuffer {
   segmentBytes = 0;
   /** Mark as of SO_MARK and the MARK target. */
   mark = 0;
+  /** User and group of the socket that sent it; -1 if none did. */
+  ownerUid = -1;
+  ownerGid = -1;
   /** Interface that the packet came in by, 0 for none. */
   nicId = 0;
   /** Monotonic milliseconds at which the packet came in. */
@@ -183,6 +186,8 @@ export class PacketBuffer {
     this.flags = other.flags;
     this.segmentBytes = other.segmentBytes;
     this.mark = other.mark;
+    this.ownerUid = other.ownerUid;
+    this.ownerGid = other.ownerGid;
     this.nicId = other.nicId;
     this.arrivedMs = other.arrivedMs;
     this.src.copyFrom(other.src);
@@ -223,6 +228,8 @@ export class PacketBuffer {
     this.flags = 0;
     this.segmentBytes = 0;
     this.mark = 0;
+    this.ownerUid = -1;
+    this.ownerGid = -1;
     this.nicId = 0;
     this.arrivedMs = 0;
     this.next = null;

@@ -2,7 +2,8 @@ import { EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, POLLIN } from '@tsv/ab
 import { CtState } from './conntrack.js';
 import { FlowState, stateOnSegment } from './flow.js';
 import { Netfilter } from './netfilter.js';
-import { LimitMatch, MultiportMatch, PortMatch, Rule, StateMatch, type Target } from './rule.js';
+import { LimitMatch, MultiportMatch, PortMatch, StateMatch } from './matches.js';
+import { Rule, type Target } from './rule.js';
 import { RULE_COUNT_MAX } from './table.js';
 import { ReceiveInfo, SocketAddress } from '../socket/socket-address.js';
 import { TcpSocket } from '../socket/tcp-socket.js';

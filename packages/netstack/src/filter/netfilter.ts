@@ -10,8 +10,9 @@ import {
 } from '../net/packet-filter.js';
 import { packetChecksumIsRight } from '../net/transport-checksum.js';
 import type { Stack } from '../stack.js';
-import { IPV4_LOOPBACK, IPV6_LOOPBACK, type IpAddress } from '../wire/ip-address.js';
+import { IPV4_LOOPBACK, IPV6_LOOPBACK, IpAddress } from '../wire/ip-address.js';
 import { Conntrack, CtState } from './conntrack.js';
+import type { Flow } from './flow.js';
 import type { FlowPolicy } from './flow-policy.js';
 import { FlowVerdict } from './flow-policy.js';
 import { translateError } from './error-rewrite.js';
@@ -40,11 +41,12 @@ export class Netfilter implements PacketFilter, TargetRunner {
   policy: FlowPolicy | null = null;
   onLog: LogSink | null = null;
   readonly #stack: Stack;
-  readonly #context = new FilterContext();
+  readonly #context: FilterContext;
   readonly #rejecter: Rejecter;
 
   constructor(stack: Stack) {
     this.#stack = stack;
+    this.#context = new FilterContext(stack);
     this.conntrack = new Conntrack(stack);
     this.#rejecter = new Rejecter(stack);
   }
@@ -78,9 +80,7 @@ export class Netfilter implements PacketFilter, TargetRunner {
         packet.mark = (packet.mark & ~target.mask) ^ target.value;
         return Verdict.RETURN;
       case 'CONNMARK':
-        if (flow !== null && target.operation === 'set') flow.mark = target.value;
-        else if (flow !== null && target.operation === 'save') flow.mark = packet.mark;
-        else if (flow !== null) packet.mark = flow.mark;
+        if (flow !== null) moveMark(target, flow, packet);
         return Verdict.RETURN;
       case 'LOG':
         this.onLog?.(target.prefix, context);
@@ -176,20 +176,27 @@ export class Netfilter implements PacketFilter, TargetRunner {
     const { flow, hook, packet } = context;
     if (flow === null) return Verdict.DROP;
     switch (target.kind) {
-      case 'DNAT':
-        this.conntrack.translateDestination(flow, target.address, target.port);
+      case 'DNAT': {
+        const { address, port, portMax } = target;
+        const to = address.isUnspecified ? flow.original.tuple.dst : this.#choose(address, target.addressMax, flow);
+        this.conntrack.translateDestination(flow, to, this.#choosePort(port, portMax));
         return Verdict.ACCEPT;
+      }
       case 'REDIRECT': {
         const address = this.#redirectAddress(context);
         if (address === null) return Verdict.DROP;
-        this.conntrack.translateDestination(flow, address, target.port);
+        this.conntrack.translateDestination(flow, address, this.#choosePort(target.port, target.portMax));
         return Verdict.ACCEPT;
       }
-      case 'SNAT':
-        return this.#newSource(context, target.address, target.portMin, target.portMax);
+      case 'SNAT': {
+        const { address, addressMax, portMin, portMax } = target;
+        const from = address.isUnspecified ? flow.original.tuple.src : this.#choose(address, addressMax, flow);
+        return this.#newSource(context, from, portMin, portMax ?? portMin);
+      }
       case 'MASQUERADE': {
         const address = hook === NF_INET_POST_ROUTING ? this.#stack.sourceFor(context.outNic!, packet.dst) : null;
-        return address === null ? Verdict.DROP : this.#newSource(context, address, target.portMin, target.portMax);
+        if (address === null) return Verdict.DROP;
+        return this.#newSource(context, address, target.portMin, target.portMax ?? target.portMin);
       }
       default:
         return Verdict.RETURN;
@@ -200,11 +207,30 @@ export class Netfilter implements PacketFilter, TargetRunner {
     return this.conntrack.translateSource(flow!, address, portMin, portMax) ? Verdict.ACCEPT : Verdict.DROP;
   }
 
+  /** One address of a range, for a client always the same: as NF_NAT_RANGE_PERSISTENT. Ranges differ in the low word. */
+  #choose(first: IpAddress, last: IpAddress | undefined, flow: Flow): IpAddress {
+    const count = last === undefined ? 1 : (last.w3 >>> 0) - (first.w3 >>> 0) + 1;
+    if (count <= 1) return first;
+    const offset = (flow.original.tuple.src.hash(this.#stack.hashSeed) >>> 0) % count;
+    return new IpAddress(first.w0, first.w1, first.w2, first.w3 + offset);
+  }
+
+  #choosePort(first: number, last = first): number {
+    return last > first ? first + this.#stack.random.below(last - first + 1) : first;
+  }
+
   /** Where REDIRECT sends: to the loopback address what is ours, to the interface's what came in. */
   #redirectAddress({ hook, packet, inNic }: FilterContext): IpAddress | null {
     if (hook === NF_INET_LOCAL_OUT) return packet.dst.isIpv4 ? IPV4_LOOPBACK : IPV6_LOOPBACK;
     return inNic === null ? null : this.#stack.sourceFor(inNic, packet.src);
   }
+}
+
+function moveMark(target: Extract<Target, { kind: 'CONNMARK' }>, flow: Flow, packet: PacketBuffer): void {
+  const { operation, value, ctMask = -1, nfMask = -1 } = target;
+  if (operation === 'set') flow.mark = (flow.mark & ~ctMask) ^ value;
+  else if (operation === 'save') flow.mark = (flow.mark & ~ctMask) ^ (packet.mark & nfMask);
+  else packet.mark = (packet.mark & ~nfMask) ^ (flow.mark & ctMask);
 }
 
 function applyDestination(packet: PacketBuffer, isReply: boolean): void {

@@ -1,15 +1,15 @@
 import type { PacketBuffer } from '../buffer/packet-buffer.js';
-import { TokenBucket } from '../icmp/rate-limit.js';
 import type { Nic } from '../net/nic.js';
-import { loadU16 } from '../wire/byte-order.js';
+import type { Stack } from '../stack.js';
 import { type IpAddress, type IpPrefix, prefixBitsOf } from '../wire/ip-address.js';
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../wire/protocol.js';
 import type { CtState } from './conntrack.js';
 import type { Flow } from './flow.js';
+import type { RejectKind } from './rejecter.js';
 
 /** A packet on its way through a chain, and what is known of it. One object is reused. */
 export class FilterContext {
   packet!: PacketBuffer;
+  readonly stack: Stack;
   hook = 0;
   inNic: Nic | null = null;
   outNic: Nic | null = null;
@@ -17,6 +17,16 @@ export class FilterContext {
   isReply = false;
   ctState: CtState = 1;
   nowMs = 0;
+
+  constructor(stack: Stack) {
+    this.stack = stack;
+  }
+}
+
+/** Addresses that agree with one in the bits of a mask. */
+export interface AddressMask {
+  readonly address: IpAddress;
+  readonly mask: IpAddress;
 }
 
 /** A condition of a rule. */
@@ -26,9 +36,9 @@ export interface Match {
 
 /** What a rule says about addresses, interfaces and protocol: the fields of `struct ipt_ip`. */
 export interface RuleHeader {
-  readonly source?: IpPrefix;
+  readonly source?: IpPrefix | AddressMask;
   readonly isSourceInverted?: boolean;
-  readonly destination?: IpPrefix;
+  readonly destination?: IpPrefix | AddressMask;
   readonly isDestinationInverted?: boolean;
   /** Name of an interface; a `+` at the end matches any rest. */
   readonly inInterface?: string;
@@ -38,6 +48,9 @@ export interface RuleHeader {
   /** `IPPROTO_*`; 0 or absent for all. */
   readonly protocol?: number;
   readonly isProtocolInverted?: boolean;
+  /** Only fragments but the first, of IPv4. */
+  readonly isForFragments?: boolean;
+  readonly isFragmentInverted?: boolean;
 }
 
 /** What becomes of a packet: the targets of iptables-extensions(8). */
@@ -47,15 +60,34 @@ export type Target =
   | { readonly kind: 'RETURN' }
   /** Goes on with a chain of the user; RETURN comes back behind this rule, unless `isGoto`. */
   | { readonly kind: 'JUMP'; readonly chain: string; readonly isGoto?: boolean }
-  | { readonly kind: 'REJECT'; readonly with: 'port' | 'host' | 'net' | 'admin' | 'tcp-reset' }
+  | { readonly kind: 'REJECT'; readonly with: RejectKind }
   | { readonly kind: 'MARK'; readonly value: number; readonly mask: number }
-  | { readonly kind: 'CONNMARK'; readonly operation: 'set' | 'save' | 'restore'; readonly value: number }
-  | { readonly kind: 'LOG'; readonly prefix: string }
-  | { readonly kind: 'NOTRACK' }
-  | { readonly kind: 'DNAT'; readonly address: IpAddress; readonly port: number }
-  | { readonly kind: 'SNAT'; readonly address: IpAddress; readonly portMin: number; readonly portMax: number }
-  | { readonly kind: 'MASQUERADE'; readonly portMin: number; readonly portMax: number }
-  | { readonly kind: 'REDIRECT'; readonly port: number };
+  | ({
+      readonly kind: 'CONNMARK';
+      readonly operation: 'set' | 'save' | 'restore';
+      readonly value: number;
+    } & Partial<ConnmarkMasks>)
+  | { readonly kind: 'LOG'; readonly prefix: string; readonly level?: number; readonly flags?: number }
+  /** Written as target CT with `isAlias` when it was written as target NOTRACK. */
+  | { readonly kind: 'NOTRACK'; readonly isAlias?: boolean }
+  /** An unspecified address leaves the address as it is, port 0 the port. */
+  | ({ readonly kind: 'DNAT'; readonly address: IpAddress; readonly port: number } & Partial<NatRangeEnd>)
+  | ({ readonly kind: 'SNAT'; readonly address: IpAddress; readonly portMin: number } & Partial<NatRangeEnd>)
+  | ({ readonly kind: 'MASQUERADE'; readonly portMin: number } & Partial<Omit<NatRangeEnd, 'addressMax'>>)
+  | ({ readonly kind: 'REDIRECT'; readonly port: number } & Partial<Omit<NatRangeEnd, 'addressMax'>>);
+
+/** Which bits of a connection's and a packet's mark CONNMARK moves; all by default. */
+interface ConnmarkMasks {
+  readonly ctMask: number;
+  readonly nfMask: number;
+}
+
+/** The other end of a range of addresses and ports, and how one of it is chosen: `NF_NAT_RANGE_*`. */
+interface NatRangeEnd {
+  readonly addressMax: IpAddress;
+  readonly portMax: number;
+  readonly how: number;
+}
 
 /** One rule: all of it must match for its target to be taken. */
 export class Rule {
@@ -88,11 +120,13 @@ function headerFits(header: RuleHeader, context: FilterContext): boolean {
   if (protocol !== undefined && protocol !== 0) {
     if ((packet.protocol === protocol) === (header.isProtocolInverted === true)) return false;
   }
+  if (header.isForFragments === true && packet.transportAt < 0 === (header.isFragmentInverted === true)) return false;
   if (inInterface !== undefined && isNamed(context.inNic, inInterface) === (header.isInInverted === true)) return false;
   return outInterface === undefined || isNamed(context.outNic, outInterface) !== (header.isOutInverted === true);
 }
 
-function isIn(prefix: IpPrefix, address: IpAddress): boolean {
+function isIn(prefix: IpPrefix | AddressMask, address: IpAddress): boolean {
+  if ('mask' in prefix) return isMasked(prefix, address);
   return prefix.address.isIpv4 === address.isIpv4 && address.matches(prefix.address, prefixBitsOf(prefix));
 }
 
@@ -101,132 +135,10 @@ function isNamed(nic: Nic | null, pattern: string): boolean {
   return pattern.endsWith('+') ? nic.name.startsWith(pattern.slice(0, -1)) : nic.name === pattern;
 }
 
-/** A range of ports, both ends included. */
-export interface PortRange {
-  readonly min: number;
-  readonly max: number;
-  readonly isInverted?: boolean;
-}
-
-/** Match `tcp` and `udp`: ports, and the control bits of TCP. */
-export class PortMatch implements Match {
-  readonly #source: PortRange | null;
-  readonly #destination: PortRange | null;
-  readonly #flagsMask: number;
-  readonly #flags: number;
-
-  /** `flags` must be those set of `flagsMask`; a mask of 0 asks for nothing. */
-  constructor(source: PortRange | null, destination: PortRange | null, flagsMask = 0, flags = 0) {
-    this.#source = source;
-    this.#destination = destination;
-    this.#flagsMask = flagsMask;
-    this.#flags = flags;
-  }
-
-  matches({ packet }: FilterContext): boolean {
-    const { bytes, transportAt } = packet;
-    if (!hasPorts(packet)) return false;
-    if (this.#source !== null && !isInRange(this.#source, loadU16(bytes, transportAt))) return false;
-    if (this.#destination !== null && !isInRange(this.#destination, loadU16(bytes, transportAt + 2))) return false;
-    return this.#flagsMask === 0 || (bytes[transportAt + 13]! & this.#flagsMask) === this.#flags;
-  }
-}
-
-/** Match `multiport`. */
-export class MultiportMatch implements Match {
-  readonly #where: 'source' | 'destination' | 'either';
-  readonly #ranges: readonly PortRange[];
-  readonly #isInverted: boolean;
-
-  constructor(where: 'source' | 'destination' | 'either', ranges: readonly PortRange[], isInverted = false) {
-    this.#where = where;
-    this.#ranges = ranges;
-    this.#isInverted = isInverted;
-  }
-
-  matches({ packet }: FilterContext): boolean {
-    if (!hasPorts(packet)) return false;
-    const source = loadU16(packet.bytes, packet.transportAt);
-    const destination = loadU16(packet.bytes, packet.transportAt + 2);
-    let isListed = false;
-    for (const range of this.#ranges) {
-      if (this.#where !== 'destination' && isInRange(range, source)) isListed = true;
-      if (this.#where !== 'source' && isInRange(range, destination)) isListed = true;
-    }
-    return isListed !== this.#isInverted;
-  }
-}
-
-/** Match `icmp` and `icmp6`: a type and codes. */
-export class IcmpMatch implements Match {
-  readonly #type: number;
-  readonly #codes: PortRange;
-
-  /** Type 255 is any. */
-  constructor(type: number, codeMin = 0, codeMax = 255) {
-    this.#type = type;
-    this.#codes = { min: codeMin, max: codeMax };
-  }
-
-  matches({ packet }: FilterContext): boolean {
-    const { bytes, transportAt, protocol } = packet;
-    if (protocol !== IPPROTO_ICMP && protocol !== IPPROTO_ICMPV6) return false;
-    if (transportAt < 0 || packet.end - transportAt < 2) return false;
-    return this.#type === 255 || (bytes[transportAt] === this.#type && isInRange(this.#codes, bytes[transportAt + 1]!));
-  }
-}
-
-/** Match `conntrack` and `state`: any of the states in a mask of `CtState`. */
-export class StateMatch implements Match {
-  readonly #states: number;
-
-  constructor(states: number) {
-    this.#states = states;
-  }
-
-  matches(context: FilterContext): boolean {
-    return (context.ctState & this.#states) !== 0;
-  }
-}
-
-/** Match `mark`. */
-export class MarkMatch implements Match {
-  readonly #value: number;
-  readonly #mask: number;
-
-  constructor(value: number, mask: number) {
-    this.#value = value;
-    this.#mask = mask;
-  }
-
-  matches({ packet }: FilterContext): boolean {
-    return (packet.mark & this.#mask) === this.#value;
-  }
-}
-
-/** Match `limit`: a token bucket that all packets share. */
-export class LimitMatch implements Match {
-  readonly #perSec: number;
-  readonly #burst: number;
-  #bucket: TokenBucket | null = null;
-
-  constructor(perSec: number, burst: number) {
-    this.#perSec = perSec;
-    this.#burst = burst;
-  }
-
-  matches(context: FilterContext): boolean {
-    this.#bucket ??= new TokenBucket(this.#perSec, this.#burst, context.nowMs);
-    return this.#bucket.take(1, context.nowMs);
-  }
-}
-
-function isInRange(range: PortRange, value: number): boolean {
-  return (value >= range.min && value <= range.max) !== (range.isInverted === true);
-}
-
-function hasPorts(packet: PacketBuffer): boolean {
-  if (packet.transportAt < 0) return false;
-  const headerBytes = packet.protocol === IPPROTO_TCP ? 20 : packet.protocol === IPPROTO_UDP ? 8 : Infinity;
-  return packet.end - packet.transportAt >= headerBytes;
+function isMasked({ address: wanted, mask }: AddressMask, address: IpAddress): boolean {
+  const high = ((address.w0 ^ wanted.w0) & mask.w0) | ((address.w1 ^ wanted.w1) & mask.w1);
+  // An IPv4 mask has no bits in front of the address.
+  const third = address.isIpv4 ? 0 : (address.w2 ^ wanted.w2) & mask.w2;
+  const isSameFamily = address.isIpv4 === wanted.isIpv4;
+  return isSameFamily && (high | third | ((address.w3 ^ wanted.w3) & mask.w3)) === 0;
 }

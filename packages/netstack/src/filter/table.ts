@@ -88,6 +88,28 @@ export class Table {
     return true;
   }
 
+  /**
+   * Replaces all chains. False, and nothing is changed, if built-in chains are missing or foreign, names or jumps are
+   * wrong, there would be a loop, or there are too many.
+   */
+  load(chains: readonly Chain[]): boolean {
+    const byName = new Map(chains.map((chain) => [chain.name, chain]));
+    const ruleCount = chains.reduce((sum, { rules }) => sum + rules.length, 0);
+    if (byName.size !== chains.length || chains.length > CHAIN_COUNT_MAX || ruleCount > RULE_COUNT_MAX) return false;
+    for (const chain of chains) {
+      const isBuiltIn = this.#byHook.some((known) => known?.name === chain.name);
+      if ((chain.policy !== null) !== isBuiltIn) return false;
+    }
+    if (this.#byHook.some((known) => known !== null && !byName.has(known.name))) return false;
+    if (!areTrees(byName)) return false;
+    this.#chains.clear();
+    for (const chain of chains) this.#chains.set(chain.name, chain);
+    for (const [hook, known] of this.#byHook.entries()) {
+      if (known !== null) this.#byHook[hook] = this.#chains.get(known.name)!;
+    }
+    return true;
+  }
+
   /** Takes a packet through the chain of `context.hook`. */
   walk(context: FilterContext, runner: TargetRunner): Verdict {
     const chain = this.#byHook[context.hook];
@@ -133,4 +155,26 @@ export class Table {
       ({ target }) => target?.kind === 'JUMP' && this.#reaches(this.#chains.get(target.chain)!, goal, depth + 1),
     );
   }
+}
+
+/** Whether all jumps go to chains of the user's, without loops and not too deep. Each chain is looked at once. */
+function areTrees(chains: ReadonlyMap<string, Chain>): boolean {
+  const depths = new Map<Chain, number>();
+  const depthOf = (chain: Chain, above: number): number => {
+    const known = depths.get(chain);
+    if (known !== undefined) return known;
+    if (above > DEPTH_MAX) return Infinity;
+    // A chain that is come back to while it is looked at is in a loop.
+    depths.set(chain, Infinity);
+    let depth = 0;
+    for (const { target } of chain.rules) {
+      if (target?.kind !== 'JUMP') continue;
+      const next = chains.get(target.chain);
+      if (next === undefined || next.policy !== null) return Infinity;
+      depth = Math.max(depth, depthOf(next, above + 1) + 1);
+    }
+    depths.set(chain, depth);
+    return depth;
+  };
+  return [...chains.values()].every((chain) => depthOf(chain, 0) <= DEPTH_MAX);
 }

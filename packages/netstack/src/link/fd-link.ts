@@ -20,7 +20,8 @@ import {
   virtioGsoSize,
   virtioGsoType,
 } from '../wire/virtio-net.js';
-import { Gro, parseTcp } from './gro.js';
+import { noteTcpHeaders } from './frame-headers.js';
+import { Gro } from './gro.js';
 import type { LinkEndpoint, LinkSink } from './link-endpoint.js';
 
 /** Moves frames between memory and a descriptor of the host, in batches: `PacketFd` of `@tsv/host` is one. */
@@ -175,7 +176,7 @@ export class FdLink implements LinkEndpoint {
       return;
     }
     const packet = PacketBuffer.copyOf(this.#slots, frameAt, frameLen);
-    const isTcp = parseTcp(packet, this.#linkBytes);
+    const isTcp = noteTcpHeaders(packet, this.#linkBytes);
     if (this.#virtioBytes > 0) this.#loadHeader(packet, at, isTcp);
     const gro = this.#gro;
     if (gro === null) return sink.deliver(packet);

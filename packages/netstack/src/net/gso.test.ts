@@ -3,7 +3,8 @@ import { VirtualClock } from '@tsv/clock';
 import { PacketBuffer, PacketFlag } from '../buffer/packet-buffer.js';
 import { ChannelLink } from '../link/channel.js';
 import { PipeLink } from '../link/pipe.js';
-import { Gro, parseTcp } from '../link/gro.js';
+import { noteTcpHeaders } from '../link/frame-headers.js';
+import { Gro } from '../link/gro.js';
 import { TcpSocket } from '../socket/tcp-socket.js';
 import { Stack } from '../stack.js';
 import { IpAddress, parsePrefix } from '../wire/ip-address.js';
@@ -41,7 +42,7 @@ function largePacket(isIpv4: boolean, len: number): PacketBuffer {
     len,
   );
   const packet = sent[0]!;
-  parseTcp(packet, 0);
+  noteTcpHeaders(packet, 0);
   return packet;
 }
 
@@ -59,7 +60,7 @@ describe('gsoSegment and Gro', () => {
           const piece = gsoSegment(packet, from);
           expect(piece.len).toBeLessThanOrEqual(wireLen(packet));
           piece.flags &= ~PacketFlag.CHECKSUM_VERIFIED;
-          expect([parseTcp(piece, 0), packetChecksumIsRight(piece)]).toEqual([true, true]);
+          expect([noteTcpHeaders(piece, 0), packetChecksumIsRight(piece)]).toEqual([true, true]);
           expect(from === 0 ? gro.hold(piece) : gro.join(piece)).toBe(true);
         }
         const joined = gro.take()!;
@@ -79,7 +80,7 @@ describe('gsoSegment and Gro', () => {
     const piece = (from: number, edit: (bytes: Uint8Array, at: number) => void): PacketBuffer => {
       const made = gsoSegment(packet, from);
       made.flags &= ~PacketFlag.CHECKSUM_VERIFIED;
-      parseTcp(made, 0);
+      noteTcpHeaders(made, 0);
       edit(made.bytes, made.networkAt);
       return made;
     };
@@ -110,7 +111,7 @@ describe('gsoSegment and Gro', () => {
     near.inject(packet);
     const lens: number[] = [];
     for (let piece = far.read(); piece !== null; piece = far.read()) {
-      expect([parseTcp(piece, 0), packetChecksumIsRight(piece)]).toEqual([true, true]);
+      expect([noteTcpHeaders(piece, 0), packetChecksumIsRight(piece)]).toEqual([true, true]);
       lens.push(gsoTextLen(piece));
     }
     expect(Math.max(...lens)).toBeLessThanOrEqual(1460);

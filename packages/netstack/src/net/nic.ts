@@ -215,6 +215,8 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     this.stats.rxBytes += packet.len;
     packet.nicId = this.id;
     packet.mark = 0;
+    packet.ownerUid = -1;
+    packet.ownerGid = -1;
     if (!this.isLoopback) packet.forgetFlow();
     packet.arrivedMs = this.#stack.nowMs;
     packet.flags &= PacketFlag.CHECKSUM_VERIFIED | PacketFlag.CHECKSUM_PARTIAL | PacketFlag.LOOPED_BACK;

@@ -26,6 +26,7 @@ import { copyBytes, type PacketBuffer, PacketFlag, PacketQueue } from '../buffer
 import type { IcmpError } from '../icmp/icmp-error.js';
 import type { Path } from '../net/path.js';
 import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
+import type { SocketFilter } from './bpf.js';
 import { Socket } from './socket.js';
 import type { ReceiveInfo, SocketAddress } from './socket-address.js';
 
@@ -92,6 +93,7 @@ export abstract class DatagramSocket extends Socket {
 
   /** Takes a packet whose data is the payload; it is the socket's then, or dropped if there is no room. */
   enqueue(packet: PacketBuffer): void {
+    if (this.socketFilter !== null && !this.#passesFilter(this.socketFilter, packet)) return packet.release();
     const cost = packet.bytes.length + PACKET_OVERHEAD_BYTES;
     if (this.#isReadShut || this.#queuedBytes + cost > this.options.receiveBytesMax) {
       // An empty queue takes one packet whatever its buffer, as Linux does.
@@ -267,7 +269,7 @@ export abstract class DatagramSocket extends Socket {
     const isGroup = path.dst.isMulticast;
     const ownHops = overrides === null ? -1 : overrides.hops;
     const ownClass = overrides === null ? -1 : overrides.trafficClass;
-    packet.mark = options.mark;
+    this.signPacket(packet);
     if (path.dst.isIpv4) {
       if (options.pmtuDiscovery >= IP_PMTUDISC_DO) packet.flags |= PacketFlag.DONT_FRAGMENT;
       if (isGroup && !options.loopsMulticast) packet.flags |= PacketFlag.NO_LOOP;
@@ -280,6 +282,15 @@ export abstract class DatagramSocket extends Socket {
     const hops = isGroup ? options.multicastHops : options.hops;
     const trafficClass = ownClass >= 0 ? ownClass : options.trafficClass;
     return this.stack.ipv6.send(packet, path, protocol, ownHops >= 0 ? ownHops : hops, trafficClass);
+  }
+
+  /** Asks the filter, which sees the upper-layer header that the payload is behind, and cuts what it does not want. */
+  #passesFilter(filter: SocketFilter, packet: PacketBuffer): boolean {
+    const from = Math.min(packet.at, packet.transportAt < 0 ? packet.at : packet.transportAt);
+    const kept = filter.run(packet, from);
+    if (kept === 0) return false;
+    packet.trimTo(Math.max(0, kept - (packet.at - from)));
+    return true;
   }
 
   #describe(packet: PacketBuffer, len: number, info: ReceiveInfo): void {

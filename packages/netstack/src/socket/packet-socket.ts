@@ -29,6 +29,7 @@ import {
   type LinkAddress,
   linkAddressEquals,
 } from '../wire/ethernet.js';
+import type { SocketFilter } from './bpf.js';
 import { RMEM_DEFAULT } from './socket-options.js';
 
 /** `sll_pkttype` of packet(7). */
@@ -67,6 +68,8 @@ export class PacketSocket {
   droppedCount = 0;
   pendingError = 0;
   isClosed = false;
+  /** SO_ATTACH_FILTER: what of each packet the socket gets; null for all. */
+  socketFilter: SocketFilter | null = null;
   readonly #queue = new PacketQueue();
   readonly #promiscuous = new Map<Nic, number>();
   #queuedBytes = 0;
@@ -106,6 +109,12 @@ export class PacketSocket {
     if (this.nicId !== 0 && this.nicId !== nic.id) return;
     if (this.protocol !== ETH_P_ALL && (isOutgoing || this.protocol !== packet.etherType)) return;
     if (isOutgoing && nic.isLoopback) return;
+    let lenMax = Infinity;
+    if (this.socketFilter !== null) {
+      const headerLen = this.isCooked && nic.link.linkAddress !== null ? ETHERNET_HEADER_BYTES : 0;
+      lenMax = this.socketFilter.run(packet, packet.at + headerLen);
+      if (lenMax === 0) return;
+    }
     this.receivedCount++;
     const cost = packet.bytes.length + PACKET_OVERHEAD_BYTES;
     if (this.#queuedBytes + cost > this.receiveBytesMax && this.#queue.count > 0) {
@@ -117,6 +126,7 @@ export class PacketSocket {
     copy.linkAt = copy.at;
     copy.flags = isOutgoing ? PacketFlag.FORWARDED : packet.flags & ~PacketFlag.FORWARDED;
     if (this.isCooked && nic.link.linkAddress !== null) copy.trimFront(ETHERNET_HEADER_BYTES);
+    copy.trimTo(lenMax);
     this.#queuedBytes += copy.bytes.length + PACKET_OVERHEAD_BYTES;
     this.#queue.push(copy);
     this.waiters.notify(POLLIN | POLLRDNORM);

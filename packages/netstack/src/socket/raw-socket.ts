@@ -54,7 +54,7 @@ export class RawSocket extends DatagramSocket {
     this.stack.enter();
     const packet = PacketBuffer.allocate(len);
     packet.append(bytes, at, len);
-    packet.mark = this.options.mark;
+    this.signPacket(packet);
     let sent: number;
     if (this.#includesHeader) sent = this.#sendWithHeader(packet, path);
     else {

@@ -11,10 +11,12 @@ import {
   SOL_IPV6,
 } from '@tsv/abi';
 import { WaitQueue } from '@tsv/waiter';
+import type { PacketBuffer } from '../buffer/packet-buffer.js';
 import type { IcmpError } from '../icmp/icmp-error.js';
 import type { Path } from '../net/path.js';
 import type { Stack } from '../stack.js';
 import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
+import type { SocketFilter } from './bpf.js';
 import { ErrorQueue } from './error-queue.js';
 import { SocketOptions } from './socket-options.js';
 
@@ -29,11 +31,14 @@ export abstract class Socket {
   readonly errors = new ErrorQueue();
   localAddress: IpAddress;
   localPort = 0;
-  /** Effective user of the maker, for SO_REUSEPORT. */
+  /** Effective user and group of the maker, for SO_REUSEPORT and match `owner`. */
   uid = 0;
+  gid = 0;
   /** Positive errno that the next call returns, 0 for none. */
   pendingError = 0;
   isClosed = false;
+  /** SO_ATTACH_FILTER: what of each packet the socket gets; null for all. */
+  socketFilter: SocketFilter | null = null;
   #path: Path | null = null;
 
   constructor(stack: Stack, isIpv6: boolean) {
@@ -98,6 +103,13 @@ export abstract class Socket {
     const value = this.options.get(level, name);
     const isHops = (level === SOL_IP && name === IP_TTL) || (level === SOL_IPV6 && name === IPV6_UNICAST_HOPS);
     return isHops && value === 0 ? this.stack.hopLimit : value;
+  }
+
+  /** Notes on a packet of ours who sends it. */
+  protected signPacket(packet: PacketBuffer): void {
+    packet.mark = this.options.mark;
+    packet.ownerUid = this.uid;
+    packet.ownerGid = this.gid;
   }
 
   /** Checks the address of a bind(2). Errors: EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL and ENODEV for a bad scope. */

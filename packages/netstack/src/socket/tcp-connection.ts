@@ -34,6 +34,8 @@ export class TcpConnection extends Timer implements SegmentSink, TableEntry, Por
   ttl = 0;
   trafficClass = 0;
   mark = 0;
+  ownerUid = -1;
+  ownerGid = -1;
   mayFragment = false;
   readonly #tcp: Tcp;
 

@@ -150,6 +150,7 @@ export class TcpSocket extends Socket {
     const socket = new TcpSocket(this.stack, this.isIpv6);
     Object.assign(socket.options, this.options);
     Object.assign(socket.tcpOptions, endpoint.options);
+    socket.socketFilter = this.socketFilter;
     socket.uid = this.uid;
     socket.lingerSec = this.lingerSec;
     socket.#adopt(this.#connectionOf(endpoint));
@@ -473,6 +474,8 @@ export class TcpSocket extends Socket {
     connection.ttl = isIpv4 ? options.ttl : options.hops;
     connection.trafficClass = isIpv4 ? options.tos : options.trafficClass;
     connection.mark = options.mark;
+    connection.ownerUid = this.uid;
+    connection.ownerGid = this.gid;
     connection.mayFragment = isIpv4 && options.pmtuDiscovery === IP_PMTUDISC_DONT;
   }
 

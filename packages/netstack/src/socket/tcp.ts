@@ -91,6 +91,7 @@ export class Tcp implements SegmentSink {
     seg.ecn = packet.trafficClass & 3;
     seg.segmentBytes = packet.segmentBytes;
     const connection = this.connections.lookup(seg.dst, seg.dstPort, seg.src, seg.srcPort);
+    if (isFilteredOut(connection?.socket ?? null, packet)) return packet.release();
     if (connection === null) this.#inputUnknown(seg, packet);
     else if (connection.endpoint.isReusableBy(seg) && this.#findListener(seg, packet.nicId) !== undefined) {
       this.#forget(connection);
@@ -299,7 +300,11 @@ export class Tcp implements SegmentSink {
     if (seg.textLen > seg.segmentBytes) packet.segmentBytes = seg.segmentBytes;
     const tos = (connection === null ? 0 : connection.trafficClass & 0xfc) | seg.ecn;
     const ttl = connection === null ? 0 : connection.ttl;
-    if (connection !== null) packet.mark = connection.mark;
+    if (connection !== null) {
+      packet.mark = connection.mark;
+      packet.ownerUid = connection.ownerUid;
+      packet.ownerGid = connection.ownerGid;
+    }
     if (connection === null || !connection.mayFragment) packet.flags |= PacketFlag.DONT_FRAGMENT;
     if (path.dst.isIpv4) this.#stack.ipv4.send(packet, path, IPPROTO_TCP, ttl, tos);
     else this.#stack.ipv6.send(packet, path, IPPROTO_TCP, ttl, tos);
@@ -318,4 +323,9 @@ function tcpErrorOf(errno: number): TcpError {
     default:
       return TcpError.HOST_UNREACHABLE;
   }
+}
+
+/** Whether the socket's filter does not want a segment, at `packet.at`. What it would cut off TCP needs. */
+function isFilteredOut(socket: TcpSocket | null, packet: PacketBuffer): boolean {
+  return socket !== null && socket.socketFilter !== null && socket.socketFilter.run(packet, packet.at) === 0;
 }

@@ -21,8 +21,11 @@ export const ICMPV6_MLD2_REPORT = 143;
 
 export const ICMPV6_NOROUTE = 0;
 export const ICMPV6_ADM_PROHIBITED = 1;
+export const ICMPV6_NOT_NEIGHBOUR = 2;
 export const ICMPV6_ADDR_UNREACH = 3;
 export const ICMPV6_PORT_UNREACH = 4;
+export const ICMPV6_POLICY_FAIL = 5;
+export const ICMPV6_REJECT_ROUTE = 6;
 export const ICMPV6_EXC_HOPLIMIT = 0;
 export const ICMPV6_EXC_FRAGTIME = 1;
 export const ICMPV6_HDR_FIELD = 0;
