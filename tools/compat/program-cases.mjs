@@ -55,6 +55,10 @@ export const PROGRAM_CASES = [
     `console.log(require('node:crypto').createHash('sha256').update('x').digest('hex')); require('node:dns').lookup('127.0.0.1', (e, a) => console.log(e, a));`,
   ),
   sh(
+    'ipcmk, ipcs and ipcrm',
+    'id() { grep -o "[0-9]*$"; }; m=$(ipcmk -M 1000 | id); s=$(ipcmk -S 3 | id); q=$(ipcmk -Q | id); for x in "-m $m" "-s $s" "-q $q"; do ipcs $x -i ${x#* } 2>/dev/null | grep -E "bytes=|nsems|qbytes|mode" | sed "s/cuid.*//; s/lpid.*//; s/cpid.*//"; ipcrm $x && echo gone; done',
+  ),
+  sh(
     'bash: ulimit -v',
     `(ulimit -v 300000; ulimit -v; python3 -c "
 try:

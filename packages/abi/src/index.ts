@@ -10,6 +10,7 @@ export * from './futex.js';
 export * from './in.js';
 export * from './inotify.js';
 export * from './ioctl.js';
+export * from './ipc.js';
 export * from './membarrier.js';
 export * from './memfd.js';
 export * from './memory.js';

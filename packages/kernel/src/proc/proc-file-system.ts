@@ -14,6 +14,7 @@ import { GeneratedFile, GeneratedSymlink } from './generated-file.js';
 import { NetDirectory } from './net-directory.js';
 import { ProcessDirectory } from './process-directory.js';
 import { createSysctlDirectory } from './sysctl-directory.js';
+import { createSysvipcDirectory } from './sysvipc-directory.js';
 import {
   formatCpuinfo,
   formatLoadavg,
@@ -162,6 +163,7 @@ function createRoot(fs: ProcFileSystem, cpu: CpuDescription): ProcRoot {
   file('stat', () => formatStat(kernel));
   file('swaps', () => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n');
   root.add('sys', createSysctlDirectory(fs));
+  root.add('sysvipc', createSysvipcDirectory(fs));
   file('sysrq-trigger', () => '', 0o200);
   file('uptime', () => formatUptime(kernel));
   file('version', () => formatVersion());

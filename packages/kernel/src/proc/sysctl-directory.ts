@@ -1,5 +1,15 @@
 import { CAP_SYS_ADMIN, EINVAL, EPERM, type Errno } from '@tsv/abi';
 import { SyntheticDirectory, type Caller } from '@tsv/vfs';
+import { PAGE_BYTES } from '@tsv/platform';
+import {
+  MESSAGE_QUEUES_MAX,
+  SEMAPHORES_MAX,
+  SEMAPHORES_PER_SET_MAX,
+  SEMAPHORE_OPERATIONS_MAX,
+  SEMAPHORE_SETS_MAX,
+  SHM_PAGES_MAX,
+  SHM_SEGMENTS_MAX,
+} from '../ipc/ipc-limits.js';
 import type { Kernel } from '../kernel.js';
 import { PID_MAX } from '../namespace/pid-namespace.js';
 import { Task } from '../task/task.js';
@@ -19,7 +29,7 @@ const FIXED: Readonly<Record<string, string>> = {
   'kernel/cap_last_cap': '40',
   'kernel/msgmax': '8192',
   'kernel/msgmnb': '16384',
-  'kernel/msgmni': '32000',
+  'kernel/msgmni': String(MESSAGE_QUEUES_MAX),
   'kernel/ngroups_max': '65536',
   'kernel/osrelease': OS_RELEASE,
   'kernel/ostype': 'Linux',
@@ -29,10 +39,11 @@ const FIXED: Readonly<Record<string, string>> = {
   'kernel/randomize_va_space': '2',
   'kernel/sched_autogroup_enabled': '0',
   'kernel/seccomp/actions_avail': 'kill_process kill_thread trap errno trace log allow',
-  'kernel/sem': '32000\t1024000000\t500\t32000',
-  'kernel/shmall': '18446744073692774399',
-  'kernel/shmmax': '18446744073692774399',
-  'kernel/shmmni': '4096',
+  'kernel/sem': [SEMAPHORES_PER_SET_MAX, SEMAPHORES_MAX, SEMAPHORE_OPERATIONS_MAX, SEMAPHORE_SETS_MAX].join('\t'),
+  'kernel/shm_rmid_forced': '0',
+  'kernel/shmall': String(SHM_PAGES_MAX),
+  'kernel/shmmax': String(SHM_PAGES_MAX * PAGE_BYTES),
+  'kernel/shmmni': String(SHM_SEGMENTS_MAX),
   'kernel/threads-max': '126000',
   'kernel/version': '#1 SMP TSV',
   'kernel/yama/ptrace_scope': '1',

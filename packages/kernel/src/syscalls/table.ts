@@ -151,6 +151,9 @@ import {
   sysTimerSettime,
 } from './timer.js';
 import { sysNiSyscall } from './ni-syscall.js';
+import { sysMsgctl, sysMsgget, sysMsgrcv, sysMsgsnd } from './msg.js';
+import { sysSemctl, sysSemget, sysSemop, sysSemtimedop } from './sem.js';
+import { sysShmat, sysShmctl, sysShmdt, sysShmget } from './shm.js';
 import { sysSeccomp } from './seccomp.js';
 import { sysSetns } from './setns.js';
 import { sysUnshare } from './unshare.js';
@@ -540,6 +543,21 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 254, name: 'inotify_add_watch', run: sysInotifyAddWatch },
   { nr: 255, name: 'inotify_rm_watch', run: sysInotifyRmWatch },
   { nr: 294, name: 'inotify_init1', run: sysInotifyInit1 },
+  // shm.ts
+  { nr: 29, name: 'shmget', run: sysShmget, partial: 'SHM_HUGETLB: ENOMEM' },
+  { nr: 30, name: 'shmat', run: sysShmat },
+  { nr: 31, name: 'shmctl', run: sysShmctl },
+  { nr: 67, name: 'shmdt', run: sysShmdt },
+  // sem.ts
+  { nr: 64, name: 'semget', run: sysSemget },
+  { nr: 65, name: 'semop', run: sysSemop },
+  { nr: 66, name: 'semctl', run: sysSemctl },
+  { nr: 220, name: 'semtimedop', run: sysSemtimedop },
+  // msg.ts
+  { nr: 68, name: 'msgget', run: sysMsgget },
+  { nr: 69, name: 'msgsnd', run: sysMsgsnd },
+  { nr: 70, name: 'msgrcv', run: sysMsgrcv },
+  { nr: 71, name: 'msgctl', run: sysMsgctl },
   // ni-syscall.ts
   { nr: 134, name: 'uselib', run: sysNiSyscall, partial: NI },
   { nr: 156, name: '_sysctl', run: sysNiSyscall, partial: NI },

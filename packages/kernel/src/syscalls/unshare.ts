@@ -15,6 +15,7 @@ import {
   EINVAL,
   type SysResult,
 } from '@tsv/abi';
+import { leaveSemaphoreUndo } from '../ipc/semaphore-undo.js';
 import { changeNamespaces } from '../namespace/change-namespaces.js';
 import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
@@ -39,6 +40,7 @@ export function sysUnshare(t: Task, a: SyscallArgs): SysResult {
   if (typeof change === 'number') return change;
   if ((flags & CLONE_FS) !== 0) unshareFs(t);
   if ((flags & CLONE_FILES) !== 0) unshareFiles(t);
+  if ((flags & (CLONE_SYSVSEM | CLONE_NEWIPC)) !== 0) leaveSemaphoreUndo(t);
   t.creds = change.creds;
   t.ns = change.ns;
   if (change.mountNs !== null) t.fs.enterMountNamespace(change.mountNs);

@@ -27,6 +27,7 @@ import type { Mm } from '../mm/mm.js';
 import { UserIo } from '../mm/user-io.js';
 import { changeNamespaces, type NamespaceChange } from '../namespace/change-namespaces.js';
 import type { Pid } from '../namespace/pid.js';
+import { leaveSemaphoreUndo, semaphoreUndoOf } from '../ipc/semaphore-undo.js';
 import { TaskSignals } from '../signal/task-signals.js';
 import { watchCpuLimit } from '../time/cpu-limit.js';
 import { enroll } from './birth.js';
@@ -171,6 +172,10 @@ function newTask(parent: Task, args: CloneArgs, parts: Parts, group: ThreadGroup
   if (change.mountNs !== null) task.fs.enterMountNamespace(change.mountNs);
   if (parts.mm !== parent.mm) parts.mm.limits = group.limits;
   inherit(parent, task);
+  if ((flags & CLONE_SYSVSEM) !== 0) {
+    task.semaphoreUndo = semaphoreUndoOf(parent);
+    task.semaphoreUndo.userCount++;
+  }
   const { page } = context;
   page.set(REG_RAX, 0);
   if (args.stackPointer !== 0) page.set(REG_RSP, args.stackPointer);
@@ -210,6 +215,7 @@ function storeTids(parent: Task, task: Task, args: CloneArgs): void {
 
 /** Undoes a task that was not enrolled. */
 function discard(task: Task): void {
+  leaveSemaphoreUndo(task);
   task.fds.decRef(task);
   task.fs.decRef();
   task.context.release();

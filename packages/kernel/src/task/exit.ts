@@ -2,6 +2,7 @@ import { SIGKILL } from '@tsv/abi';
 import { leaveFutexes } from '../futex/futex-wait.js';
 import { wakeFutex } from '../futex/futex-wake.js';
 import { releaseRobustFutexes } from '../futex/robust-list.js';
+import { leaveSemaphoreUndo } from '../ipc/semaphore-undo.js';
 import { reportStopIfComplete } from '../signal/job-control.js';
 import { retargetShared } from '../signal/send-signal.js';
 import { exitGroupNotify } from './exit-notify.js';
@@ -19,6 +20,7 @@ export function exitTask(task: Task, status: number): void {
   if (task.state === TaskState.STOPPED) group.stoppedCount--;
   task.wait.clear();
   leaveFutexes(task);
+  leaveSemaphoreUndo(task);
   task.state = TaskState.ZOMBIE;
   retargetShared(task);
   releaseMemory(task);

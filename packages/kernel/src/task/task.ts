@@ -5,6 +5,7 @@ import type { WaitQueue } from '@tsv/waiter';
 import type { Credentials } from '../cred/credentials.js';
 import type { FdTable } from '../fd/fd-table.js';
 import type { FutexWaiter } from '../futex/futex-table.js';
+import type { SemaphoreUndo } from '../ipc/semaphore-undo.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../mm/mm.js';
 import type { UserIo } from '../mm/user-io.js';
@@ -87,6 +88,8 @@ export class Task implements Caller {
   /** Its places in futex queues: made at the first futex(2) and futex_waitv(2) wait. */
   futexWaiter: FutexWaiter | null = null;
   futexVector: FutexWaiter[] | null = null;
+  /** What semop(2) has to undo at exit; null for nothing. */
+  semaphoreUndo: SemaphoreUndo | null = null;
   exitCode = 0;
   /** Parked at the exit of the kernel: no handler runs when the task goes on. Written by signal delivery. */
   isLeaving = false;
