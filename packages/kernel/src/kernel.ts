@@ -21,6 +21,8 @@ import { createProcess, type CreateProcessArgs } from './task/create-process.js'
 import { contextDied } from './task/exit.js';
 import { InetFamily } from './socket/inet/inet-family.js';
 import { NetStacks } from './socket/inet/net-stacks.js';
+import { NetlinkFamily } from './socket/netlink/netlink-family.js';
+import { PacketFamily } from './socket/packet/packet-family.js';
 import { SocketFamilies } from './socket/socket-families.js';
 import { devptsType } from './tty/devpts.js';
 import { Ttys } from './tty/tty-devices.js';
@@ -127,6 +129,8 @@ export class Kernel {
     this.netStacks = new NetStacks({ clock: options.clock, timers: this.timers, random: options.random }, this.ns.net);
     this.socketFamilies.register(new InetFamily(AF_INET, this.anonymousFiles, this.netStacks));
     this.socketFamilies.register(new InetFamily(AF_INET6, this.anonymousFiles, this.netStacks));
+    this.socketFamilies.register(new NetlinkFamily(this.anonymousFiles));
+    this.socketFamilies.register(new PacketFamily(this.anonymousFiles, this.netStacks));
     this.vfs = new VirtualFileSystem({ clock: options.clock });
     this.vfs.devices.openFifo = openFifo;
     this.ttys.register(this.vfs.devices);

@@ -62,8 +62,10 @@ export {
 } from './wire/ethernet.js';
 export {
   IPV4_ANY,
+  IPV4_BYTES,
   IPV4_LOOPBACK,
   IPV6_ANY,
+  IPV6_BYTES,
   IPV6_LOOPBACK,
   IpAddress,
   type IpPrefix,

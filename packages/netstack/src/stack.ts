@@ -45,6 +45,8 @@ export interface NicOptions {
   readonly addresses?: readonly IpPrefix[];
   /** Configures itself by router advertisements. */
   readonly acceptsRouterAdvertisements?: boolean;
+  /** Leaves the interface down. */
+  readonly isDown?: boolean;
 }
 
 const HOP_LIMIT = 64;
@@ -132,13 +134,13 @@ export class Stack {
     });
   }
 
-  /** Adds an interface and brings it up. */
+  /** Adds an interface and brings it up, unless it shall be down. */
   addNic(name: string, link: LinkEndpoint, options: NicOptions = {}): Nic {
     const nic = new Nic(this, this.#nics.length === 0 ? 1 : this.#nics.length, name, link);
     this.#nics[nic.id] = nic;
     nic.acceptsRouterAdvertisements = options.acceptsRouterAdvertisements ?? false;
     this.enter();
-    nic.up();
+    if (options.isDown !== true) nic.up();
     for (const prefix of options.addresses ?? []) nic.addAddress(prefix);
     this.leave();
     return nic;

@@ -1,4 +1,7 @@
 import type { Stack } from '@tsv/netstack';
+import type { InetSocket } from '../socket/inet/inet-socket.js';
+import type { NetlinkSocket } from '../socket/netlink/netlink-socket.js';
+import type { PacketSocketFile } from '../socket/packet/packet-socket-file.js';
 import type { UnixSocket } from '../socket/unix/unix-socket.js';
 import type { UserNamespace } from './user-namespace.js';
 
@@ -12,6 +15,12 @@ export class NetNamespace {
   unprivilegedPortStart = 1024;
   /** AF_UNIX sockets by abstract name, unix(7). */
   readonly abstractSockets = new Map<string, UnixSocket>();
+  /** AF_INET and AF_INET6 sockets. */
+  readonly inetSockets = new Set<InetSocket>();
+  /** netlink(7) sockets that have a port. */
+  readonly netlinkSockets = new Set<NetlinkSocket>();
+  /** packet(7) sockets. */
+  readonly packetSockets = new Set<PacketSocketFile>();
 
   constructor(userNs: UserNamespace) {
     this.userNs = userNs;

@@ -11,7 +11,6 @@ import type { Kernel } from '../kernel.js';
 import type { PidNamespace } from '../namespace/pid-namespace.js';
 import { Task } from '../task/task.js';
 import { GeneratedFile, GeneratedSymlink } from './generated-file.js';
-import { NetDirectory } from './net-directory.js';
 import { ProcessDirectory } from './process-directory.js';
 import { createSysctlDirectory } from './sysctl-directory.js';
 import { createSysvipcDirectory } from './sysvipc-directory.js';
@@ -159,7 +158,7 @@ function createRoot(fs: ProcFileSystem, cpu: CpuDescription): ProcRoot {
   file('meminfo', () => formatMeminfo(kernel));
   file('modules', () => '');
   root.add('mounts', new StaticSymlink(fs, 'self/mounts'));
-  root.add('net', new NetDirectory(fs));
+  root.add('net', new StaticSymlink(fs, 'self/net'));
   file('stat', () => formatStat(kernel));
   file('swaps', () => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n');
   root.add('sys', createSysctlDirectory(fs));

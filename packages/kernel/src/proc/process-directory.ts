@@ -27,6 +27,7 @@ import {
 } from './process-files.js';
 import { formatMaps, formatSmaps } from './maps-files.js';
 import { MemFile } from './mem-file.js';
+import { NetDirectory } from './net/net-directory.js';
 import { NamespaceDirectory } from './namespace-directory.js';
 import type { ProcFileSystem } from './proc-file-system.js';
 
@@ -100,6 +101,7 @@ export class ProcessDirectory extends SyntheticDirectory {
       'mounts',
       file((caller) => formatMounts(task, caller)),
     );
+    this.add('net', new NetDirectory(fs, () => task.ns.net));
     this.add('ns', new NamespaceDirectory(fs, task));
     this.add(
       'oom_adj',

@@ -44,7 +44,7 @@ export class NicStats {
 /** A network interface: a link, its addresses, groups and neighbours. Made by {@link Stack.addNic}. */
 export class Nic implements LinkSink, NeighbourSolicitor {
   readonly id: number;
-  readonly name: string;
+  name: string;
   readonly link: LinkEndpoint;
   readonly stats = new NicStats();
   /** Neighbours, if the link has addresses. */

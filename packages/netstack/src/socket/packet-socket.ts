@@ -1,4 +1,5 @@
 import {
+  EADDRNOTAVAIL,
   EAGAIN,
   EBADF,
   EINVAL,
@@ -97,6 +98,22 @@ export class PacketSocket {
     this.#promiscuous.set(nic, (this.#promiscuous.get(nic) ?? 0) + 1);
     nic.promiscuity++;
     return 0;
+  }
+
+  /** Undoes one {@link PacketSocket.addPromiscuous}. Errors: EADDRNOTAVAIL if there was none. */
+  dropPromiscuous(nicId: number): number {
+    const nic = this.stack.nic(nicId);
+    const count = nic === undefined ? undefined : this.#promiscuous.get(nic);
+    if (nic === undefined || count === undefined) return -EADDRNOTAVAIL;
+    if (count > 1) this.#promiscuous.set(nic, count - 1);
+    else this.#promiscuous.delete(nic);
+    nic.promiscuity--;
+    return 0;
+  }
+
+  /** Length of the first packet that waits, 0 if none. */
+  get nextLen(): number {
+    return this.#queue.head?.len ?? 0;
   }
 
   readiness(): number {

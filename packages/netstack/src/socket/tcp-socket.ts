@@ -85,6 +85,15 @@ export class TcpSocket extends Socket {
     return this.#listener !== null;
   }
 
+  /** Connections that wait to be accepted, and how many may. */
+  get acceptCount(): number {
+    return this.#listener === null ? 0 : this.#listener.acceptCount;
+  }
+
+  get backlog(): number {
+    return this.#listener === null ? 0 : this.#listener.backlog;
+  }
+
   override get isExclusive(): boolean {
     return this.#listener !== null;
   }

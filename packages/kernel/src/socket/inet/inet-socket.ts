@@ -92,6 +92,7 @@ export abstract class InetSocket extends SocketFile {
     this.net = net;
     this.isIpv6 = isIpv6;
     this.blockedOn = waiters;
+    net.inetSockets.add(this);
   }
 
   get stack(): Stack {
@@ -182,6 +183,7 @@ export abstract class InetSocket extends SocketFile {
   }
 
   protected override release(): void {
+    this.net.inetSockets.delete(this);
     this.socket.close();
   }
 

@@ -1,7 +1,7 @@
-import type { Clock } from '@tsv/clock';
-import { Timer, type TimerQueue } from '@tsv/clock';
-import { Stack } from '@tsv/netstack';
+import { Timer, type Clock, type TimerQueue } from '@tsv/clock';
+import { Stack, type LinkEndpoint } from '@tsv/netstack';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
+import type { VirtualLink } from '../device/virtual-links.js';
 
 /** What stacks are made with. */
 export interface NetStacksOptions {
@@ -28,11 +28,25 @@ class StackTimer extends Timer {
 export class NetStacks {
   readonly #options: NetStacksOptions;
   readonly #initial: NetNamespace;
+  readonly #virtualLinks = new WeakMap<LinkEndpoint, VirtualLink>();
 
   /** `initial` starts with its loopback interface up; others start with it down, network_namespaces(7). */
   constructor(options: NetStacksOptions, initial: NetNamespace) {
     this.#options = options;
     this.#initial = initial;
+  }
+
+  /** What a link that a program made is, or undefined. */
+  virtualLinkOf(link: LinkEndpoint): VirtualLink | undefined {
+    return this.#virtualLinks.get(link);
+  }
+
+  rememberLink(virtual: VirtualLink): void {
+    this.#virtualLinks.set(virtual.link, virtual);
+  }
+
+  forgetLink(link: LinkEndpoint): void {
+    this.#virtualLinks.delete(link);
   }
 
   /** The stack of a namespace. */
