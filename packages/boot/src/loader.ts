@@ -12,6 +12,8 @@ import { confineSentry, type HostDirectory } from './confinement/confine-sentry.
 import { ContainerMounter, type ContainerFiles } from './container-mounter.js';
 import { EventLoop } from './event-loop.js';
 import { HostClock } from './host-clock.js';
+import { writeResolverFile } from './network/resolver-file.js';
+import { openNetwork, type SandboxNetwork } from './network/sandbox-network.js';
 import { createCredentials, createEnvironment, createLimits } from './process-args.js';
 import { registerFileSystems } from './register-file-systems.js';
 import { SandboxError } from './sandbox-error.js';
@@ -43,6 +45,7 @@ export class Loader {
   readonly #watcher: HostFdWatcher;
   readonly #loop: EventLoop;
   #directories: readonly HostDirectory[] = [];
+  #network: SandboxNetwork | null = null;
   #terminal: Terminal | null = null;
   #forwarding: SignalForwarding | null = null;
   #settle: { resolve: (status: number) => void; reject: (error: unknown) => void } | null = null;
@@ -77,6 +80,7 @@ export class Loader {
     const exited = new Promise<number>((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
+    this.#network = await openNetwork(this.#args.config.network, this.#kernel, this.#args.log);
     const init = this.#start();
     this.#kernel.onExit = (threadGroup: ThreadGroup) => {
       if (threadGroup !== init) return;
@@ -99,6 +103,7 @@ export class Loader {
     this.#forwarding?.stop();
     this.#loop.stop();
     this.#terminal?.close();
+    this.#network?.close();
     this.#watcher.close();
     this.#platform.close();
     this.#memoryFile.close();
@@ -151,6 +156,10 @@ export class Loader {
     const mounter = new ContainerMounter(kernel, this.#args.config, spec, this.#args.bundleDir);
     const files = mounter.setUp();
     this.#directories = mounter.hostDirectories;
+    const nameServer = this.#network?.nameServer ?? null;
+    if (nameServer !== null && this.#args.config.overlay !== 'none') {
+      writeResolverFile(kernel, files, nameServer, this.#args.log);
+    }
     const creds = createCredentials(this.#process, kernel.userNs);
     const fs = new FsContext(kernel.vfs, files.namespace, files.root, files.root, this.#process.user?.umask ?? 0o022);
     const cwd = this.#enterCwd(files, fs);
@@ -180,7 +189,7 @@ export class Loader {
     const { config, log } = this.#args;
     confineSentry({
       platform: config.platform,
-      network: config.network,
+      network: this.#network?.hostUse === 'sockets' ? 'host' : 'none',
       directories: this.#directories,
       isSeccompDisabled: config.isSeccompDisabled,
       isStartedInNamespaces: false,

@@ -19,9 +19,6 @@ export interface RunOptions {
  */
 export async function runContainer(options: RunOptions): Promise<number> {
   const { config, id } = options;
-  if (config.network !== 'none') {
-    throw new SandboxError(`Cannot use --network=${config.network}: only "none" works in this version`);
-  }
   const [platformType, log] = await Promise.all([findPlatform(config.platform), openLog(config.log, id)]);
   const loader = new Loader({ ...options, platformType, log });
   try {
