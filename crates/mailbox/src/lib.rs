@@ -45,32 +45,35 @@ pub struct Registers {
 /// What a guest thread and the kernel tell each other.
 ///
 /// Whoever runs the guest writes all fields but `state` before it hands the page over; the kernel writes `regs` and
-/// `flags` before it hands it back. What the guest side wrote is untrusted.
-#[repr(C)]
+/// `flags` before it hands it back. What the guest side wrote is untrusted. A system call of up to three arguments is
+/// all in the first cache line and the third, for each line that both sides write costs a transfer between processors.
+#[repr(C, align(64))]
 #[derive(Clone, Copy, Debug)]
 pub struct ContextPage {
     /// Who owns the page: `STATE_*`. Written by both, with release order.
     pub state: u32,
     /// Why the guest stopped: `REASON_*`.
     pub reason: u32,
-    /// All general registers, the instruction pointer, flags and segment bases.
-    pub regs: Registers,
+    /// What the kernel changed: `FLAG_*`.
+    pub flags: u32,
     /// `REASON_FAULT`: the signal's number, such as SIGSEGV.
     pub signo: u32,
     /// `REASON_FAULT`: `si_code`, such as SEGV_ACCERR.
     pub sig_code: i32,
-    /// `REASON_FAULT`: `si_addr`.
-    pub fault_addr: u64,
     /// `REASON_FAULT` by a page fault: the CPU's error code, or `FAULT_ERROR_UNKNOWN`.
     pub fault_error: u32,
     /// `REASON_FAULT`: the CPU's trap number, such as 14 for a page fault.
     pub fault_trapno: u32,
+    /// By which way the guest has stopped, as the platform numbers them.
+    pub way: u32,
+    /// `REASON_FAULT`: `si_addr`.
+    pub fault_addr: u64,
     /// `REASON_SYSCALL`: where a restarted call begins: the address of the `syscall` instruction.
     pub restart_ip: u64,
-    /// What the kernel changed: `FLAG_*`.
-    pub flags: u32,
-    /// Unused.
-    pub reserved: u32,
+    /// Unused: fills the cache line.
+    pub reserved: [u64; 2],
+    /// All general registers, the instruction pointer, flags and segment bases.
+    pub regs: Registers,
 }
 
 /// The page is the kernel's: the guest thread has stopped.
@@ -98,3 +101,4 @@ pub const FAULT_ERROR_WRITE: u32 = 2;
 pub const FAULT_ERROR_FETCH: u32 = 16;
 
 const _: () = assert!(core::mem::size_of::<ContextPage>() <= CONTEXT_BYTES);
+const _: () = assert!(core::mem::offset_of!(ContextPage, regs) == 64);

@@ -35,7 +35,8 @@ fn typescript() -> String {
         fault_error,
         fault_trapno,
         restart_ip,
-        flags
+        flags,
+        way
     ));
     let regs = offset_of!(ContextPage, regs);
     rows.extend(offsets!(

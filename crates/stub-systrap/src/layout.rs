@@ -4,7 +4,7 @@
 pub const PAGE_BYTES: u64 = 4096;
 
 /// First address that guests may map.
-pub const MIN_USER_ADDR: u64 = 0x1_0000;
+pub const MIN_USER_ADDR: u64 = BLOCKS_ADDR + BLOCKS_BYTES;
 /// End of what guests may map.
 pub const MAX_USER_ADDR: u64 = 0x7fff_0000_0000;
 /// End of what user code can address with four-level page tables, `TASK_SIZE_MAX`.
@@ -45,7 +45,8 @@ const _: () = assert!(SLOTS_ADDR.is_multiple_of(SLOT_BYTES) && SLOTS_ADDR + SLOT
 /// Address spaces that can exist at once. The zygote has number 0.
 pub const SPACE_MAX: u32 = CONTEXT_MAX + 1;
 
-/// Pages of the control file, in this order: code and data, doorbell, scratch, requests, context pages, signal stacks.
+/// Pages of the control file, in this order: code and data, doorbell, scratch, requests, context pages, signal stacks,
+/// blocks.
 pub const BELL_PAGE: u64 = CODE_PAGES;
 /// The scratch page.
 pub const SCRATCH_PAGE: u64 = BELL_PAGE + 1;
@@ -55,8 +56,10 @@ pub const FIRST_CONTROL_PAGE: u64 = SCRATCH_PAGE + 1;
 pub const FIRST_CONTEXT_PAGE: u64 = FIRST_CONTROL_PAGE + SPACE_MAX as u64;
 /// The first page of a signal stack.
 pub const FIRST_STACK_PAGE: u64 = FIRST_CONTEXT_PAGE + CONTEXT_MAX as u64;
+/// The first page of blocks.
+pub const FIRST_BLOCK_PAGE: u64 = FIRST_STACK_PAGE + STACK_PAGES * CONTEXT_MAX as u64;
 /// Pages of the file.
-pub const CONTROL_PAGES: u64 = FIRST_STACK_PAGE + STACK_PAGES * CONTEXT_MAX as u64;
+pub const CONTROL_PAGES: u64 = FIRST_BLOCK_PAGE + BLOCK_PAGES * SPACE_MAX as u64;
 
 /// Descriptor of the memory file.
 pub const MEMORY_FD: i32 = 0;
@@ -80,11 +83,54 @@ pub const INTERRUPT_SIGNAL: u32 = 10;
 pub const STATE_ASLEEP: u32 = 2;
 /// The thread has not begun.
 pub const STATE_STARTING: u32 = 3;
+/// The page is the kernel's, which wants a signal frame: with the FP state, and a way to set all registers.
+pub const STATE_TRAP: u32 = 4;
 
-/// Behind the `ContextPage` in its page: address of the FP state, written by the stub.
+/// `way` of a stop that has a signal frame.
+pub const WAY_TRAP: u32 = 0;
+/// `way` of a system call from a patched site.
+pub const WAY_FAST: u32 = 1;
+
+/// Behind the `ContextPage` in its page: address of the FP state, or 0 without a signal frame; written by the stub.
 pub const FP_ADDR_AT: usize = 512;
+/// Where a guest goes on whose instruction pointer is still [`FAST_RIP_AT`]: the stub's own.
+pub const RESUME_AT: usize = 520;
+/// Where it goes on: the stub's own.
+pub const GO_AT: usize = 528;
+/// The instruction pointer with which it stopped: the stub's own.
+pub const FAST_RIP_AT: usize = 536;
 /// Not zero when the sentry wants the guest to stop, written by the sentry.
-pub const INTERRUPT_AT: usize = 520;
+pub const INTERRUPT_AT: usize = 576;
+/// GS base of a guest whose GS base is 0: its slot, or 0 where nothing is patched. Written before the thread begins.
+pub const GS_AT: usize = 584;
+/// Address behind the page's `eflags`. Written before the thread begins.
+pub const FLAGS_END_AT: usize = 592;
+
+/// Where patched sites jump through: [`BLOCK_BYTES`] a site. Each byte of an address here that is the start of an old
+/// instruction in a patched site must not be an instruction in 64-bit mode, and 6 is none.
+pub const BLOCKS_ADDR: u64 = 0x6_0000;
+/// Pages of blocks that address spaces which were forked from each other share.
+pub const BLOCK_PAGES: u64 = 4;
+/// Bytes of blocks.
+pub const BLOCKS_BYTES: u64 = BLOCK_PAGES * PAGE_BYTES;
+/// Bytes of a block. The first is not a site's: it begins with the address of the code that all blocks jump to.
+pub const BLOCK_BYTES: u64 = 256;
+/// In a block: address of its code, read by the patched site.
+pub const BLOCK_TARGET: u64 = 6;
+/// In a block: the instruction pointer behind the system call.
+pub const BLOCK_RIP: u64 = 16;
+/// In a block: address of the system call.
+pub const BLOCK_RESTART: u64 = 24;
+/// In a block: where the guest goes on.
+pub const BLOCK_RESUME: u64 = 32;
+/// In a block: where the guest leaves the block to.
+pub const BLOCK_BACK: u64 = 40;
+/// In a block: its code.
+pub const BLOCK_CODE: u64 = 48;
+/// In a block: a system call, then what was overwritten behind the site's.
+pub const BLOCK_TRAP: u64 = 80;
+/// In a block: what was overwritten.
+pub const BLOCK_TAIL: u64 = BLOCK_TRAP + 2;
 
 /// In the doorbell: a bit per word of [`BELL_MIDDLE_AT`]; and [`BELL_DEATH_BIT`].
 pub const BELL_ROOT_AT: usize = 0;

@@ -4,7 +4,7 @@
 /** All stubs of a sandbox. Methods return 0 or an index, or a negated errno. */
 export declare class SystrapStubs {
   /** Starts the zygote. Throws with the step that failed. */
-  constructor(memoryFd: number)
+  constructor(memoryFd: number, mayPatch: boolean)
   /** Lends the context pages. */
   contextPages(): ArrayBuffer
   /** Lends the doorbell. */
@@ -41,6 +41,13 @@ export declare class SystrapStubs {
   flush(space: number): number
   /** A new guest thread; `from` is -1 or a context whose registers it starts with. */
   createContext(space: number, from: number): number
+  /** Maps a group of blocks of patched sites into an address space; `isNew` for one that no address space has. */
+  mapBlocks(space: number, group: number, isNew: boolean): number
+  /**
+   * Writes block `index` of a group for the system call at `siteAt` of `code`, which lies at `codeAddr` and has made
+   * call `nr`. Null when the site cannot be patched.
+   */
+  writeBlock(group: number, index: number, code: Uint8Array, codeAddr: number, siteAt: number, nr: number): SitePatch | null
   /** Makes a running context stop. */
   interrupt(context: number): void
   /** Copies the FP state of a stopped context. */
@@ -63,6 +70,18 @@ export declare function maxUserAddr(): number
 
 /** First address that guests may map. */
 export declare function minUserAddr(): number
+
+/** How a system call site is patched. */
+export interface SitePatch {
+  /** How many bytes before the system call the patch begins. */
+  leadLen: number
+  /** Bytes behind the system call that are in the block now. */
+  tailLen: number
+  /** Offsets of instructions behind the system call that were overwritten. */
+  starts: Array<number>
+  /** What is written over the site. */
+  bytes: Uint8Array
+}
 
 /** Why no stub can be started here, or null: it tries. */
 export declare function unavailable(): string | null

@@ -9,6 +9,7 @@ import {
   CONTEXT_SIGNO,
   CONTEXT_SIG_CODE,
   FLAG_REGS_CHANGED,
+  REG_R15,
 } from './context-layout.generated.js';
 
 const TWO_32 = 0x1_0000_0000;
@@ -106,5 +107,5 @@ export class ContextPage {
 }
 
 /** The registers' place in the page, in 32-bit words. */
-const REGS_FIRST = 2;
+const REGS_FIRST = REG_R15 >>> 2;
 const REGS_END = REGS_FIRST + 27 * 2;

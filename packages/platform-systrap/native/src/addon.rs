@@ -1,15 +1,20 @@
 //! What JavaScript calls. Indices and addresses come from the package's own TypeScript and are checked all the same.
 
+use crate::code_shape::{patch_bytes, shape_of};
 use crate::control::context_at;
 use crate::doorbell::Doorbell;
+use crate::site_block;
 use crate::stubs::Stubs;
 use crate::sys::{self, Errno};
 use crate::zygote::StartError;
-use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Result, Status, Uint8ArraySlice};
+use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Result, Status, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
-use stub_systrap::layout::{BELL_PAGE, CONTEXT_MAX, FIRST_STACK_PAGE, MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES};
+use stub_systrap::layout::{
+    BELL_PAGE, BLOCK_BYTES, BLOCKS_BYTES, CONTEXT_MAX, FIRST_STACK_PAGE, MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES,
+    SPACE_MAX,
+};
 use uvloop::{UvLoop, UvWatcher};
 
 /// First address that guests may map.
@@ -36,12 +41,27 @@ pub fn context_max() -> u32 {
 #[napi]
 pub fn unavailable() -> Option<String> {
     match sys::memfd(c"tsv-probe", PAGE_BYTES) {
-        Ok(memory) => Stubs::start(memory.as_raw_fd()).err().map(|error| describe(&error)),
+        Ok(memory) => Stubs::start(memory.as_raw_fd(), false)
+            .err()
+            .map(|error| describe(&error)),
         Err(errno) => Some(describe(&StartError {
             step: "memfd_create",
             errno,
         })),
     }
+}
+
+/// How a system call site is patched.
+#[napi(object)]
+pub struct SitePatch {
+    /// How many bytes before the system call the patch begins.
+    pub lead_len: u32,
+    /// Bytes behind the system call that are in the block now.
+    pub tail_len: u32,
+    /// Offsets of instructions behind the system call that were overwritten.
+    pub starts: Vec<u32>,
+    /// What is written over the site.
+    pub bytes: Uint8Array,
 }
 
 /// All stubs of a sandbox. Methods return 0 or an index, or a negated errno.
@@ -57,13 +77,13 @@ pub struct SystrapStubs {
 impl SystrapStubs {
     /// Starts the zygote. Throws with the step that failed.
     #[napi(constructor)]
-    pub fn new(env: Env, memory_fd: i32) -> Result<Self> {
+    pub fn new(env: Env, memory_fd: i32, may_patch: bool) -> Result<Self> {
         let fail = |reason| Error::new(Status::GenericFailure, reason);
         let raw = env.get_uv_event_loop()?;
         // SAFETY: it is the loop of this thread, and no object of it outlives its environment.
         let uv_loop = unsafe { UvLoop::from_raw(raw.cast()) };
         let uv_loop = uv_loop.map_err(|missing| fail(format!("Cannot watch the event loop: {missing}")))?;
-        let stubs = Stubs::start(memory_fd).map_err(|error| fail(describe(&error)))?;
+        let stubs = Stubs::start(memory_fd, may_patch).map_err(|error| fail(describe(&error)))?;
         let doorbell = stubs.doorbell.clone();
         let rung = doorbell.clone();
         let watcher = UvWatcher::start(uv_loop.backend_fd(), move || rung.ring())
@@ -218,6 +238,45 @@ impl SystrapStubs {
         index_or_errno(self.stubs.create_context(space, u32::try_from(from).ok()))
     }
 
+    /// Maps a group of blocks of patched sites into an address space; `isNew` for one that no address space has.
+    #[napi]
+    pub fn map_blocks(&mut self, space: u32, group: u32, is_new: bool) -> Result<i32> {
+        check_group(group)?;
+        Ok(zero_or_errno(self.stubs.map_blocks(space, group, is_new)))
+    }
+
+    /// Writes block `index` of a group for the system call at `siteAt` of `code`, which lies at `codeAddr` and has made
+    /// call `nr`. Null when the site cannot be patched.
+    #[napi]
+    pub fn write_block(
+        &mut self,
+        group: u32,
+        index: u32,
+        code: &[u8],
+        code_addr: f64,
+        site_at: u32,
+        nr: u32,
+    ) -> Result<Option<SitePatch>> {
+        check_group(group)?;
+        if index == 0 || u64::from(index) >= BLOCKS_BYTES / BLOCK_BYTES {
+            return Err(out_of_range("there is no such block"));
+        }
+        let addr = whole(code_addr)?;
+        let Some(shape) = shape_of(code, addr, site_at as usize, nr) else {
+            return Ok(None);
+        };
+        let fail = |Errno(errno)| out_of_range(&format!("the block cannot be written: errno {errno}"));
+        let block = site_block::build(index.into(), &shape, addr + u64::from(site_at), nr).map_err(fail)?;
+        let bytes = patch_bytes(site_block::block_addr(index.into())).map_err(fail)?;
+        self.stubs.control.write_block(group, index, &block);
+        Ok(Some(SitePatch {
+            lead_len: u32::try_from(shape.lead).unwrap_or(0),
+            tail_len: u32::try_from(shape.tail.len()).unwrap_or(0),
+            starts: shape.starts.iter().filter_map(|at| u32::try_from(*at).ok()).collect(),
+            bytes: bytes.to_vec().into(),
+        }))
+    }
+
     /// Makes a running context stop.
     #[napi]
     pub fn interrupt(&mut self, context: u32) {
@@ -318,6 +377,14 @@ fn whole(value: f64) -> Result<u64> {
         Ok(value as u64)
     } else {
         Err(out_of_range("not an address"))
+    }
+}
+
+fn check_group(group: u32) -> Result<()> {
+    if group < SPACE_MAX {
+        Ok(())
+    } else {
+        Err(out_of_range("there is no such group of blocks"))
     }
 }
 

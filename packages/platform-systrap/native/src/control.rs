@@ -8,9 +8,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use stub_systrap::layout::{
-    BATCH_MAX, BELL_PAGE, CODE_ADDR, CODE_PAGES, CONTEXT_MAX, CONTROL_PAGES, Call, DATA_ADDR, FIRST_CONTEXT_PAGE,
-    FIRST_CONTROL_PAGE, FIRST_STACK_PAGE, FP_ADDR_AT, INTERRUPT_AT, PAGE_BYTES, Request, SCRATCH_ADDR, SCRATCH_PAGE,
-    SLOT_BYTES, SLOTS_ADDR, SPACE_MAX, STACK_PAGES, STATE_STARTING,
+    BATCH_MAX, BELL_PAGE, BLOCK_BYTES, BLOCKS_BYTES, CODE_ADDR, CODE_PAGES, CONTEXT_MAX, CONTROL_PAGES, Call,
+    DATA_ADDR, FIRST_BLOCK_PAGE, FIRST_CONTEXT_PAGE, FIRST_CONTROL_PAGE, FIRST_STACK_PAGE, FLAGS_END_AT, FP_ADDR_AT,
+    GS_AT, INTERRUPT_AT, PAGE_BYTES, Request, SCRATCH_ADDR, SCRATCH_PAGE, SLOT_BYTES, SLOTS_ADDR, SPACE_MAX,
+    STACK_PAGES, STATE_STARTING,
 };
 
 const PAGE: usize = 4096;
@@ -91,11 +92,17 @@ impl Control {
         self.word(context_at(context) + INTERRUPT_AT)
     }
 
-    /// Prepares the page of a context whose thread is yet to be made.
-    pub fn begin_context(&self, context: u32) {
+    /// Prepares the page of a context whose thread is yet to be made. With `is_fast` it can use patched sites.
+    pub fn begin_context(&self, context: u32, is_fast: bool) {
         let page = self.memory.bytes(context_at(context), PAGE);
         // SAFETY: the page is mapped, and no stub has it now.
         unsafe { page.write_bytes(0, PAGE) };
+        if is_fast {
+            let slot = SLOTS_ADDR + SLOT_BYTES * u64::from(context);
+            let flags_at = core::mem::offset_of!(ContextPage, regs) + core::mem::offset_of!(Registers, eflags);
+            self.set_word(context, GS_AT, slot);
+            self.set_word(context, FLAGS_END_AT, slot + flags_at as u64 + 8);
+        }
         self.state(context).store(STATE_STARTING, SeqCst);
     }
 
@@ -127,13 +134,54 @@ impl Control {
     /// The FP state of a stopped context, `len` bytes of its signal stack; None if what the page says cannot be.
     #[must_use]
     pub fn fp_state(&self, context: u32, len: usize) -> Option<*mut u8> {
-        let addr_at = context_at(context) + FP_ADDR_AT;
-        // SAFETY: the page is mapped, and the field is aligned.
-        let addr = unsafe { self.memory.bytes(addr_at, 8).cast::<u64>().read_volatile() };
+        let addr = self.fp_addr(context);
         let stack = SLOTS_ADDR + SLOT_BYTES * u64::from(context) + PAGE_BYTES;
         let at = usize::try_from(addr.checked_sub(stack)?).ok()?;
         let fits = at.is_multiple_of(64) && at <= STACK_BYTES && len <= STACK_BYTES - at;
         fits.then(|| self.memory.bytes(stack_at(context) + at, len))
+    }
+
+    /// Where a context's page says that its FP state is: 0 when it has no signal frame.
+    #[must_use]
+    pub fn fp_addr(&self, context: u32) -> u64 {
+        let addr_at = context_at(context) + FP_ADDR_AT;
+        // SAFETY: the page is mapped, and the field is aligned.
+        unsafe { self.memory.bytes(addr_at, 8).cast::<u64>().read_volatile() }
+    }
+
+    /// Empties a group of blocks that nobody has; its file offset.
+    #[must_use]
+    pub fn begin_blocks(&self, group: u32) -> u64 {
+        let at = blocks_at(group);
+        let blocks = self.memory.bytes(at, BLOCKS_BYTES as usize);
+        // SAFETY: the blocks are mapped, and no stub has them.
+        unsafe { blocks.write_bytes(0, BLOCKS_BYTES as usize) };
+        // The first begins with where all others jump to.
+        let entry = CODE_ADDR + stub_systrap::code::fast();
+        // SAFETY: as above; they are aligned.
+        unsafe { blocks.cast::<u64>().write(entry) };
+        at as u64
+    }
+
+    /// File offset of a group of blocks.
+    #[must_use]
+    pub fn blocks_offset(&self, group: u32) -> u64 {
+        blocks_at(group) as u64
+    }
+
+    /// Writes a block that no site jumps to yet.
+    pub fn write_block(&self, group: u32, index: u32, bytes: &[u8; BLOCK_BYTES as usize]) {
+        let at = index as usize * BLOCK_BYTES as usize;
+        assert!(at < BLOCKS_BYTES as usize, "a block is in its group");
+        let block = self.memory.bytes(blocks_at(group) + at, bytes.len());
+        // SAFETY: the block is mapped and as long; stubs do not execute it.
+        unsafe { block.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    fn set_word(&self, context: u32, at: usize, value: u64) {
+        let word = self.memory.bytes(context_at(context) + at, 8).cast::<u64>();
+        // SAFETY: the page is mapped, and the field is aligned.
+        unsafe { word.write_volatile(value) };
     }
 
     /// Writes a request; the helper sees it when the sequence word, which this returns, has changed.
@@ -218,6 +266,12 @@ pub fn context_at(context: u32) -> usize {
 pub fn stack_at(context: u32) -> usize {
     assert!(context < CONTEXT_MAX, "a context has a stack");
     FIRST_STACK_PAGE as usize * PAGE + context as usize * STACK_BYTES
+}
+
+/// Where a group of blocks lies in the file.
+fn blocks_at(group: u32) -> usize {
+    assert!(group < SPACE_MAX, "a group has its pages");
+    FIRST_BLOCK_PAGE as usize * PAGE + group as usize * BLOCKS_BYTES as usize
 }
 
 fn control_at(space: u32) -> usize {

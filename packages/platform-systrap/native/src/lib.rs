@@ -3,11 +3,13 @@
 //! All of it is for one thread, the kernel's; a helper thread watches for stubs that die.
 
 pub mod address_space;
+pub mod code_shape;
 pub mod control;
 pub mod doorbell;
 pub mod fp_state;
 pub mod morgue;
 pub mod process;
+pub mod site_block;
 pub mod stubs;
 pub mod sys;
 pub mod zygote;

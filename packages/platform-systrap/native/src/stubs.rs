@@ -14,8 +14,8 @@ use std::os::fd::{AsFd, RawFd};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 use stub_systrap::layout::{
-    BATCH_MAX, CONTEXT_MAX, CONTROL_FD, Call, INTERRUPT_SIGNAL, PAGE_BYTES, SLOT_BYTES, SLOTS_ADDR, SPACE_MAX,
-    STACK_PAGES, STATE_STARTING, TAIL_FORK, TAIL_THREAD,
+    BATCH_MAX, BLOCKS_ADDR, BLOCKS_BYTES, CONTEXT_MAX, CONTROL_FD, Call, INTERRUPT_SIGNAL, PAGE_BYTES, SLOT_BYTES,
+    SLOTS_ADDR, SPACE_MAX, STACK_PAGES, STATE_ASLEEP, STATE_STARTING, STATE_TRAP, TAIL_FORK, TAIL_THREAD,
 };
 
 /// A new thread has begun, and an interrupted one stopped, within this time; or its process is ended.
@@ -23,6 +23,7 @@ const THREAD_PATIENCE: Duration = Duration::from_secs(2);
 /// Looks at a word before the processor is left to others meanwhile.
 const YIELDS: u32 = 100;
 const PROT_READ_WRITE: u64 = 3;
+const PROT_READ_EXEC: u64 = 5;
 const MAP_SHARED_FIXED: u64 = 0x11;
 /// `FSGSBASE` in `AT_HWCAP2`: user code may set its segment bases.
 const HWCAP2_FSGSBASE: libc::c_ulong = 2;
@@ -46,6 +47,7 @@ pub struct Stubs {
     free_spaces: Vec<u32>,
     dead_contexts: VecDeque<u32>,
     fp: FpFormat,
+    may_patch: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,8 +57,8 @@ struct Context {
 }
 
 impl Stubs {
-    /// Starts the zygote. `memory_fd` is the memory file.
-    pub fn start(memory_fd: RawFd) -> core::result::Result<Self, StartError> {
+    /// Starts the zygote. `memory_fd` is the memory file; with `may_patch` threads can use patched sites.
+    pub fn start(memory_fd: RawFd, may_patch: bool) -> core::result::Result<Self, StartError> {
         // SAFETY: no memory is involved.
         if unsafe { libc::getauxval(libc::AT_HWCAP2) } & HWCAP2_FSGSBASE == 0 {
             return Err(at("the instructions wrfsbase and wrgsbase")(Errno(libc::ENOSYS)));
@@ -86,6 +88,7 @@ impl Stubs {
             free_spaces: Vec::new(),
             dead_contexts: VecDeque::new(),
             fp: FpFormat::of(vec![0; 4096]),
+            may_patch,
         };
         stubs.learn_fp().map_err(at("a thread of a stub"))?;
         Ok(stubs)
@@ -219,8 +222,28 @@ impl Stubs {
         sys::futex_wake(self.control.state(index));
     }
 
+    /// Maps a group of blocks into an address space; `is_new` for one that nobody has. Errors: what mmap(2) says.
+    pub fn map_blocks(&mut self, space: u32, group: u32, is_new: bool) -> Result<()> {
+        let offset = if is_new {
+            self.control.begin_blocks(group)
+        } else {
+            self.control.blocks_offset(group)
+        };
+        let fd = CONTROL_FD.unsigned_abs().into();
+        let calls = [Call {
+            nr: SYS_MMAP,
+            args: [BLOCKS_ADDR, BLOCKS_BYTES, PROT_READ_EXEC, MAP_SHARED_FIXED, fd, offset],
+        }];
+        let order = Order {
+            calls: &calls,
+            ..Order::default()
+        };
+        self.ask(space, &order).map(drop)
+    }
+
     /// Copies the FP state of a stopped context; zeros when its guest has made its frame invalid.
-    pub fn load_fp(&self, index: u32, dst: &mut [u8]) {
+    pub fn load_fp(&mut self, index: u32, dst: &mut [u8]) {
+        self.want_frame(index);
         match self.control.fp_state(index, self.fp.len()) {
             // SAFETY: the frame has as many bytes.
             Some(frame) => unsafe { self.fp.take(frame, dst) },
@@ -239,7 +262,8 @@ impl Stubs {
 
     /// Sets the FP state of a new process.
     pub fn reset_fp(&mut self, index: u32) {
-        self.put_fp(index, self.fp.initial());
+        let initial = self.fp.initial().to_vec();
+        self.put_fp(index, &initial);
     }
 
     /// A context whose stub has died, each once.
@@ -316,7 +340,7 @@ impl Stubs {
             }
             None => return Err(Errno(libc::EAGAIN)),
         };
-        self.control.begin_context(index);
+        self.control.begin_context(index, self.may_patch);
         let slot = SLOTS_ADDR + SLOT_BYTES * u64::from(index);
         let (stack, stack_bytes) = (slot + PAGE_BYTES, STACK_PAGES * PAGE_BYTES);
         let map = |addr, len, offset: usize| Call {
@@ -387,11 +411,25 @@ impl Stubs {
         self.control.interrupt(index).store(0, SeqCst);
     }
 
-    fn put_fp(&self, index: u32, state: &[u8]) {
+    fn put_fp(&mut self, index: u32, state: &[u8]) {
+        self.want_frame(index);
         if let Some(frame) = self.control.fp_state(index, self.fp.len()) {
             // SAFETY: the frame has as many bytes.
             unsafe { self.fp.put(state, frame) };
         }
+    }
+
+    /// Has a stopped thread that came from a patched site make a signal frame.
+    fn want_frame(&mut self, index: u32) {
+        let state = self.control.state(index);
+        if self.control.fp_addr(index) != 0 || state.load(SeqCst) == STATE_STARTING {
+            return;
+        }
+        if state.swap(STATE_TRAP, SeqCst) == STATE_ASLEEP {
+            sys::futex_wake(state);
+        }
+        // Should it make none, its process is gone, or its guest has lied: then there is no FP state either.
+        let _has_frame = self.wait_for_state(index, STATE_TRAP);
     }
 
     /// Looks at a new thread's frame.
