@@ -1,6 +1,6 @@
 // Measures what a platform itself costs, without a kernel: prints ns per getpid round trip (the guest calls, JavaScript
 // answers), its ratio to a native getpid, and what address spaces and threads cost.
-//   npx nx run-many -t build && node tools/bench/platform.mjs [--platform ptrace] [--rounds N]
+//   npx nx run-many -t build && node tools/bench/platform.mjs [--platform ptrace] [--patching on|off] [--rounds N]
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const { values: options } = parseArgs({
-  options: { platform: { type: 'string', default: 'ptrace' }, rounds: { type: 'string', default: '5' } },
+  options: {
+    platform: { type: 'string', default: 'ptrace' },
+    patching: { type: 'string', default: 'on' },
+    rounds: { type: 'string', default: '5' },
+  },
 });
 const { createMemoryFile } = await load('pgalloc');
 const { PAGE_BYTES, REG_RAX, REG_RIP, UsageKind, chunkAt, chunkOf } = await load('platform');
@@ -18,15 +22,15 @@ const type = (await load(`platform-${options.platform}`))[`${options.platform}Pl
 
 const CODE = 0x40_0000;
 const PROT_READ_EXEC = 5;
-/** mov eax, 39; syscall; jmp back */
-const GETPID_LOOP = [0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7];
+/** endbr64; mov eax, 39; syscall; jmp back */
+const GETPID_LOOP = [0xf3, 0x0f, 0x1e, 0xfa, 0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf3];
 /** What the answer of a guest's getpid is. */
 const PID = 1;
 
 const reason = type.unavailableReason();
 if (reason !== null) throw new Error(reason);
 const memoryFile = createMemoryFile();
-const platform = type.create({ memoryFile, deviceFd: -1 });
+const platform = type.create({ memoryFile, deviceFd: -1, mayPatchCode: options.patching === 'on' });
 // The loop has nothing to do while guests run, and is in the phase in which it would sleep.
 await delay(1);
 try {
@@ -55,10 +59,30 @@ function guest() {
   const space = made(platform.createAddressSpace());
   const pfn = memoryFile.allocate(1, UsageKind.ANONYMOUS, -1);
   memoryFile.chunks[chunkOf(pfn)].set(GETPID_LOOP, chunkAt(pfn));
+  space.codeMemory = codeAt(space, pfn);
   space.mapMemory(CODE, PAGE_BYTES, PROT_READ_EXEC, pfn);
   const context = made(space.createContext(null));
   context.page.set(REG_RIP, CODE);
   return { space, context, pfn };
+}
+
+/** Code that a platform may change: the page `pfn`, in place of which a copy is mapped. */
+function codeAt(space, pfn) {
+  const bytes = () => memoryFile.chunks[chunkOf(pfn)].subarray(chunkAt(pfn), chunkAt(pfn) + PAGE_BYTES);
+  return {
+    read(addr, dst, len) {
+      dst.set(bytes().subarray(addr - CODE, addr - CODE + len));
+      return true;
+    },
+    replace(addr, patch) {
+      const old = bytes();
+      pfn = memoryFile.allocate(1, UsageKind.ANONYMOUS, -1);
+      bytes().set(old);
+      bytes().set(patch, addr - CODE);
+      space.mapMemory(CODE, PAGE_BYTES, PROT_READ_EXEC, pfn);
+      return space.flush() === 0;
+    },
+  };
 }
 
 /** Lets a context run to its next stop. */

@@ -219,6 +219,9 @@ export const CASES = [
   ),
   sh('gcc', 'cp hello.c h.c && gcc -O2 -o h h.c && ./h a b; echo $?', { timeoutMs: 60000 }),
   sh('gcc threads', 'gcc -O1 -pthread -o t threads.c && ./t', { timeoutMs: 60000 }),
+  sh('system call sites under threads, signals and mprotect', 'gcc -O1 -pthread -o s sites.c && ./s', {
+    timeoutMs: 60000,
+  }),
   sh('make -j2', 'make -s -j2 -f compat.mk && ./prog && make -s -f compat.mk clean && ls', { timeoutMs: 60000 }),
   sh(
     'git',

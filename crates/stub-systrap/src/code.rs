@@ -21,8 +21,8 @@ macro_rules! reg {
 // handler's ucontext_t or 0, r13 = the doorbell.
 global_asm!(
     include_str!("helper.s"),
-    include_str!("handler.s"),
     include_str!("fast.s"),
+    include_str!("handler.s"),
     control_fd = const l::CONTROL_FD,
     code_addr = const l::CODE_ADDR,
     code_bytes = const l::CODE_BYTES,
@@ -78,6 +78,7 @@ global_asm!(
     way_fast = const l::WAY_FAST,
     way = const offset_of!(ContextPage, way),
     resume_at = const l::RESUME_AT,
+    leaving_at = const l::LEAVING_AT,
     go_at = const l::GO_AT,
     fast_rip_at = const l::FAST_RIP_AT,
     gs_at = const l::GS_AT,
@@ -85,6 +86,7 @@ global_asm!(
     blocks_addr = const l::BLOCKS_ADDR,
     blocks_bytes = const l::BLOCKS_BYTES,
     block_bytes = const l::BLOCK_BYTES,
+    block_code = const l::BLOCK_CODE,
     block_trap = const l::BLOCK_TRAP,
     block_rip = const l::BLOCK_RIP,
     block_restart = const l::BLOCK_RESTART,

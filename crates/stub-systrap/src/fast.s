@@ -129,16 +129,16 @@ tsv_systrap_resume:
     movabs rcx, {task_end}          # what needs more than user code can do needs a signal frame
     mov rdx, [rbx + {rip}]
     cmp rdx, rcx
-    jae tsv_systrap_trap
+    jae tsv_systrap_leave
     mov rdi, [rbx + {fs_base}]
     cmp rdi, rcx
-    jae tsv_systrap_trap
+    jae tsv_systrap_leave
     cmp qword ptr [rbx + {gs_base}], 0
-    jne tsv_systrap_trap
+    jne tsv_systrap_leave
     cmp qword ptr [rbx + {cs}], 0x33
-    jne tsv_systrap_trap
+    jne tsv_systrap_leave
     test dword ptr [rbx + {eflags}], 0x10100 # RF, TF
-    jnz tsv_systrap_trap
+    jnz tsv_systrap_leave
     rdfsbase rax
     cmp rax, rdi
     je 1f
@@ -167,6 +167,8 @@ tsv_systrap_resume:
     mov rsp, gs:[{rsp}]
     jmp qword ptr gs:[{go_at}]
 
+tsv_systrap_leave:
+    mov dword ptr [rbx + {leaving_at}], 1
 tsv_systrap_trap:                   # a signal frame is wanted, with the FP state and a way to set all registers
     test r12, r12
     jnz 1f
@@ -178,7 +180,3 @@ tsv_systrap_trapped:
     jmp tsv_systrap_wait
 tsv_systrap_fast_end:
 
-    .hidden tsv_systrap_end
-    .globl tsv_systrap_end
-tsv_systrap_end:
-    .text

@@ -181,6 +181,10 @@ tsv_systrap_in_block:               # rip, less the place of the blocks, is rcx
     and ecx, {block_bytes} - 1
     cmp ecx, {block_trap}
     ja tsv_systrap_in_guest
+    cmp ecx, {block_code} + 5       # behind a moved mov eax, imm32 a single step ends
+    jne tsv_systrap_pass
+    cmp r14d, 5
+    je tsv_systrap_in_guest
     jmp tsv_systrap_pass            # on its way to the stop
 
 tsv_systrap_in_fast:                # rip is rdx
@@ -205,10 +209,15 @@ tsv_systrap_in_fast:                # rip is rdx
     jmp tsv_systrap_stop
 1:  cmp r14d, 31
     jne tsv_systrap_in_guest
-    TSV_SAVE 224, {fp_addr_at}      # the frame that was wanted
+    cmp dword ptr [rbx + {leaving_at}], 0
+    jne 3f
     cmp dword ptr [rbx], {state_trap}
-    jne tsv_systrap_wait
+    jne tsv_systrap_in_guest        # nobody has wanted it but the guest
+    TSV_SAVE 224, {fp_addr_at}      # the frame that was wanted
     mov dword ptr [rbx], {state_kernel}
+    jmp tsv_systrap_wait
+3:  mov dword ptr [rbx + {leaving_at}], 0
+    TSV_SAVE 224, {fp_addr_at}
     jmp tsv_systrap_wait
 2:  and dword ptr [r12 + 176], ~0x100 # the guest's flags, with TF, are in the page
 
@@ -229,3 +238,7 @@ tsv_systrap_refuse:                 # a general protection fault; the registers 
     xor r10d, r10d
     jmp tsv_systrap_fault
 
+    .hidden tsv_systrap_end
+    .globl tsv_systrap_end
+tsv_systrap_end:
+    .text

@@ -99,6 +99,8 @@ pub const RESUME_AT: usize = 520;
 pub const GO_AT: usize = 528;
 /// The instruction pointer with which it stopped: the stub's own.
 pub const FAST_RIP_AT: usize = 536;
+/// Not zero when it makes a signal frame because it goes on: the stub's own.
+pub const LEAVING_AT: usize = 544;
 /// Not zero when the sentry wants the guest to stop, written by the sentry.
 pub const INTERRUPT_AT: usize = 576;
 /// GS base of a guest whose GS base is 0: its slot, or 0 where nothing is patched. Written before the thread begins.

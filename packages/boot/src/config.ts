@@ -8,6 +8,8 @@ export type NetworkMode = 'none' | 'host' | 'sandbox';
 export interface RuntimeConfig {
   /** Name of the platform that runs guest code. */
   readonly platform: string;
+  /** Whether it may rewrite system call instructions that a program executes often. */
+  readonly mayPatchCode: boolean;
   readonly network: NetworkMode;
   readonly overlay: OverlayMode;
   /** Directory of the state of containers. */

@@ -61,7 +61,8 @@ export class Loader {
     this.#process = process;
     this.#memoryFile = createMemoryFile();
     try {
-      this.#platform = args.platformType.create({ memoryFile: this.#memoryFile, deviceFd: -1 });
+      const { mayPatchCode } = args.config;
+      this.#platform = args.platformType.create({ memoryFile: this.#memoryFile, deviceFd: -1, mayPatchCode });
     } catch (error) {
       this.#memoryFile.close();
       // Asking beforehand would start a stub only to ask.

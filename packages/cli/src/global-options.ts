@@ -7,6 +7,11 @@ export const GLOBAL_OPTIONS = {
   'debug-log': { type: 'string', describe: 'Directory for log files; standard error by default' },
   'log-format': { choices: ['text', 'json'], default: 'text', describe: 'Format of log lines' },
   platform: { type: 'string', default: 'ptrace', describe: 'How guest code is run: see "tsv help platforms"' },
+  'systrap-patching': {
+    choices: ['on', 'off'],
+    default: 'on',
+    describe: 'Whether systrap rewrites system call instructions that a program executes often',
+  },
   network: { choices: ['none', 'host', 'sandbox'], default: 'none', describe: 'Network of the sandbox' },
   overlay2: {
     choices: ['none', 'root:memory', 'all:memory'],
@@ -25,6 +30,7 @@ export interface GlobalArguments {
   debugLog?: string | undefined;
   logFormat: 'text' | 'json';
   platform: string;
+  systrapPatching: 'on' | 'off';
   network: 'none' | 'host' | 'sandbox';
   overlay2: 'none' | 'root:memory' | 'all:memory';
   strace?: string | undefined;

@@ -7,6 +7,7 @@ import type { CommandArguments } from './command.js';
 export function runtimeConfig(args: CommandArguments): RuntimeConfig {
   return {
     platform: args.platform,
+    mayPatchCode: args.systrapPatching === 'on',
     network: args.network,
     overlay: args.overlay2,
     rootDir: args.root ?? defaultStateDir(),

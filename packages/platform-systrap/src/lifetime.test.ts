@@ -243,7 +243,7 @@ describe('a sentry that is killed', () => {
       const native = require(${JSON.stringify(require.resolve('../native/index.js'))});
       const fs = require('node:fs');
       const file = ${JSON.stringify(`/proc/${process.pid}/fd/${guest.memory.fd}`)};
-      const stubs = new native.SystrapStubs(fs.openSync(file, 'r+'));
+      const stubs = new native.SystrapStubs(fs.openSync(file, 'r+'), false);
       const memory = new Uint32Array(stubs.contextPages());
       const space = stubs.createSpace();
       stubs.mapMemory(space, ${CODE}, 4096, 5, 0);
@@ -277,7 +277,7 @@ describe('a sentry that is killed', () => {
     const script = `
       const native = require(${addon});
       const file = require('node:fs').openSync(${JSON.stringify(`/proc/${process.pid}/fd/${guest.memory.fd}`)}, 'r+');
-      globalThis.stubs = new native.SystrapStubs(file);
+      globalThis.stubs = new native.SystrapStubs(file, false);
       stubs.createSpace();
       console.log(process.pid);
     `;

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import type { Errno } from '@tsv/abi';
 import type { Platform, PlatformOptions } from '@tsv/platform';
-import native from '../native/index.js';
+import native, { type SystrapStubs } from '../native/index.js';
 import { SystrapAddressSpace } from './address-space.js';
 import { Bell } from './bell.js';
+import type { SystrapContext } from './context.js';
 import { RunQueue } from './run-queue.js';
+import { SitePatcher, SpacePatches } from './site-patcher.js';
 
 /**
  * How long `next` looks at the doorbell before it says -1. Waking a processor takes about 40 us, so that waiting longer for
@@ -20,8 +22,22 @@ const LOOKS_PER_CLOCK_LOOK = 100;
 /** Cycles that a stopped thread waits for its answer before it sleeps: 20 to 40 us, as long as waking it would take. */
 const SPIN_CYCLES = 80_000;
 
+/** `WAY_FAST` of `crates/stub-systrap`: a system call of a patched site. */
+const WAY_FAST = 1;
+
 /** A guest that has not stopped for so long has made itself deaf to the signal; its process is ended. */
 const INTERRUPT_PATIENCE_MS = 2000;
+
+/** What the platform, its address spaces and its contexts work with. */
+export interface SystrapParts {
+  readonly stubs: SystrapStubs;
+  readonly pages: Uint32Array;
+  readonly queue: RunQueue;
+  readonly patcher: SitePatcher;
+  readonly mayPatch: boolean;
+  /** By number. */
+  readonly contexts: (SystrapContext | undefined)[];
+}
 
 /** Runs guest threads in stub processes whose system calls trap. Only the thread that made it may use it. */
 export class SystrapPlatform implements Platform {
@@ -29,7 +45,8 @@ export class SystrapPlatform implements Platform {
   readonly minUserAddr = native.minUserAddr();
   readonly maxUserAddr = native.maxUserAddr();
   readonly xstateBytes: number;
-  readonly #stubs: InstanceType<typeof native.SystrapStubs>;
+  readonly #parts: SystrapParts;
+  readonly #stubs: SystrapStubs;
   readonly #pages: Uint32Array;
   readonly #bell: Bell;
   readonly #queue: RunQueue;
@@ -40,24 +57,27 @@ export class SystrapPlatform implements Platform {
 
   /** Throws when the host does not let this process start stubs. */
   constructor(options: PlatformOptions) {
-    this.#stubs = new native.SystrapStubs(options.memoryFile.fd);
+    const mayPatch = options.mayPatchCode === true;
+    this.#stubs = new native.SystrapStubs(options.memoryFile.fd, mayPatch);
     this.xstateBytes = this.#stubs.xstateBytes;
     this.#pages = new Uint32Array(this.#stubs.contextPages());
     this.#bell = new Bell(this.#stubs.bellPage());
     this.#queue = new RunQueue(this.#pages, native.contextMax());
+    const patcher = new SitePatcher(this.#stubs);
+    this.#parts = { stubs: this.#stubs, pages: this.#pages, queue: this.#queue, patcher, mayPatch, contexts: [] };
   }
 
   createAddressSpace(): SystrapAddressSpace | Errno {
     const index = this.#stubs.createSpace();
-    return index < 0 ? index : new SystrapAddressSpace(this.#stubs, this.#pages, this.#queue, index);
+    return index < 0 ? index : new SystrapAddressSpace(this.#parts, index, new SpacePatches());
   }
 
   next(): number {
     const index = this.#queue.take();
-    if (index >= 0) return index;
+    if (index >= 0) return this.#admit(index);
     if (this.#bell.isRung) this.#collect();
     else if (this.#queue.runningCount > 0) this.#spin();
-    return this.#queue.take();
+    return this.#admit(this.#queue.take());
   }
 
   sleep(timeoutMs: number): boolean {
@@ -73,6 +93,17 @@ export class SystrapPlatform implements Platform {
 
   close(): void {
     this.#stubs.close();
+  }
+
+  /** The stop as the kernel is told it, or -1 when it is not the kernel's business. */
+  #admit(index: number): number {
+    if (index < 0 || !this.#parts.mayPatch) return index;
+    const context = this.#parts.contexts[index]!;
+    const { space, page } = context;
+    if (page.way === WAY_FAST) return index;
+    if (this.#parts.patcher.admit(page, space.index, space.patches)) return index;
+    context.resume();
+    return -1;
   }
 
   /** Looks at the doorbell for a while: for less and less when that was in vain. */

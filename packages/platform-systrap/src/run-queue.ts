@@ -103,7 +103,8 @@ export class RunQueue {
     this.#count--;
     this.#states[index] = RunState.STOPPED;
     // An interrupt that came too late is void.
-    this.#pages[index * PAGE_WORDS + INTERRUPT] = 0;
+    const interruptAt = index * PAGE_WORDS + INTERRUPT;
+    if (this.#pages[interruptAt] !== 0) this.#pages[interruptAt] = 0;
     this.#interruptedMs[index] = 0;
     return index;
   }
@@ -134,4 +135,4 @@ export class RunQueue {
 
 const PAGE_WORDS = CONTEXT_BYTES / 4;
 /** `INTERRUPT_AT` of `crates/stub-systrap`. */
-const INTERRUPT = 520 / 4;
+const INTERRUPT = 576 / 4;

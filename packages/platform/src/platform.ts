@@ -38,8 +38,27 @@ export interface Platform {
   close(): void;
 }
 
+/** The code of an address space as a platform may change it, so that it does the same faster. */
+export interface CodeMemory {
+  /**
+   * Copies `len` bytes at `addr`, which lie in one page, to `dst`. Returns whether they are code that may be replaced:
+   * private, executable and not writable.
+   */
+  read(addr: number, dst: Uint8Array, len: number): boolean;
+
+  /**
+   * Replaces bytes of one page for all threads of the address space at once, and for nobody else: a thread may execute
+   * there, and finds the old bytes or the new ones. The guest sees the old bytes again when it makes the page writable
+   * or moves it. Returns whether it was possible.
+   */
+  replace(addr: number, bytes: Uint8Array): boolean;
+}
+
 /** The host mappings that guest threads of one address space see. */
 export interface AddressSpace {
+  /** Set by the kernel, for platforms that change code; others ignore it. */
+  codeMemory?: CodeMemory;
+
   /**
    * Maps `len` bytes of the memory file from page `pfn` at `addr`, shared, in place of what was there. Page-aligned.
    * Changes are queued and reach the guest in order, before any of its threads runs again.
@@ -109,6 +128,8 @@ export interface PlatformOptions {
   readonly memoryFile: MemoryFile;
   /** An opened device such as /dev/kvm, or -1. */
   readonly deviceFd: number;
+  /** Whether it may change the guest's code by way of {@link CodeMemory}. */
+  readonly mayPatchCode?: boolean;
 }
 
 /** How a platform is found: its package registers one of these. */

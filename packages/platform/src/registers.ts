@@ -8,6 +8,7 @@ import {
   CONTEXT_RESTART_IP,
   CONTEXT_SIGNO,
   CONTEXT_SIG_CODE,
+  CONTEXT_WAY,
   FLAG_REGS_CHANGED,
   REG_R15,
 } from './context-layout.generated.js';
@@ -74,6 +75,16 @@ export class ContextPage {
     return this.#u32[this.#base + (CONTEXT_REASON >>> 2)]!;
   }
 
+  /** A platform may tell a stop as another. */
+  set reason(reason: number) {
+    this.#u32[this.#base + (CONTEXT_REASON >>> 2)] = reason;
+  }
+
+  /** By which way the guest stopped, as the platform numbers them. */
+  get way(): number {
+    return this.#u32[this.#base + (CONTEXT_WAY >>> 2)]!;
+  }
+
   get signo(): number {
     return this.#u32[this.#base + (CONTEXT_SIGNO >>> 2)]!;
   }
@@ -98,6 +109,10 @@ export class ContextPage {
   /** Address of the `syscall` instruction, from where a call is made again. */
   get restartIp(): number {
     return this.get(CONTEXT_RESTART_IP);
+  }
+
+  set restartIp(addr: number) {
+    this.set(CONTEXT_RESTART_IP, addr);
   }
 
   #markChanged(): void {

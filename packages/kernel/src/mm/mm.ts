@@ -25,6 +25,7 @@ import { MMAP_MIN_ADDR, STACK_GUARD_BYTES, type Layout } from './layout.js';
 import { Placement, type MapRequest } from './map-request.js';
 import { EAGER_BYTES_MAX, makePresent, populate, populateNew, readFile, writeFile } from './page-source.js';
 import { pageCeil, pageFloor } from './pma.js';
+import { PrivateCode } from './private-code.js';
 import { VM_GROWSDOWN, VM_LOCKED, VM_LOCKONFAULT, VM_NOEXEC, VM_NOWRITE, VM_SHARED, VM_SPECIAL, Vma } from './vma.js';
 
 /** Mappings that a process may have: what the host allows a process (65530), less what the mirror may need in pieces. */
@@ -70,6 +71,8 @@ export class Mm extends GuestMemory {
   /** MEMBARRIER_CMD_REGISTER_* that were made. */
   membarrierRegistrations = 0;
   readonly gaps: GapFinder;
+  /** What the platform may change of the program. */
+  readonly code: PrivateCode;
   protected readonly memory: MemoryFile;
   protected readonly reads: AddressMap['reads'];
   protected readonly writes: AddressMap['writes'];
@@ -85,6 +88,8 @@ export class Mm extends GuestMemory {
     this.reads = this.addressMap.reads;
     this.writes = this.addressMap.writes;
     this.gaps = new GapFinder(this.addressMap.vmas);
+    this.code = new PrivateCode(this);
+    init.space.codeMemory = this.code;
   }
 
   get addressSpace(): AddressSpace {
@@ -191,6 +196,7 @@ export class Mm extends GuestMemory {
     const map = this.addressMap;
     if (map.hostMappingCount + 4 > MAP_COUNT_MAX) return -ENOMEM;
     if (!this.#mayBecomeData(start, end, prot)) return -ENOMEM;
+    if ((prot & PROT_WRITE) !== 0) this.code.restore(start, end);
     map.protect(start, end, prot);
     for (let at = start; at < end;) {
       const vma = map.vmas.at(at)!;
@@ -244,6 +250,7 @@ export class Mm extends GuestMemory {
     child.membarrierRegistrations = this.membarrierRegistrations;
     child.exeFile = this.exeFile;
     inheritPages(from, child.addressMap);
+    child.code.inherit(this.code);
     return child;
   }
 

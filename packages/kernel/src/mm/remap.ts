@@ -121,6 +121,7 @@ function move(mm: Mm, request: RemapRequest, oldLen: number): number {
 /** Moves the pages of `[from, from + len)` to `to`, where nothing is mapped. Returns the mapping there. */
 function moveMapping(mm: Mm, from: number, len: number, to: number, mustKeepSource: boolean): Vma {
   const map = mm.addressMap;
+  mm.code.restore(from, from + len);
   map.isolate(from, from + len);
   const source = map.vmas.at(from)!;
   const copy = source.clone(from, from + len);

@@ -1,5 +1,7 @@
 //! A patched site's block: what the site jumps through, and what runs there.
 
+#![allow(clippy::cast_possible_truncation, reason = "on x86-64 a usize is a u64")]
+
 use crate::code_shape::{Shape, jump_back};
 use crate::sys::{Errno, Result};
 use stub_systrap::layout::{

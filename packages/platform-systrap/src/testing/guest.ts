@@ -1,7 +1,15 @@
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PAGE_BYTES, REG_RIP, REG_RSP, type AddressSpace, type Context, type MemoryFile } from '@tsv/platform';
+import {
+  PAGE_BYTES,
+  REG_RIP,
+  REG_RSP,
+  type AddressSpace,
+  type CodeMemory,
+  type Context,
+  type MemoryFile,
+} from '@tsv/platform';
 import { SystrapPlatform } from '../platform.js';
 
 const MEMORY_PAGES = 4096;
@@ -49,15 +57,31 @@ export const PROT_EXEC = 4;
 /** A platform with memory, and what tests do with them. */
 export class Guest {
   readonly memory = new TestMemory();
-  readonly platform = new SystrapPlatform({ memoryFile: { fd: this.memory.fd } as MemoryFile, deviceFd: -1 });
+  readonly platform: SystrapPlatform;
+  readonly #codes = new Map<AddressSpace, GuestCode>();
+
+  constructor(mayPatchCode = false) {
+    this.platform = new SystrapPlatform({
+      memoryFile: { fd: this.memory.fd } as MemoryFile,
+      deviceFd: -1,
+      mayPatchCode,
+    });
+  }
 
   /** An address space with `code` at {@link CODE} and a page to write at {@link DATA}. */
   space(code: readonly number[]): { space: AddressSpace; dataPfn: number } {
     const space = must(this.platform.createAddressSpace());
-    this.mapCode(space, CODE, code);
+    this.#codes.set(space, new GuestCode(this.memory, space, this.mapCode(space, CODE, code)));
     const dataPfn = this.memory.allocate(1);
     space.mapMemory(DATA, PAGE_BYTES, PROT_READ | PROT_WRITE, dataPfn);
     return { space, dataPfn };
+  }
+
+  /** A copy of an address space that {@link space} has made. */
+  fork(space: AddressSpace): AddressSpace {
+    const copy = must(space.fork());
+    this.#codes.set(copy, new GuestCode(this.memory, copy, this.#codes.get(space)!.pfn));
+    return copy;
   }
 
   mapCode(space: AddressSpace, addr: number, code: readonly number[]): number {
@@ -99,6 +123,35 @@ export class Guest {
   }
 }
 
+/** The page of code at {@link CODE}, in whose place copies are mapped. */
+class GuestCode implements CodeMemory {
+  readonly #memory: TestMemory;
+  readonly #space: AddressSpace;
+  pfn: number;
+
+  constructor(memory: TestMemory, space: AddressSpace, pfn: number) {
+    this.#memory = memory;
+    this.#space = space;
+    this.pfn = pfn;
+    space.codeMemory = this;
+  }
+
+  read(addr: number, dst: Uint8Array, len: number): boolean {
+    if (addr < CODE || addr + len > CODE + PAGE_BYTES) return false;
+    dst.set(this.#memory.read(this.pfn, addr - CODE, len));
+    return true;
+  }
+
+  replace(addr: number, bytes: Uint8Array): boolean {
+    const page = this.#memory.read(this.pfn, 0, PAGE_BYTES);
+    page.set(bytes, addr - CODE);
+    this.pfn = this.#memory.allocate(1);
+    this.#memory.write(this.pfn, 0, page);
+    this.#space.mapMemory(CODE, PAGE_BYTES, PROT_READ | PROT_EXEC, this.pfn);
+    return this.#space.flush() === 0;
+  }
+}
+
 /** What an operation made, which must not be an error. */
 export function must<T>(result: T | number): T {
   if (typeof result === 'number') throw new Error(`failed with errno ${-result}`);
@@ -108,6 +161,13 @@ export function must<T>(result: T | number): T {
 /** Machine code, a few instructions at a time. */
 export const asm = {
   syscall: [0x0f, 0x05],
+  endbr64: [0xf3, 0x0f, 0x1e, 0xfa],
+  nop: [0x90],
+  ret: [0xc3],
+  /** cmp rax, -4095 */
+  cmpRax: [0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff],
+  /** jmp, counted from behind it */
+  jmp: (offset: number) => [0xeb, offset & 0xff],
   int3: [0xcc],
   int80: [0xcd, 0x80],
   sysenter: [0x0f, 0x34],
