@@ -200,7 +200,7 @@ describe("a guest in the stub's code", () => {
   });
 
   it('that blocks the signal that interrupts is ended with its process', () => {
-    const { space, dataPfn } = guest.space(asm.loop);
+    const { space, dataPfn } = guest.space([...asm.movRdi(DATA + 512), ...asm.storeRdi, ...asm.loop]);
     const frame = new DataView(new ArrayBuffer(304));
     // rip, cs, ss, rsp, and a mask of all signals.
     frame.setBigUint64(168, BigInt(CODE), true);
@@ -214,7 +214,7 @@ describe("a guest in the stub's code", () => {
     context.page.set(REG_RAX, 15);
     context.page.set(REG_RSP, DATA);
     context.resume();
-    for (let i = 0; i < 5; i++) guest.platform.sleep(5);
+    while (guest.memory.read(dataPfn, 512, 8).readUInt32LE() === 0) guest.platform.sleep(5);
     context.interrupt();
     expect(guest.nextStop()).toBe(context.page.index);
     expect(context.page.reason).toBe(REASON_DEAD);

@@ -23,7 +23,7 @@ import {
   SYS_wait4,
   storeI64,
 } from '@tsv/abi';
-import { REG_RAX, REG_RIP } from '@tsv/platform';
+import { REG_RAX, REG_RIP, REG_RSP } from '@tsv/platform';
 import { BLOCKED } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
 import { CODE_ADDR, DATA_ADDR, TestKernel } from '../testing/test-kernel.js';
@@ -106,7 +106,7 @@ function startBlocked(name: string): { k: TestKernel; t: Task; nr: number } {
 
 /** What the frame of the handler that is about to run has in a register. */
 function interrupted(k: TestKernel, t: Task): { rax: number; rip: number } {
-  const mem = k.peek(t, t.page.get(160), 440);
+  const mem = k.peek(t, t.page.get(REG_RSP), 440);
   const at = 8 + 40;
   return { rax: Number(mem.getBigInt64(at + 104, true)), rip: Number(mem.getBigUint64(at + 128, true)) };
 }

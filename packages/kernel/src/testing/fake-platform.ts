@@ -3,8 +3,11 @@ import {
   CONTEXT_BYTES,
   CONTEXT_FAULT_ADDR,
   CONTEXT_FAULT_ERROR,
+  CONTEXT_FAULT_TRAPNO,
   CONTEXT_REASON,
   CONTEXT_RESTART_IP,
+  CONTEXT_SIGNO,
+  CONTEXT_SIG_CODE,
   ContextPage,
   REASON_FAULT,
   REASON_INTERRUPTED,
@@ -174,11 +177,11 @@ export class FakeContext implements Context {
 
   /** The guest faults. */
   stopForFault(signo: number, code: number, addr: number, error: number, trapno: number): void {
-    this.#u32[224 / 4] = signo;
-    this.#u32[228 / 4] = code;
+    this.#u32[CONTEXT_SIGNO / 4] = signo;
+    this.#u32[CONTEXT_SIG_CODE / 4] = code;
     this.page.set(CONTEXT_FAULT_ADDR, addr);
     this.#u32[CONTEXT_FAULT_ERROR / 4] = error;
-    this.#u32[CONTEXT_FAULT_ERROR / 4 + 1] = trapno;
+    this.#u32[CONTEXT_FAULT_TRAPNO / 4] = trapno;
     this.#stop(REASON_FAULT);
   }
 

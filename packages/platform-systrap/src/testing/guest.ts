@@ -181,6 +181,8 @@ export const asm = {
   movRax: (value: number) => [0x48, 0xb8, ...le(value, 8)],
   /** mov qword [rdi], rax */
   storeRax: [0x48, 0x89, 0x07],
+  /** mov qword [rdi], rdi */
+  storeRdi: [0x48, 0x89, 0x3f],
   /** mov rax, [rdi] */
   loadRax: [0x48, 0x8b, 0x07],
   /** jmp rax */
