@@ -1,5 +1,6 @@
 export { PacketBuffer, PacketFlag, PacketQueue } from './buffer/packet-buffer.js';
 export { checksumAdd, checksumFold, checksumUpdate, pseudoHeaderSum4, pseudoHeaderSum6 } from './checksum/checksum.js';
+export { Bridge, BridgePort } from './link/bridge.js';
 export { ChannelLink, type ChannelOptions } from './link/channel.js';
 export { FdLink, type FdLinkOptions, type FrameDevice } from './link/fd-link.js';
 export type { LinkEndpoint, LinkSink } from './link/link-endpoint.js';
@@ -7,6 +8,8 @@ export { LoopbackLink } from './link/loopback.js';
 export { type Neighbour, NeighbourCache, NeighbourState } from './link/neighbour-cache.js';
 export { LINKTYPE_ETHERNET, LINKTYPE_RAW, PcapngWriter } from './link/pcapng.js';
 export { PipeLink, type PipeOptions } from './link/pipe.js';
+export { describeFrame, TextObserver } from './link/packet-text.js';
+export { FifoQdisc, TokenBucketQdisc, type TokenBucketOptions } from './link/qdisc.js';
 export { type PacketObserver, PcapngObserver, Sniffer } from './link/sniffer.js';
 export { Nic, NicStats } from './net/nic.js';
 export { AddressState, IFA_F_NOPREFIXROUTE, NicAddress } from './net/nic-address.js';
@@ -34,6 +37,16 @@ export {
   RTPROT_RA,
   RTPROT_STATIC,
 } from './net/route-table.js';
+export {
+  FR_ACT_BLACKHOLE,
+  FR_ACT_PROHIBIT,
+  FR_ACT_TO_TBL,
+  FR_ACT_UNREACHABLE,
+  type RoutingRule,
+  RoutingRules,
+  RT_TABLE_DEFAULT,
+  RT_TABLE_MAIN,
+} from './net/routing-rules.js';
 export { StackStats } from './net/stack-stats.js';
 export { BPF_MAXINSNS, SOCK_FILTER_BYTES, SocketFilter } from './socket/bpf.js';
 export { type DatagramOverrides, DatagramSocket } from './socket/datagram-socket.js';

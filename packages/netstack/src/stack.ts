@@ -16,7 +16,16 @@ import { IFA_F_NOPREFIXROUTE, type NicAddress } from './net/nic-address.js';
 import type { PacketFilter } from './net/packet-filter.js';
 import { Path } from './net/path.js';
 import { Random, type RandomSource } from './net/random.js';
-import { type Route, RouteTable, RTN_BLACKHOLE, RTN_PROHIBIT, RTN_UNICAST, RTPROT_KERNEL } from './net/route-table.js';
+import {
+  type Route,
+  RouteTable,
+  RTN_BLACKHOLE,
+  RTN_PROHIBIT,
+  RTN_UNICAST,
+  RTN_UNREACHABLE,
+  RTPROT_KERNEL,
+} from './net/route-table.js';
+import { FR_ACT_TO_TBL, RoutingRules, RT_TABLE_MAIN, ruleFits } from './net/routing-rules.js';
 import { selectSource } from './net/source-selection.js';
 import { StackStats } from './net/stack-stats.js';
 import { Raw } from './raw/raw.js';
@@ -71,7 +80,10 @@ export class Stack {
   readonly hopLimit: number;
   readonly dadTransmits: number;
   readonly timers = new TimerQueue();
+  /** The main table of routes. */
   readonly routes = new RouteTable();
+  /** Which tables are asked for which packets. */
+  readonly rules = new RoutingRules(() => this.routes.invalidate());
   readonly stats = new StackStats();
   /** Keeps outsiders from making hashes collide. */
   readonly hashSeed: number;
@@ -102,6 +114,7 @@ export class Stack {
   readonly #pmtu: AddressMap<{ mtu: number; untilMs: number }>;
   readonly #forwardPaths: AddressMap<Path>;
   #forwardGeneration = 0;
+  readonly #tables = new Map<number, RouteTable>([[RT_TABLE_MAIN, this.routes]]);
   readonly #inbox = new PacketQueue();
   readonly #unflushed: Nic[] = [];
   readonly #report = new Report();
@@ -321,15 +334,30 @@ export class Stack {
    * The way to `dst`, from `src` if it is not null, out of interface `nicId` if that is not 0. Errors: ENETUNREACH,
    * EHOSTUNREACH, EACCES and EINVAL by the kind of route, EADDRNOTAVAIL without a source address.
    */
-  findPath(dst: IpAddress, src: IpAddress | null, nicId: number): Path | number {
+  findPath(dst: IpAddress, src: IpAddress | null, nicId: number, mark = 0): Path | number {
     const to = dst.isUnspecified ? (dst.isIpv4 ? IPV4_LOOPBACK : IPV6_LOOPBACK) : dst;
     if (this.#isOwn(to, nicId)) return this.#localPath(to, src);
     const direct = nicId !== 0 && (to.isMulticast || to.isLimitedBroadcast) ? this.#nics[nicId] : undefined;
     if (direct !== undefined) return this.#path(to, src, direct, null, null);
-    const route = this.routes.lookup(to, nicId, this.#isUsable);
+    const route = this.#routeOf(to, src, 0, nicId, mark);
     if (route === undefined) return this.#groupPath(to, src, nicId);
     if (route.type !== RTN_UNICAST) return errnoOfRoute(route);
     return this.#path(to, src, this.#nics[route.nicId]!, route.gateway, route);
+  }
+
+  /** The table of routes of this number, made if there is none; undefined if there are too many. */
+  routingTable(id: number): RouteTable | undefined {
+    let table = this.#tables.get(id);
+    if (table === undefined && this.#tables.size < TABLE_COUNT_MAX) {
+      table = new RouteTable(() => this.routes.invalidate());
+      this.#tables.set(id, table);
+    }
+    return table;
+  }
+
+  /** The tables that there are, by number. */
+  get routingTables(): ReadonlyMap<number, RouteTable> {
+    return this.#tables;
   }
 
   /** The way for a packet of somebody else's, or the type of the route that has none ({@link RTN_UNICAST}: no route). */
@@ -338,14 +366,16 @@ export class Stack {
       this.#forwardPaths.clear();
       this.#forwardGeneration = this.routes.generation;
     }
-    const known = this.#forwardPaths.get(packet.dst);
+    const { hasOwn } = this.rules;
+    const known = hasOwn ? undefined : this.#forwardPaths.get(packet.dst);
     if (known !== undefined) return known;
-    const route = this.routes.lookup(packet.dst, 0, this.#isUsable);
+    const route = this.#routeOf(packet.dst, packet.src, packet.nicId, 0, packet.mark);
     if (route === undefined) return RTN_UNICAST;
     if (route.type !== RTN_UNICAST) return route.type;
     const nic = this.#nics[route.nicId]!;
     const dst = packet.dst.clone();
     const path = new Path(IPV4_ANY, dst, nic, route.gateway ?? dst, mtuOf(nic, route), this.routes.generation);
+    if (hasOwn) return path;
     if (this.#forwardPaths.count >= FORWARD_PATH_COUNT_MAX) this.#forwardPaths.clear();
     this.#forwardPaths.set(dst, path);
     return path;
@@ -418,6 +448,20 @@ export class Stack {
     this.#unflushed.length = 0;
   }
 
+  /** The route for packets to `dst`: of the main table, or of the first that a rule names and that has one. */
+  #routeOf(dst: IpAddress, src: IpAddress | null, inNicId: number, nicId: number, mark: number): Route | undefined {
+    if (!this.rules.hasOwn) return this.routes.lookup(dst, nicId, this.#isUsable);
+    const key = { dst, src, inNicId, outNicId: nicId, mark };
+    for (const rule of this.rules.rules) {
+      if (!ruleFits(rule, key)) continue;
+      // The actions have the numbers of the types of routes that do the same.
+      if (rule.action !== FR_ACT_TO_TBL) return NO_ROUTES.get(rule.action);
+      const route = this.#tables.get(rule.table)?.lookup(dst, nicId, this.#isUsable);
+      if (route !== undefined) return route;
+    }
+    return undefined;
+  }
+
   /** Whether packets to `address` do not leave this machine. A link-local address is ours only on its interface. */
   #isOwn(address: IpAddress, nicId: number): boolean {
     if (address.isIpv4 && address.isLoopback) return true;
@@ -468,6 +512,26 @@ export class Stack {
     return dst.isIpv4 ? IPV4_ANY : null;
   }
 }
+
+/** Tables of routes that a program may make. */
+const TABLE_COUNT_MAX = 256;
+
+/** What rules answer that send packets nowhere. */
+const NO_ROUTES = new Map<number, Route>(
+  [RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT].map((type) => [
+    type,
+    {
+      destination: { address: IPV4_ANY, prefixLen: 0 },
+      nicId: 0,
+      gateway: null,
+      source: null,
+      metric: 0,
+      protocol: RTPROT_KERNEL,
+      mtu: 0,
+      type,
+    },
+  ]),
+);
 
 function mtuOf(nic: Nic, route: Route | null): number {
   return route === null || route.mtu === 0 ? nic.mtu : Math.min(nic.mtu, route.mtu);

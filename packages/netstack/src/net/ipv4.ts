@@ -159,9 +159,13 @@ export class Ipv4 {
       this.#transmit(packet, path);
       return 0;
     }
+    const { mark } = packet;
     if (!filter.accepts(NF_INET_LOCAL_OUT, packet, null, path.nic)) return 0;
     let out: Path | number = path;
-    if (!packet.dst.equals(path.dst)) out = this.#stack.findPath(packet.dst.clone(), packet.src.clone(), 0);
+    const isRemarked = packet.mark !== mark && this.#stack.rules.hasOwn;
+    if (isRemarked || !packet.dst.equals(path.dst)) {
+      out = this.#stack.findPath(packet.dst.clone(), packet.src.clone(), 0, packet.mark);
+    }
     if (typeof out === 'number') {
       packet.release();
       return out;

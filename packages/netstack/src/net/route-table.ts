@@ -43,7 +43,13 @@ const ROUTE_COUNT_MAX = 4096;
  */
 export class RouteTable {
   readonly #routes: Route[] = [];
+  readonly #onChange: (() => void) | null;
   #generation = 1;
+
+  /** `onChange` hears of every change: for tables beside the main one, whose generation paths go by. */
+  constructor(onChange: (() => void) | null = null) {
+    this.#onChange = onChange;
+  }
 
   /** Moves whenever a look-up may have another result. */
   get generation(): number {
@@ -79,7 +85,7 @@ export class RouteTable {
       if (otherBits < bits || (otherBits === bits && other.metric > route.metric)) break;
     }
     this.#routes.splice(index, 0, route);
-    this.#generation++;
+    this.invalidate();
     return true;
   }
 
@@ -91,7 +97,7 @@ export class RouteTable {
       this.#routes.splice(index, 1);
       removed++;
     }
-    if (removed > 0) this.#generation++;
+    if (removed > 0) this.invalidate();
     return removed;
   }
 
@@ -109,6 +115,7 @@ export class RouteTable {
   /** Says that addresses or interfaces have changed, so that cached paths are looked up again. */
   invalidate(): void {
     this.#generation++;
+    this.#onChange?.();
   }
 }
 

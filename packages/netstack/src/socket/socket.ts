@@ -136,13 +136,14 @@ export abstract class Socket {
   protected pathTo(dst: IpAddress, scopeId: number): Path | number {
     const known = this.#path;
     const nicId = this.options.boundNicId !== 0 ? this.options.boundNicId : scopeId;
-    if (known !== null && known.generation === this.stack.routes.generation && known.dst.equals(dst)) {
+    const isKept = known !== null && !this.stack.rules.hasOwn;
+    if (isKept && known.generation === this.stack.routes.generation && known.dst.equals(dst)) {
       const isSameSource = this.localAddress.isUnspecified || this.localAddress.equals(known.src);
       if (isSameSource && (nicId === 0 || nicId === known.nic.id)) return known;
     }
     const source = this.localAddress.isUnspecified || this.localAddress.isMulticast ? null : this.localAddress;
     const out = dst.isMulticast && nicId === 0 ? this.options.multicastNicId : nicId;
-    const path = this.stack.findPath(dst.clone(), source, out);
+    const path = this.stack.findPath(dst.clone(), source, out, this.options.mark);
     if (typeof path !== 'number') this.#path = path;
     return path;
   }

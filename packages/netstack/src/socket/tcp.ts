@@ -277,7 +277,12 @@ export class Tcp implements SegmentSink {
 
   /** Looks the way up again after routes, addresses or path MTUs have changed. */
   #refreshPath(connection: TcpConnection): void {
-    const path = this.#stack.findPath(connection.remoteAddress, connection.localAddress, connection.boundNicId);
+    const path = this.#stack.findPath(
+      connection.remoteAddress,
+      connection.localAddress,
+      connection.boundNicId,
+      connection.mark,
+    );
     if (typeof path === 'number') return;
     const before = connection.path;
     connection.path = path;
