@@ -81,7 +81,9 @@ export class Loader {
     const exited = new Promise<number>((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    this.#network = await openNetwork(this.#args.config.network, this.#kernel, this.#args.log);
+    const { config, spec, log } = this.#args;
+    const mode = config.network;
+    this.#network = await openNetwork({ mode, spec, kernel: this.#kernel, watcher: this.#watcher, log });
     const init = this.#start();
     this.#kernel.onExit = (threadGroup: ThreadGroup) => {
       if (threadGroup !== init) return;

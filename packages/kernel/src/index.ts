@@ -3,6 +3,7 @@ export { Credentials, type CredentialFields } from './cred/credentials.js';
 export { AnonymousFiles } from './fd/anonymous-files.js';
 export { FdTable } from './fd/fd-table.js';
 export { InotifyFile } from './fd/inotify-file.js';
+export { getInt, putInt } from './fd/user-int.js';
 export { PipeFile, createPipe } from './fd/pipe-file.js';
 export { Kernel, type KernelOptions } from './kernel.js';
 export { createVdso, type Vdso } from './mm/vdso.js';

@@ -28,6 +28,11 @@ export class SocketFamilies {
     this.#families.set(family.family, family);
   }
 
+  /** Puts a family in the place of the one with its number. */
+  replace(family: SocketFamily): void {
+    this.#families.set(family.family, family);
+  }
+
   /** The family `family`, or undefined: EAFNOSUPPORT. */
   lookup(family: number): SocketFamily | undefined {
     return this.#families.get(family);
