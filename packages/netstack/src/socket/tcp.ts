@@ -15,7 +15,7 @@ import { TcpContext } from '../tcp/tcp-settings.js';
 import { encodeHeader, parseSegment, segmentHeaderBytes, TCP_HEADER_BYTES_MIN, tcpIsWellFormed } from '../tcp/wire.js';
 import { loadU16, loadU32 } from '../wire/byte-order.js';
 import type { IpAddress } from '../wire/ip-address.js';
-import { IPV4_HEADER_BYTES } from '../wire/ipv4.js';
+import { IPV4_HEADER_BYTES, IPV4_PACKET_BYTES_MAX } from '../wire/ipv4.js';
 import { IPV6_HEADER_BYTES } from '../wire/ipv6.js';
 import { IPPROTO_TCP } from '../wire/protocol.js';
 import { ConnectionTable } from './connection-table.js';
@@ -175,7 +175,9 @@ export class Tcp implements SegmentSink {
 
   /** Largest text of a segment along `path`, without options. */
   mssOf(path: Path): number {
-    return path.mtu - (path.dst.isIpv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES) - TCP_HEADER_BYTES_MIN;
+    // The loopback device takes more than the length field of IPv4 can say.
+    if (path.dst.isIpv4) return Math.min(path.mtu, IPV4_PACKET_BYTES_MAX) - IPV4_HEADER_BYTES - TCP_HEADER_BYTES_MIN;
+    return path.mtu - IPV6_HEADER_BYTES - TCP_HEADER_BYTES_MIN;
   }
 
   /** An ephemeral port for a connection to this peer, 0 if there is none: RFC 6056 section 3.3.3. */

@@ -104,7 +104,8 @@ export class InetStreamSocket extends InetSocket {
   override connectResult(): 0 | Errno {
     if (this.socket.endpoint === null) return -ECONNABORTED;
     const result = this.socket.connect(scratchAddress.address, 0);
-    return result === -EALREADY ? -EINPROGRESS : result;
+    if (result === -EALREADY) return -EINPROGRESS;
+    return result === -EISCONN ? 0 : result;
   }
 
   override listen(backlog: number, _t: Task): 0 | Errno {
