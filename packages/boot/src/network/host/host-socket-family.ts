@@ -19,9 +19,10 @@ export class HostSocketFamily implements SocketFamily {
   }
 
   /** Errors: those of socket(2) on the host. */
-  create(_t: Task, type: number, protocol: number, flags: number): SocketFile | Errno {
+  create(t: Task, type: number, protocol: number, flags: number): SocketFile | Errno {
     const fd = socket(this.family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd < 0) return fd;
-    return new HostSocketFile(this.#kernel.anonymousFiles, this.#watcher, this.family, type, protocol, flags, fd);
+    const { anonymousFiles } = this.#kernel;
+    return new HostSocketFile(anonymousFiles, this.#watcher, t.ns.net, this.family, type, protocol, flags, fd);
   }
 }

@@ -55,7 +55,15 @@ import {
   setsockopt,
   shutdown,
 } from '@tsv/host';
-import { SocketFile, putInt, type AnonymousFiles, type SocketMessage } from '@tsv/kernel';
+import {
+  SocketFile,
+  callingTask,
+  netIoctl,
+  putInt,
+  type AnonymousFiles,
+  type NetNamespace,
+  type SocketMessage,
+} from '@tsv/kernel';
 import type { Caller, IoBuffer } from '@tsv/vfs';
 
 const DATAGRAM_BYTES_MAX = 65_536;
@@ -76,6 +84,7 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
   readonly #fd: number;
   readonly #files: AnonymousFiles;
   readonly #watcher: HostFdWatcher;
+  readonly #net: NetNamespace;
   #isListening = false;
   /** Events that somebody waits for and that have not come. */
   #awaited = 0;
@@ -84,6 +93,7 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
   constructor(
     files: AnonymousFiles,
     watcher: HostFdWatcher,
+    net: NetNamespace,
     family: number,
     type: number,
     protocol: number,
@@ -94,6 +104,7 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
     this.#fd = fd;
     this.#files = files;
     this.#watcher = watcher;
+    this.#net = net;
     watcher.add(fd, this);
   }
 
@@ -151,7 +162,7 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
     const fd = accept4(this.#fd, address, lengths, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return this.#later(fd, POLLIN);
     const { family, type, protocol } = this;
-    const file = new HostSocketFile(this.#files, this.#watcher, family, type, protocol, flags, fd);
+    const file = new HostSocketFile(this.#files, this.#watcher, this.#net, family, type, protocol, flags, fd);
     file.options.copyFrom(this.options);
     return file;
   }
@@ -244,7 +255,10 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
   }
 
   override ioctl(cmd: number, arg: number, caller: Caller): number {
-    if (cmd !== SIOCINQ) return super.ioctl(cmd, arg, caller);
+    if (cmd !== SIOCINQ) {
+      const t = callingTask(caller);
+      return netIoctl(this.#net, t.kernel.netStacks.of(this.#net), cmd, arg, caller);
+    }
     if (this.#isListening) return -EINVAL;
     const n = recvmsg(this.#fd, gathered, 0, gathered.length, address, NO_BYTES, lengths, MSG_PEEK | MSG_DONTWAIT);
     return putInt(caller, arg, Math.max(n, 0));

@@ -82,7 +82,13 @@ const READS: ReadonlySet<number> = new Set([
   SIOCGIFTXQLEN,
   SIOCGIFMAP,
 ]);
+const OTHERS: ReadonlySet<number> = new Set([SIOCGIFCONF, SIOCGIFNAME, SIOCADDRT, SIOCDELRT]);
 const CHANGES: ReadonlySet<number> = new Set([SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFBRDADDR, SIOCSIFNETMASK, SIOCSIFMTU]);
+
+/** Whether {@link netIoctl} knows a request. */
+export function isNetIoctl(cmd: number): boolean {
+  return READS.has(cmd) || CHANGES.has(cmd) || OTHERS.has(cmd);
+}
 
 /** The ioctl(2)s about devices and routes that sockets of every family have, netdevice(7). Errors: ENOTTY for others. */
 export function netIoctl(net: NetNamespace, stack: Stack, cmd: number, arg: number, caller: Caller): number {

@@ -14,8 +14,10 @@ import {
 } from '@tsv/abi';
 import type { Caller, OpenFile, VfsPath } from '@tsv/vfs';
 import { putInt } from '../../fd/user-int.js';
+import { callingTask } from '../../task/calling-task.js';
 import type { Task } from '../../task/task.js';
 import type { PeerCredentials } from '../peer-credentials.js';
+import { isNetIoctl, netIoctl } from '../device/net-ioctl.js';
 import { SocketFile } from '../socket-file.js';
 import type { SocketMessage } from '../socket-message.js';
 import type { ReceiveQueue } from './receive-queue.js';
@@ -117,7 +119,9 @@ export abstract class UnixSocket extends SocketFile {
   override ioctl(cmd: number, arg: number, caller: Caller): number {
     if (cmd === SIOCINQ) return this.isListening ? -EINVAL : putInt(caller, arg, this.received.nextBytes);
     if (cmd === SIOCOUTQ) return putInt(caller, arg, this.peer?.received.usedBytes ?? 0);
-    return -ENOTTY;
+    if (!isNetIoctl(cmd)) return -ENOTTY;
+    const t = callingTask(caller);
+    return netIoctl(t.ns.net, t.kernel.netStacks.of(t.ns.net), cmd, arg, caller);
   }
 
   override flush(): number {
