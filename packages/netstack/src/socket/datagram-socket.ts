@@ -18,6 +18,7 @@ import {
   POLLOUT,
   POLLRDHUP,
   POLLRDNORM,
+  POLLWRBAND,
   POLLWRNORM,
   SHUT_RD,
   SHUT_WR,
@@ -83,7 +84,7 @@ export abstract class DatagramSocket extends Socket {
   }
 
   readiness(): number {
-    let mask = POLLOUT | POLLWRNORM;
+    let mask = POLLOUT | POLLWRNORM | POLLWRBAND;
     if (this.#queue.count > 0 || this.#isReadShut) mask |= POLLIN | POLLRDNORM;
     if (this.#isReadShut) mask |= POLLRDHUP;
     if (this.#isReadShut && this.#isWriteShut) mask |= POLLHUP;
@@ -160,14 +161,13 @@ export abstract class DatagramSocket extends Socket {
     this.remotePort = 0;
   }
 
-  /** Stops receiving (SHUT_RD), sending (SHUT_WR) or both. Errors: ENOTCONN, EINVAL. */
+  /** Stops receiving (SHUT_RD), sending (SHUT_WR) or both; as Linux does, also where it says ENOTCONN. Errors: EINVAL. */
   shutdown(how: number): number {
     if (how < SHUT_RD || how > 2) return -EINVAL;
-    if (this.remoteAddress === null) return -ENOTCONN;
     if (how !== SHUT_WR) this.#isReadShut = true;
     if (how !== SHUT_RD) this.#isWriteShut = true;
     this.waiters.notify(this.readiness());
-    return 0;
+    return this.remoteAddress === null ? -ENOTCONN : 0;
   }
 
   getSocketName(into: SocketAddress): number {

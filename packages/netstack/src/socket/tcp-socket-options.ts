@@ -92,7 +92,7 @@ export function getTcpOption(options: TcpOptions, endpoint: TcpEndpoint | null, 
     case TCP_FASTOPEN:
       return options.fastOpenMax;
     case TCP_NOTSENT_LOWAT:
-      return options.notSentLowBytes === Infinity ? -1 : options.notSentLowBytes;
+      return options.notSentLowBytes === Infinity ? 0 : options.notSentLowBytes;
     default:
       return -ENOPROTOOPT;
   }

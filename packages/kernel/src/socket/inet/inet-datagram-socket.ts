@@ -172,7 +172,7 @@ export class InetDatagramSocket extends InetSocket {
       });
       return ICMPV6_FILTER_BYTES;
     }
-    if (level !== SOL_RAW || !(socket instanceof RawSocket)) return -ENOPROTOOPT;
+    if (level !== SOL_RAW || !(socket instanceof RawSocket)) return this.unknownLevel;
     const value = socket.getOption(level, name);
     if (value === -ENOPROTOOPT) return value;
     dst.setInt32(0, value, true);

@@ -7,6 +7,7 @@ import {
   EAFNOSUPPORT,
   EINVAL,
   ENOPROTOOPT,
+  EOPNOTSUPP,
   SIN_ADDR,
   SIZEOF_SOCKADDR_IN,
   SIZEOF_SOCKADDR_IN6_RFC2133,
@@ -167,6 +168,11 @@ export abstract class InetSocket extends SocketFile {
     if (level === SOL_IP) return setIpOption(this, name, src, len, t);
     if (level === SOL_IPV6 && this.isIpv6) return setIpv6Option(this, name, src, len, t);
     return this.setProtocolOption(level, name, src, len, t);
+  }
+
+  /** What getsockopt(2) says of a level that there is none of: IPv4 and IPv6 differ in Linux. */
+  protected get unknownLevel(): Errno {
+    return this.isIpv6 ? -ENOPROTOOPT : -EOPNOTSUPP;
   }
 
   /** An option of the transport protocol's level. */

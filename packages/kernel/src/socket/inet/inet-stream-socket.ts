@@ -178,7 +178,7 @@ export class InetStreamSocket extends InetSocket {
   }
 
   protected override getProtocolOption(level: number, name: number, dst: DataView, lenMax: number): number {
-    if (level !== SOL_TCP) return -ENOPROTOOPT;
+    if (level !== SOL_TCP) return this.unknownLevel;
     const { socket } = this;
     if (name === TCP_CONGESTION) return storeName(dst, socket.tcpOptions.congestionControl, lenMax);
     if (name === TCP_INFO) {

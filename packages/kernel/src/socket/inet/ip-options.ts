@@ -16,6 +16,7 @@ import {
   IP_MINTTL,
   IP_MTU,
   IP_MULTICAST_IF,
+  IP_MULTICAST_TTL,
   IP_NODEFRAG,
   IP_OPTIONS,
   IP_RECVERR_RFC4884,
@@ -28,6 +29,7 @@ import {
   MCAST_LEAVE_GROUP,
   SIN6_ADDR,
   SIN_ADDR,
+  SOCK_STREAM,
   SOL_IP,
   type Errno,
 } from '@tsv/abi';
@@ -80,6 +82,8 @@ export function getIpOption(file: InetSocket, name: number, dst: DataView, _lenM
 
 /** setsockopt(2) at level SOL_IP. Errors: EADDRINUSE, EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT, EPERM. */
 export function setIpOption(file: InetSocket, name: number, src: DataView, len: number, t: Task): 0 | Errno {
+  const isStream = file.type === SOCK_STREAM;
+  if (isStream && (name === IP_MULTICAST_IF || name === IP_MULTICAST_TTL)) return -EINVAL;
   switch (name) {
     case IP_MULTICAST_IF:
       return setMulticastNic(file, src, len);
