@@ -106,6 +106,10 @@ export { type CopyOut, IptablesSockopt } from './filter/iptables/iptables-sockop
 export { type AddressMask, type Match, Rule, type RuleHeader, type Target } from './filter/rule.js';
 export { Chain, Table } from './filter/table.js';
 export { DnsForwarder, type DnsUpstream, StackUpstream } from './policy/dns-forwarder.js';
+export type { OriginalDestination, SniffedNames, TakenConnection } from './policy/interceptor.js';
+export { sniffHttpHost } from './policy/http-host.js';
+export { type Sniffed, sniffServerName } from './policy/client-hello.js';
+export { Splice } from './policy/splice.js';
 export { type EgressOptions, EgressPolicy, type FlowHook } from './policy/egress-policy.js';
 export { DhcpClient, DhcpState } from './dhcp/dhcp-client.js';
 export * from './wire/protocol.js';

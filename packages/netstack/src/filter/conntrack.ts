@@ -135,6 +135,26 @@ export class Conntrack extends Timer {
     flow.isDestinationSettled = true;
   }
 
+  /**
+   * The flow of a connection of ours whose destination was translated to us; its original destination is what
+   * SO_ORIGINAL_DST tells. Addresses are as the socket sees them. Null if there is no such flow.
+   */
+  translatedFlow(
+    protocol: number,
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    remotePort: number,
+  ): Flow | null {
+    const answer = new Tuple();
+    answer.protocol = protocol;
+    answer.src.copyFrom(local);
+    answer.dst.copyFrom(remote);
+    [answer.srcPort, answer.dstPort] = [localPort, remotePort];
+    const end = this.#find(answer);
+    return end !== null && end.isReply && end.flow.hasNewDestination ? end.flow : null;
+  }
+
   fired(nowMs: number): void {
     const nextMs = this.#sweep(nowMs);
     if (this.#count > 0) this.#stack.timers.arm(this, Math.max(nowMs + SWEEP_INTERVAL_MS, nextMs));

@@ -1,4 +1,5 @@
 import type { IpAddress } from '../wire/ip-address.js';
+import type { TakenConnection } from '../policy/interceptor.js';
 import type { Conntrack } from './conntrack.js';
 import type { Flow } from './flow.js';
 import type { FilterContext } from './rule.js';
@@ -23,6 +24,9 @@ export interface FlowRequest {
   readonly dstPort: number;
   /** Names that the destination was resolved from, the latest last; empty if it was not resolved here. */
   readonly names: readonly string[];
+  /** What the client asked TLS or HTTP for; null if it did not, or is not looked at (yet). */
+  readonly serverName: string | null;
+  readonly httpHost: string | null;
   /** Whether it comes from the stack's own sockets, or is forwarded or incoming. */
   readonly isOutgoing: boolean;
 }
@@ -31,4 +35,10 @@ export interface FlowRequest {
 export type FlowDecision =
   | { readonly action: 'allow' }
   | { readonly action: 'deny' }
-  | { readonly action: 'redirect'; readonly address: IpAddress; readonly port: number };
+  | { readonly action: 'redirect'; readonly address: IpAddress; readonly port: number }
+  /** Lets through so much in both directions; what is more is dropped. */
+  | { readonly action: 'limit'; readonly bytesPerSec: number; readonly burstBytes: number }
+  /** Asks again when the client has said whom it wants (TLS, HTTP), before anything goes out. TCP only. */
+  | { readonly action: 'inspect' }
+  /** Ends the connection here and hands it to the program. TCP only. */
+  | { readonly action: 'take-over'; readonly accept: (connection: TakenConnection) => void };

@@ -1,4 +1,6 @@
+import type { TokenBucket } from '../icmp/rate-limit.js';
 import { FIN, RST, SYN } from '../tcp/segment.js';
+import type { SniffedNames, TakenConnection } from '../policy/interceptor.js';
 import { FlowVerdict } from './flow-policy.js';
 import { Tuple } from './tuple.js';
 
@@ -53,8 +55,13 @@ export class Flow {
   /** Packets and bytes by direction: original, reply. */
   readonly packets: [number, number] = [0, 0];
   readonly bytes: [number, number] = [0, 0];
-  /** What the policy has said. */
+  /** What the policy has said, and how much it lets through; null for all. */
   verdict: FlowVerdict = FlowVerdict.UNDECIDED;
+  limiter: TokenBucket | null = null;
+  /** What its client has asked for, once it was looked at. */
+  names: SniffedNames | null = null;
+  /** The program that takes the connection over; null if none does. */
+  takeOver: ((connection: TakenConnection) => void) | null = null;
 
   constructor(original: Tuple) {
     this.original = { tuple: new Tuple(), flow: this, isReply: false, hash: 0, next: null };

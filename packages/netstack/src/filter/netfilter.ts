@@ -144,6 +144,8 @@ export class Netfilter implements PacketFilter, TargetRunner {
     const { policy } = this;
     if (policy === null || flow === null || context.ctState === CtState.RELATED) return Verdict.ACCEPT;
     if (flow.verdict === FlowVerdict.UNDECIDED) policy.decide(flow, context, this.conntrack);
+    const isLimited = flow.limiter !== null && !flow.limiter.take(packet.end - packet.networkAt, context.nowMs);
+    if (isLimited) return Verdict.DROP;
     if (flow.verdict !== FlowVerdict.DENY) return Verdict.ACCEPT;
     this.#rejecter.reject(packet, 'admin');
     return Verdict.DROP;

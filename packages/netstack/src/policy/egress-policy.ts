@@ -2,9 +2,19 @@ import type { Conntrack } from '../filter/conntrack.js';
 import type { Flow } from '../filter/flow.js';
 import { type FlowDecision, type FlowPolicy, type FlowRequest, FlowVerdict } from '../filter/flow-policy.js';
 import type { FilterContext } from '../filter/rule.js';
+import { TokenBucket } from '../icmp/rate-limit.js';
 import { NF_INET_LOCAL_OUT } from '../net/packet-filter.js';
 import type { Stack } from '../stack.js';
-import { IpAddress, type IpPrefix, parsePrefix, prefixBitsOf } from '../wire/ip-address.js';
+import {
+  IpAddress,
+  type IpPrefix,
+  IPV4_LOOPBACK,
+  IPV6_LOOPBACK,
+  parsePrefix,
+  prefixBitsOf,
+} from '../wire/ip-address.js';
+import { IPPROTO_TCP } from '../wire/protocol.js';
+import { type Interception, Interceptor } from './interceptor.js';
 import { NameCache } from './name-cache.js';
 
 /** A program's hook: called once for each new flow that the lists do not decide. */
@@ -25,6 +35,16 @@ export interface EgressOptions {
   readonly deny?: readonly string[];
   /** Asked where the lists say nothing; without, or when it returns undefined, the flow is denied. */
   readonly onFlow?: FlowHook;
+  /**
+   * TCP ports whose connections are looked at before anything of them goes out: the lists then go by the name that the
+   * client asks TLS or HTTP for, as 443 and 80.
+   */
+  readonly inspect?: readonly number[];
+  /**
+   * Believes a name that the client asks for though the address was not resolved from it here. Without, a client cannot
+   * reach an address by naming something else that is allowed.
+   */
+  readonly trustsServerNames?: boolean;
 }
 
 /**
@@ -35,6 +55,9 @@ export class EgressPolicy implements FlowPolicy {
   readonly names: NameCache;
   readonly #stack: Stack;
   readonly #onFlow: FlowHook | undefined;
+  readonly #inspect: ReadonlySet<number>;
+  readonly #trustsServerNames: boolean;
+  #interceptor: Interceptor | null = null;
   #allow: readonly Destination[];
   #deny: readonly Destination[];
 
@@ -43,6 +66,8 @@ export class EgressPolicy implements FlowPolicy {
     this.#stack = stack;
     this.names = new NameCache(stack.random.u32());
     this.#onFlow = options.onFlow;
+    this.#inspect = new Set(options.inspect ?? []);
+    this.#trustsServerNames = options.trustsServerNames ?? false;
     this.#allow = (options.allow ?? []).map(parseDestination);
     this.#deny = (options.deny ?? []).map(parseDestination);
   }
@@ -51,7 +76,20 @@ export class EgressPolicy implements FlowPolicy {
   setLists(allow: readonly string[], deny: readonly string[], conntrack: Conntrack): void {
     this.#allow = allow.map(parseDestination);
     this.#deny = deny.map(parseDestination);
-    for (const flow of conntrack.flows()) flow.verdict = FlowVerdict.UNDECIDED;
+    for (const flow of conntrack.flows()) {
+      flow.verdict = FlowVerdict.UNDECIDED;
+      if (flow.names === null || this.#decideNamed(flow, false).action !== 'deny') continue;
+      // The resets still go out.
+      flow.verdict = FlowVerdict.ALLOW;
+      this.#interceptor?.end(flow);
+      flow.verdict = FlowVerdict.DENY;
+    }
+  }
+
+  /** Ends looking at connections. */
+  close(): void {
+    this.#interceptor?.close();
+    this.#interceptor = null;
   }
 
   /** Whether a name may be resolved: the hook may allow what the lists do not, so it is asked about flows only. */
@@ -61,27 +99,94 @@ export class EgressPolicy implements FlowPolicy {
   }
 
   decide(flow: Flow, context: Readonly<FilterContext>, conntrack: Conntrack): void {
-    const { src, srcPort, dst, dstPort, protocol } = flow.original.tuple;
+    const { srcPort, dst, dstPort, protocol } = flow.original.tuple;
     const isOutgoing = context.hook === NF_INET_LOCAL_OUT;
     flow.verdict = FlowVerdict.ALLOW;
     // What is ours, and what others begin with us, is no egress.
     if (this.#stack.isLocal(dst) || dst.isMulticast || (!isOutgoing && this.#stack.isBroadcast(dst))) return;
+    const isTcp = protocol === IPPROTO_TCP;
+    if (isTcp && isOutgoing && this.#interceptor?.isOwn(srcPort, { address: dst, port: dstPort }) === true) return;
     const names = this.names.names(dst, this.#stack.nowMs);
-    if (matchesAny(this.#deny, dst, dstPort, names)) flow.verdict = FlowVerdict.DENY;
+    if (flow.names !== null) this.#apply(flow, this.#decideNamed(flow, isOutgoing), context, conntrack);
+    else if (matchesAny(this.#deny, dst, dstPort, names)) flow.verdict = FlowVerdict.DENY;
+    else if (isTcp && !flow.isConfirmed && this.#inspect.has(dstPort)) this.#intercept(flow, context, conntrack);
     else if (!matchesAny(this.#allow, dst, dstPort, names)) {
-      const decision = this.#onFlow?.({ protocol, src, srcPort, dst, dstPort, names, isOutgoing });
-      this.#apply(flow, decision ?? { action: 'deny' }, conntrack);
+      this.#apply(flow, this.#ask(flow, names, isOutgoing), context, conntrack);
     }
   }
 
-  #apply(flow: Flow, decision: FlowDecision, conntrack: Conntrack): void {
+  #ask(flow: Flow, names: readonly string[], isOutgoing: boolean): FlowDecision {
+    const { src, srcPort, dst, dstPort, protocol } = flow.original.tuple;
+    const { serverName, httpHost } = flow.names ?? { serverName: null, httpHost: null };
+    const request = { protocol, src, srcPort, dst, dstPort, names, serverName, httpHost, isOutgoing };
+    return this.#onFlow?.(request) ?? { action: 'deny' };
+  }
+
+  /** Decides about a flow by what its client has asked for. */
+  #decideNamed(flow: Flow, isOutgoing: boolean): FlowDecision {
+    const { dst, dstPort } = flow.original.tuple;
+    const resolved = this.names.names(dst, this.#stack.nowMs);
+    const asked = flow.names!.serverName ?? flow.names!.httpHost;
+    const isBelieved = asked !== null && (this.#trustsServerNames || resolved.includes(asked));
+    if (matchesAny(this.#deny, dst, dstPort, asked === null ? resolved : [...resolved, asked]))
+      return { action: 'deny' };
+    const names = asked === null ? resolved : isBelieved ? [asked] : [];
+    if (matchesAny(this.#allow, dst, dstPort, names)) return { action: 'allow' };
+    return this.#ask(flow, resolved, isOutgoing);
+  }
+
+  #apply(flow: Flow, decision: FlowDecision, context: Readonly<FilterContext>, conntrack: Conntrack): void {
     flow.verdict = decision.action === 'deny' ? FlowVerdict.DENY : FlowVerdict.ALLOW;
+    if (decision.action === 'limit') this.#limit(flow, decision.bytesPerSec, decision.burstBytes);
     // A flow that has begun cannot go elsewhere any more.
-    if (decision.action === 'redirect' && !flow.isConfirmed) {
-      conntrack.translateDestination(flow, decision.address, decision.port);
+    if (flow.isConfirmed) return;
+    if (decision.action === 'redirect') conntrack.translateDestination(flow, decision.address, decision.port);
+    if (decision.action === 'inspect' || decision.action === 'take-over') {
+      flow.takeOver = decision.action === 'take-over' ? decision.accept : null;
+      if (flow.original.tuple.protocol === IPPROTO_TCP) this.#intercept(flow, context, conntrack);
+      else flow.verdict = FlowVerdict.DENY;
+    }
+  }
+
+  #limit(flow: Flow, bytesPerSec: number, burstBytes: number): void {
+    // A packet of several segments goes whole.
+    flow.limiter = new TokenBucket(bytesPerSec, Math.max(burstBytes, PACKET_BYTES_MAX), this.#stack.nowMs);
+  }
+
+  /** Has a new connection come to us, so that we see whom it is for. */
+  #intercept(flow: Flow, context: Readonly<FilterContext>, conntrack: Conntrack): void {
+    const { dst } = flow.original.tuple;
+    const interceptor = (this.#interceptor ??= new Interceptor(this.#stack, conntrack, (sniffed) =>
+      this.#named(sniffed),
+    ));
+    const loopback = dst.isIpv4 ? IPV4_LOOPBACK : IPV6_LOOPBACK;
+    const { inNic } = context;
+    const address = inNic === null ? loopback : this.#stack.sourceFor(inNic, flow.original.tuple.src);
+    if (address === null) flow.verdict = FlowVerdict.DENY;
+    else conntrack.translateDestination(flow, address, interceptor.port(dst.isIpv4));
+  }
+
+  /** What becomes of an intercepted connection. */
+  #named(flow: Flow): Interception {
+    const decision = this.#decideNamed(flow, this.#stack.isLocal(flow.original.tuple.src));
+    switch (decision.action) {
+      case 'limit':
+        this.#limit(flow, decision.bytesPerSec, decision.burstBytes);
+        return { action: 'allow' };
+      case 'inspect':
+        // It was; and the program knows no more than before.
+        return { action: 'deny' };
+      case 'allow':
+      case 'deny':
+      case 'redirect':
+      case 'take-over':
+        return decision;
     }
   }
 }
+
+/** A limit that is lower would never let a packet of several segments through. */
+const PACKET_BYTES_MAX = 65_535;
 
 function matchesAny(list: readonly Destination[], dst: IpAddress, port: number, names: readonly string[]): boolean {
   return list.some((entry) => {
