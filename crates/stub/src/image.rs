@@ -14,13 +14,21 @@ pub const IMAGE_BYTES: usize = 4096;
 /// Address of the code after execve(2).
 pub const LOADED_CODE_ADDR: u64 = LOADER_ADDR + CODE_AT as u64;
 
-/// The ELF file: elf(5).
+/// The ELF file of the stub.
 #[must_use]
 pub fn build() -> [u8; IMAGE_BYTES] {
+    wrap(code::bytes(), code::pause())
+}
+
+/// An ELF file, elf(5), of position-independent `code` that begins at the offset `entry` of it.
+///
+/// # Panics
+/// If the code is larger than a page less its header.
+#[must_use]
+pub fn wrap(code: &[u8], entry: u64) -> [u8; IMAGE_BYTES] {
     let mut image = [0; IMAGE_BYTES];
-    let code = code::bytes();
     image[..16].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
-    let entry = LOADED_CODE_ADDR + code::pause();
+    let entry = LOADED_CODE_ADDR + entry;
     // e_type ET_EXEC, e_machine EM_X86_64, e_version, e_entry, e_phoff, e_shoff, e_flags.
     put(&mut image, 16, 2, 2);
     put(&mut image, 18, 62, 2);

@@ -167,6 +167,9 @@ export declare function fgetxattr(fd: Fd, name: ByteString, value: Bytes, at: Le
 /** flistxattr(2) into `len` bytes of `names` at `at`; 0 bytes ask for the size. Returns bytes. */
 export declare function flistxattr(fd: Fd, names: Bytes, at: Len, len: Len): number
 
+/** flock(2). `operation` is LOCK_SH, LOCK_EX or LOCK_UN (1, 2, 8), with LOCK_NB (4) or not. */
+export declare function flock(fd: Fd, operation: U32): number
+
 /** fremovexattr(2). */
 export declare function fremovexattr(fd: Fd, name: ByteString): number
 
@@ -264,6 +267,13 @@ export declare function openPtyMaster(flags: U32): number
 export declare function openPtyPeer(master: Fd, flags: U32): number
 
 /**
+ * A memfd of the program that stands in for a guest's process, for {@link start_process} as `/proc/self/fd/N`: with a
+ * socket as its descriptor 0 and perhaps a terminal as 1. Each signal that it gets is a byte on the socket; it ends with
+ * the byte that it reads from it, or with 137 when the other end is closed.
+ */
+export declare function openStandIn(): number
+
+/**
  * Opens the TUN or TAP interface `name`, made if there is none. `flags` are IFF_TUN or IFF_TAP, IFF_NO_PI, IFF_VNET_HDR.
  * Returns a non-blocking descriptor.
  */
@@ -303,6 +313,10 @@ export interface ProcessOptions {
   capabilities?: U64
   /** A ruleset of `createLandlockRuleset`, or -1. It is closed. */
   landlock: I32
+  /** With CLONE_NEWNS: the directory that is its root, with what is mounted below and a procfs of its own. */
+  root?: ByteString
+  /** The program by a descriptor, in the place of `file`. */
+  program?: number
 }
 
 /** ptsname(3), or a negated errno. */

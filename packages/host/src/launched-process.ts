@@ -3,7 +3,7 @@ import { FdWatcher } from './fd-watcher.js';
 import { close } from './open-file.js';
 
 export type { ProcessOptions };
-export const { startProcess, reapProcess, signalProcess } = native;
+export const { startProcess, reapProcess, signalProcess, openStandIn } = native;
 
 /** What was done when starting a process failed, by the step that {@link startProcess} tells. */
 const STEPS = [

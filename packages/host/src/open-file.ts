@@ -17,5 +17,6 @@ export const {
   fsync,
   fdatasync,
   syncfs,
+  flock,
   memfdCreate,
 } = native;

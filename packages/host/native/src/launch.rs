@@ -35,6 +35,10 @@ pub struct Launch {
     pub capabilities: Option<u64>,
     /// Its file access is limited to what this ruleset allows.
     pub landlock: Option<OwnedFd>,
+    /// With CLONE_NEWNS: the directory that is its root, with what is mounted below and a procfs of its own.
+    pub root: Option<CString>,
+    /// The program by a descriptor that is closed by execve(2), in the place of `file`.
+    pub program: Option<RawFd>,
 }
 
 /// The step of the new process that failed, for messages.
@@ -140,7 +144,7 @@ impl Launch {
         let error = match self.prepare(pipes, fds) {
             Ok(()) => LaunchError {
                 step: Step::Exec,
-                errno: sys::execve(&self.file, argv, envp),
+                errno: self.execute(argv, envp),
             },
             Err(error) => error,
         };
@@ -148,6 +152,13 @@ impl Launch {
         // If the parent is gone, nobody wants to know.
         let _ = rustix::io::write(&pipes.report.1, &[error.step as u8, a, b, c, d]);
         sys::exit_at_once(127)
+    }
+
+    fn execute(&self, argv: &[*const c_char], envp: &[*const c_char]) -> Errno {
+        match self.program {
+            Some(fd) => sys::fexecve(fd, argv, envp),
+            None => sys::execve(&self.file, argv, envp),
+        }
     }
 
     fn prepare(&self, pipes: &Pipes, fds: &mut [RawFd]) -> std::result::Result<(), LaunchError> {
@@ -164,6 +175,9 @@ impl Launch {
         if self.namespaces & CLONE_NEWNS != 0 {
             let flags = libc::MS_REC | libc::MS_PRIVATE;
             sys::mount(None, c"/", None, flags, None).map_err(failed(Step::Mount))?;
+            if let Some(root) = &self.root {
+                enter_root(root).map_err(failed(Step::Mount))?;
+            }
         }
         if self.parent_death_signal != 0 {
             sys::set_parent_death_signal(self.parent_death_signal).map_err(failed(Step::Prctl))?;
@@ -179,6 +193,20 @@ impl Launch {
         sys::reset_signals();
         Ok(())
     }
+}
+
+/// Makes `root` the root of the mount namespace.
+fn enter_root(root: &CStr) -> Result<()> {
+    sys::mount(Some(root), root, None, libc::MS_BIND | libc::MS_REC, None)?;
+    rustix::process::chdir(root)?;
+    // pivot_root(2) "pivot_root(".", ".")": the old root comes to lie above the new one, and is taken away.
+    sys::pivot_root(c".", c".")?;
+    rustix::mount::unmount(c".", rustix::mount::UnmountFlags::DETACH)?;
+    rustix::process::chdir(c"/")?;
+    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+    // A root without /proc has none.
+    let _ = sys::mount(Some(c"proc"), c"/proc", Some(c"proc"), flags, None);
+    Ok(())
 }
 
 /// Moves descriptors to 0, 1, 2 and so on, and marks all others to be closed by execve(2), but not before `report` has

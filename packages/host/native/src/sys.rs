@@ -262,6 +262,17 @@ pub fn execve(file: &CStr, argv: &[*const c_char], envp: &[*const c_char]) -> Er
     last_errno()
 }
 
+/// execveat(2) of an open file. As [`execve`], it returns only when it fails.
+pub fn fexecve(fd: RawFd, argv: &[*const c_char], envp: &[*const c_char]) -> Errno {
+    if argv.last() != Some(&std::ptr::null()) || envp.last() != Some(&std::ptr::null()) {
+        return Errno::INVAL;
+    }
+    let (argv, envp) = (argv.as_ptr(), envp.as_ptr());
+    // SAFETY: the lists end with null and have C strings before, which outlive this process image.
+    unsafe { libc::syscall(libc::SYS_execveat, fd, c"".as_ptr(), argv, envp, libc::AT_EMPTY_PATH) };
+    last_errno()
+}
+
 /// _exit(2).
 pub fn exit_at_once(status: c_int) -> ! {
     // SAFETY: nothing runs afterwards.

@@ -6,7 +6,7 @@ use crate::sys;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 use rustix::fs::{self, FallocateFlags, MemfdFlags, Mode, OFlags, ResolveFlags};
-use rustix::io::{self, IoSlice, IoSliceMut, ReadWriteFlags};
+use rustix::io::{self, Errno, IoSlice, IoSliceMut, ReadWriteFlags};
 
 /// openat2(2). Returns a descriptor.
 #[napi]
@@ -120,6 +120,26 @@ pub fn fdatasync(fd: Fd) -> i32 {
 #[napi]
 pub fn syncfs(fd: Fd) -> i32 {
     status(|| rustix::fs::syncfs(fd.get()?))
+}
+
+/// flock(2). `operation` is LOCK_SH, LOCK_EX or LOCK_UN (1, 2, 8), with LOCK_NB (4) or not.
+#[napi]
+pub fn flock(fd: Fd, operation: U32) -> i32 {
+    use fs::FlockOperation::{
+        LockExclusive, LockShared, NonBlockingLockExclusive, NonBlockingLockShared, NonBlockingUnlock, Unlock,
+    };
+    status(|| {
+        let operation = match operation.0 {
+            1 => LockShared,
+            2 => LockExclusive,
+            5 => NonBlockingLockShared,
+            6 => NonBlockingLockExclusive,
+            8 => Unlock,
+            12 => NonBlockingUnlock,
+            _ => return Err(Errno::INVAL),
+        };
+        fs::flock(fd.get()?, operation)
+    })
 }
 
 /// memfd_create(2). Returns a descriptor.

@@ -1,7 +1,7 @@
 //! Confinement of this process, and of processes that it starts.
 
 use super::arguments::{ByteString, Fd, I32, I32s, U32, U64};
-use super::results::{large, negated, status};
+use super::results::{descriptor, large, negated, status};
 use crate::confine::Confinement;
 use crate::launch::{Launch, landlock_ruleset};
 use crate::{seccomp, sys};
@@ -107,6 +107,19 @@ pub fn confine_process(options: ConfinementOptions, failed: I32s) -> i32 {
     }
 }
 
+/// A memfd of the program that stands in for a guest's process, for {@link start_process} as `/proc/self/fd/N`: with a
+/// socket as its descriptor 0 and perhaps a terminal as 1. Each signal that it gets is a byte on the socket; it ends with
+/// the byte that it reads from it, or with 137 when the other end is closed.
+#[napi]
+pub fn open_stand_in() -> i32 {
+    descriptor(|| {
+        let file = rustix::fs::memfd_create("tsv-stand-in", rustix::fs::MemfdFlags::CLOEXEC)?;
+        let image = stand_in::image();
+        let len = rustix::io::write(&file, &image)?;
+        if len == image.len() { Ok(file) } else { Err(Errno::IO) }
+    })
+}
+
 /// What `startProcess` starts.
 #[napi(object, object_to_js = false)]
 pub struct ProcessOptions {
@@ -130,6 +143,10 @@ pub struct ProcessOptions {
     pub capabilities: Option<U64>,
     /// A ruleset of `createLandlockRuleset`, or -1. It is closed.
     pub landlock: I32,
+    /// With CLONE_NEWNS: the directory that is its root, with what is mounted below and a procfs of its own.
+    pub root: Option<ByteString>,
+    /// The program by a descriptor, in the place of `file`.
+    pub program: Option<i32>,
 }
 
 /// Starts a program in namespaces of its own, with PR_SET_NO_NEW_PRIVS. Stores its pid and a descriptor that is readable
@@ -202,6 +219,8 @@ fn to_launch(options: ProcessOptions) -> rustix::io::Result<Launch> {
         parent_death_signal: options.parent_death_signal.0,
         capabilities: options.capabilities.map(|kept| kept.0),
         landlock,
+        root: options.root.map(|root| root.c_str().map(CStr::to_owned)).transpose()?,
+        program: options.program,
     })
 }
 
