@@ -137,9 +137,20 @@ export class Dispatcher {
     this.resume(task);
   }
 
+  /** Lets a task go on that its process's freezing has held back. */
+  release(task: Task): void {
+    task.isHeld = false;
+    this.#nowMs = this.#kernel.clock.monotonicMs();
+    this.#leaveKernel(task);
+  }
+
   /** Lets the guest of `task` run. */
   resume(task: Task): void {
     task.syscallNr = -1;
+    if (task.threadGroup.isFrozen) {
+      task.isHeld = true;
+      return;
+    }
     task.isInGuest = true;
     task.resumedMs = this.#nowMs;
     task.context.resume();

@@ -140,6 +140,8 @@ function newThreadGroup(parent: Task, args: CloneArgs): ThreadGroup {
   group.exitSignal = (args.flags & CLONE_PARENT) !== 0 ? from.exitSignal : args.exitSignal;
   group.dumpable = from.dumpable;
   group.oomScoreAdj = from.oomScoreAdj;
+  group.containerId = from.containerId;
+  group.isFrozen = from.isFrozen;
   return group;
 }
 

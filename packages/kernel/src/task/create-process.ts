@@ -35,6 +35,8 @@ export interface CreateProcessArgs {
   readonly ns?: NsProxy;
   /** prctl(2) PR_SET_NO_NEW_PRIVS from the start. */
   readonly hasNoNewPrivs?: boolean;
+  /** The container that it and its descendants belong to. */
+  readonly containerId?: string;
   /** Filters of its system calls from the start, seccomp(2). */
   readonly seccomp?: SeccompFilter;
 }
@@ -85,6 +87,7 @@ function createTask(kernel: Kernel, args: CreateProcessArgs): Task | Errno {
   context.page.set(REG_RIP, loaded.entry);
   context.page.set(REG_RSP, loaded.stackPointer);
   const group = new ThreadGroup(kernel, new SignalActions(), limits);
+  group.containerId = args.containerId ?? '';
   const task = new Task(
     {
       kernel,

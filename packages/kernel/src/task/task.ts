@@ -93,6 +93,8 @@ export class Task implements Caller {
   exitCode = 0;
   /** Parked at the exit of the kernel: no handler runs when the task goes on. Written by signal delivery. */
   isLeaving = false;
+  /** Would run in the guest if its process were not frozen. Written by the dispatcher. */
+  isHeld = false;
   /** prctl(2) PR_SET_NO_NEW_PRIVS. */
   hasNoNewPrivs = false;
   /** The filters of its system calls, seccomp(2); null for none. */

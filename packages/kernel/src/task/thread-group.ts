@@ -55,6 +55,10 @@ export class ThreadGroup {
   hasExeced = false;
   /** prctl(2) PR_SET_CHILD_SUBREAPER. */
   isSubreaper = false;
+  /** The container that it belongs to, which children inherit; boot gives the names. */
+  containerId = '';
+  /** Its tasks do not go back to the guest: see {@link freeze}. Written by the freezer, inherited by children. */
+  isFrozen = false;
   /** Whether it dies of nothing it has no handler for: process 1 of a PID namespace. */
   isNamespaceInit = false;
   /** prctl(2) PR_SET_DUMPABLE. */
