@@ -1,7 +1,7 @@
 import { cloneMount, close, fstatfs, openat2, syncfs } from '@tsv/host';
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, type Errno } from '@tsv/abi';
 import type { FileSystem, FileSystemStatistics } from '@tsv/vfs';
-import { openDescriptorLinks } from './descriptor-links.js';
+import { openDescriptorLinks, reopen } from './descriptor-links.js';
 import { IdleHandles } from './host-handle.js';
 import { HostInode } from './host-inode.js';
 import { HostStat } from './host-stat.js';
@@ -20,13 +20,13 @@ export interface HostFileSystemOptions {
 }
 
 /**
- * Descriptor of the directory at `path`: of a copy of its mounts, so that even `..` does not lead out of it, where the
+ * Descriptor of the directory or file at `path`: of a copy of its mounts, so that even `..` does not lead out of it, where the
  * host allows that.
  */
 function openRoot(path: string): number {
   const error = openDescriptorLinks();
   if (error < 0) return error;
-  const plain = openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0);
+  const plain = openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0, 0);
   if (plain < 0) return plain;
   const copy = cloneMount(path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, true);
   if (copy < 0) return plain;
@@ -74,7 +74,7 @@ export class HostFileSystem implements FileSystem {
     this.#inodes.set(this.root.ino, this.root);
   }
 
-  /** The directory at `path` of the host, a byte string. Errors: those of open(2). */
+  /** The directory, or the single file, at `path` of the host, a byte string. Errors: those of open(2). */
   static open(path: string, options: HostFileSystemOptions): HostFileSystem | Errno {
     const rootFd = openRoot(path);
     if (rootFd < 0) return rootFd;
@@ -134,7 +134,10 @@ export class HostFileSystem implements FileSystem {
   }
 
   sync(): number {
-    const fd = openat2(this.root.pathFd(), '.', O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_BENEATH_ONLY);
+    const rootFd = this.root.pathFd();
+    const fd = this.root.isDirectory
+      ? openat2(rootFd, '.', O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_BENEATH_ONLY)
+      : reopen(rootFd, O_RDONLY);
     if (fd < 0) return fd;
     const status = syncfs(fd);
     close(fd);

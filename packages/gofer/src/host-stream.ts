@@ -59,16 +59,18 @@ const winsize = new Uint16Array(4);
 const winsizeBytes = new Uint8Array(winsize.buffer);
 
 /**
- * The inode of a descriptor that a sandbox was given: fstat(2) tells what the host says. A socket of the host's is shown
- * as a pipe: it can be read and written, and no socket call reaches it.
+ * The inode of a descriptor that a sandbox was given, which it takes over: fstat(2) tells what the host says. A socket of
+ * the host's is shown as a pipe: it can be read and written, and no socket call reaches it. The descriptor is closed when
+ * the last file on it is.
  */
 export class HostStreamInode extends Inode {
-  readonly hostFd: number;
   readonly watcher: HostFdWatcher;
+  #hostFd: number;
+  #openCount = 0;
 
   constructor(fs: FileSystem, ino: number, hostFd: number, watcher: HostFdWatcher) {
     super(fs, ino, S_IFCHR | 0o620);
-    this.hostFd = hostFd;
+    this.#hostFd = hostFd;
     this.watcher = watcher;
     this.refresh();
   }
@@ -79,7 +81,7 @@ export class HostStreamInode extends Inode {
   }
 
   override refresh(): number {
-    const error = stat.load(this.hostFd, '', AT_EMPTY_PATH);
+    const error = stat.load(this.#hostFd, '', AT_EMPTY_PATH);
     if (error < 0) return error;
     this.mode = (stat.mode & S_IFMT) === S_IFSOCK ? S_IFIFO | (stat.mode & ~S_IFMT) : stat.mode;
     this.uid = stat.uid;
@@ -94,14 +96,23 @@ export class HostStreamInode extends Inode {
 
   override setAttributes(change: SetAttributes, _caller: Caller): number {
     if (change.sizeBytes === undefined) return 0; // Times and modes of what we were given stay the host's business.
-    const error = ftruncate(this.hostFd, change.sizeBytes);
+    const error = ftruncate(this.#hostFd, change.sizeBytes);
     return error < 0 ? error : this.refresh();
   }
 
   /** The descriptor once more, by /proc/PID/fd or /dev/stdin. */
   open(path: VfsPath | null, flags: number): OpenFile | Errno {
-    const fd = fcntl(this.hostFd, F_DUPFD_CLOEXEC, 0);
-    return fd < 0 ? fd : new HostStream(this, path, flags & O_ACCMODE, fd);
+    const fd = fcntl(this.#hostFd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return fd;
+    this.#openCount++;
+    return new HostStream(this, path, flags & O_ACCMODE, fd);
+  }
+
+  /** A file on it is gone. The number is forgotten with the descriptor: another one may get it. */
+  streamClosed(): void {
+    if (--this.#openCount > 0) return;
+    close(this.#hostFd);
+    this.#hostFd = -1;
   }
 }
 
@@ -207,6 +218,7 @@ export class HostStream extends OpenFile implements HostFdListener {
   protected override release(): void {
     this.inode.watcher.remove(this.#fd);
     close(this.#fd);
+    this.inode.streamClosed();
   }
 
   /** Bytes that one write may bring without blocking the kernel: a pipe's or socket's atomic size. */
