@@ -1,6 +1,6 @@
 import * as abi from '@tsv/abi';
 import { HostFileSystem } from '@tsv/gofer';
-import { Credentials, type Kernel } from '@tsv/kernel';
+import { Credentials, type Kernel, type PidNamespace } from '@tsv/kernel';
 import type { Mount, Spec } from '@tsv/oci';
 import {
   OverlayFileSystem,
@@ -25,6 +25,12 @@ export interface ContainerFiles {
   readonly root: VfsPath;
   /** The kernel itself as the caller: root, without limits. */
   readonly caller: Caller;
+}
+
+/** The kernel itself as the caller that mounts. */
+export interface MountCaller extends Caller {
+  /** Whose processes a procfs that it mounts shows. */
+  readonly pidNs: PidNamespace;
 }
 
 /** Mount options that are flags, mount(8); the others go to the filesystem. */
@@ -77,12 +83,15 @@ export class ContainerMounter {
   readonly #bundleDir: string;
   /** Directories of the host that the container sees. */
   readonly hostDirectories: HostDirectory[] = [];
+  readonly #pidNs: PidNamespace;
 
-  constructor(kernel: Kernel, config: RuntimeConfig, spec: Spec, bundleDir: string) {
+  /** `pidNs` is whose processes its /proc shows. */
+  constructor(kernel: Kernel, config: RuntimeConfig, spec: Spec, bundleDir: string, pidNs: PidNamespace) {
     this.#kernel = kernel;
     this.#config = config;
     this.#spec = spec;
     this.#bundleDir = bundleDir;
+    this.#pidNs = pidNs;
   }
 
   /** Mounts everything. Throws {@link SandboxError} naming the field that cannot be done. */
@@ -92,6 +101,7 @@ export class ContainerMounter {
     const rootDir = isAbsolute(rootSpec.path) ? rootSpec.path : join(this.#bundleDir, rootSpec.path);
     const isOverlaid = this.#config.overlay !== 'none';
     const lower = this.#openHost(rootDir, 'root.path', !isOverlaid);
+    if (!lower.root.isDirectory) throw new SandboxError(`Cannot open root.path "${rootDir}": not a directory`);
     const fs = isOverlaid ? this.#overlay(lower) : lower;
     // Mount points may have to be made, so the root turns read-only at the end.
     const namespace = vfs.createNamespace(fs, isOverlaid ? 'overlay' : 'none', 0);
@@ -104,7 +114,7 @@ export class ContainerMounter {
     return { namespace, root, caller };
   }
 
-  #caller(root: VfsPath): Caller {
+  #caller(root: VfsPath): MountCaller {
     const refuse = (): number => -abi.EFAULT;
     return {
       creds: Credentials.forUser(this.#kernel.userNs, 0, 0),
@@ -112,6 +122,7 @@ export class ContainerMounter {
       root,
       cwd: root,
       memory: { copyIn: refuse, copyOut: refuse },
+      pidNs: this.#pidNs,
     };
   }
 
@@ -152,16 +163,21 @@ export class ContainerMounter {
     const isBind = (flags & abi.MS_BIND) !== 0 || mount.type === 'bind';
     const destination = toByteString(normalize(join('/', mount.destination)));
     const fs = isBind ? this.#bindSource(mount, where) : this.#createFileSystem(caller, mount, data, where);
-    const at = this.#mountpoint(caller, destination, where);
+    const at = this.#mountpoint(caller, destination, fs.root.isDirectory, where);
     const error = mountFileSystem(
       vfs,
       fs,
       toByteString(mount.source ?? 'none'),
       at,
-      flags & ~(abi.MS_BIND | abi.MS_REC),
+      (flags & ~(abi.MS_BIND | abi.MS_REC)) | (isBind && this.#mustNotWrite(fs) ? abi.MS_RDONLY : 0),
     );
     at.decRef();
     if (error < 0) throw new SandboxError(`Cannot mount ${where} on "${mount.destination}": ${abi.errnoText(-error)}`);
+  }
+
+  /** A single file of the host has no overlay: where nothing may reach the host, it is read only. */
+  #mustNotWrite(fs: FileSystem): boolean {
+    return this.#config.overlay === 'all:memory' && !fs.root.isDirectory;
   }
 
   #bindSource(mount: Mount, where: string): FileSystem {
@@ -169,7 +185,7 @@ export class ContainerMounter {
     const source = isAbsolute(mount.source) ? mount.source : join(this.#bundleDir, mount.source);
     const isOverlaid = this.#config.overlay === 'all:memory';
     const host = this.#openHost(source, `${where}.source`, !isOverlaid);
-    return isOverlaid ? this.#overlay(host) : host;
+    return isOverlaid && host.root.isDirectory ? this.#overlay(host) : host;
   }
 
   #createFileSystem(caller: Caller, mount: Mount, data: string, where: string): FileSystem {
@@ -181,13 +197,17 @@ export class ContainerMounter {
     return fs;
   }
 
-  /** The directory to mount on, made if it is not there. */
-  #mountpoint(caller: Caller, destination: string, where: string): VfsPath {
+  /** The directory or file to mount on, made if it is not there. */
+  #mountpoint(caller: Caller, destination: string, isDirectory: boolean, where: string): VfsPath {
     const { vfs } = this.#kernel;
+    const words = destination.split('/').filter((part) => part !== '');
     let made = '';
-    for (const word of destination.split('/').filter((part) => part !== '')) {
+    for (const [index, word] of words.entries()) {
       made += `/${word}`;
-      const error = vfs.mkdirAt(caller, caller.root, made, 0o755);
+      const isFile = !isDirectory && index === words.length - 1;
+      const error = isFile
+        ? vfs.mknodAt(caller, caller.root, made, abi.S_IFREG | 0o644, 0)
+        : vfs.mkdirAt(caller, caller.root, made, 0o755);
       if (error < 0 && error !== -abi.EEXIST) {
         throw new SandboxError(`Cannot make the mount point of ${where} "${made}": ${abi.errnoText(-error)}`);
       }

@@ -11,9 +11,10 @@ const SLICE_MS = 0.5;
 export class EventLoop {
   readonly #kernel: Kernel;
   readonly #phase: PollPhase;
-  /** Carries the host's terminal while there is one. */
-  terminal: { pump(): void } | null = null;
+  /** Terminals of the host that are to be carried. */
+  readonly terminals = new Set<{ pump(): void }>();
   #isStopped = false;
+  #mustYield = false;
   #onError: (error: unknown) => void;
 
   /** `onError` is told of what the kernel throws, which is always a bug; the loop has stopped then. */
@@ -27,6 +28,11 @@ export class EventLoop {
 
   start(): void {
     this.#phase.again();
+  }
+
+  /** Node's own work gets a turn before the thread sleeps: a promise was settled. */
+  yield(): void {
+    this.#mustYield = true;
   }
 
   /** Guests are not served any more. */
@@ -53,15 +59,21 @@ export class EventLoop {
     const endMs = kernel.clock.monotonicMs() + SLICE_MS;
     for (;;) {
       const deadlineMs = kernel.dispatcher.pump(SLICE_MS);
-      this.terminal?.pump();
-      if (deadlineMs === 0 || this.#isStoppedNow()) return;
+      for (const terminal of this.terminals) terminal.pump();
+      if (deadlineMs === 0 || this.#isStoppedNow() || this.#takeYield()) return;
       const hasLoopWork = kernel.platform.sleep(Math.max(0, deadlineMs - kernel.clock.monotonicMs()));
       if (hasLoopWork || kernel.clock.monotonicMs() >= endMs) {
         kernel.dispatcher.pump(SLICE_MS);
-        this.terminal?.pump();
+        for (const terminal of this.terminals) terminal.pump();
         return;
       }
     }
+  }
+
+  #takeYield(): boolean {
+    const mustYield = this.#mustYield;
+    this.#mustYield = false;
+    return mustYield;
   }
 
   /** A field that callbacks change: the compiler must not remember it. */

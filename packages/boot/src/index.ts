@@ -1,6 +1,17 @@
 export type { LogConfig, NetworkMode, OverlayMode, RuntimeConfig } from './config.js';
+export type { Resources } from './cgroup/resource-files.js';
+export type { CreateOptions } from './container/container-creator.js';
+export { writePidFile } from './container/container-creator.js';
+export { ContainerManager } from './container/container-manager.js';
+export { containerStatus, ociState, type ContainerState, type ContainerStatus } from './container/container-state.js';
+export type { ExecOptions } from './container/execute-in-container.js';
+export { CREATOR_FD, LISTEN_FD } from './container/launch-sentry.js';
+export { runForeground } from './container/run-foreground.js';
+export type { DeliveryMode } from './container/signal-container.js';
+export type { ListedContainer } from './container/state-store.js';
 export { describeSyscalls } from './describe-syscalls.js';
 export { hostFilesConfig, type HostFilesOptions } from './host-files-config.js';
 export { PLATFORM_NAMES, describePlatforms } from './platforms.js';
-export { runContainer, type RunOptions } from './run-container.js';
+export { CAPABILITY_NAMES } from './process-args.js';
+export { runContainer, runSentry, type RunOptions } from './run-container.js';
 export { SandboxError } from './sandbox-error.js';

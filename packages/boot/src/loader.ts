@@ -1,64 +1,91 @@
-import { EACCES, ENOENT, ENOEXEC, ENOTDIR, O_RDONLY, O_WRONLY, errnoText, syscallName } from '@tsv/abi';
-import { HostFdWatcher, HostStreamInode } from '@tsv/gofer';
-import { getrandom, hasInvariantTsc, rdtsc } from '@tsv/host';
-import { FdTable, FsContext, Kernel, Strace, Timekeeper, createVdso, type ThreadGroup } from '@tsv/kernel';
+import { POLLIN, SIGKILL, SIGWINCH, syscallName } from '@tsv/abi';
+import type { HostFdWatcher } from '@tsv/gofer';
+import { Kernel, type ThreadGroup } from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
 import { createMemoryFile } from '@tsv/pgalloc';
 import type { MemoryFile, Platform, PlatformType } from '@tsv/platform';
-import { availableParallelism, totalmem } from 'node:os';
-import { toByteString } from './byte-string.js';
+import { WaitEntry } from '@tsv/waiter';
 import type { RuntimeConfig } from './config.js';
 import { confineSentry, type HostDirectory } from './confinement/confine-sentry.js';
-import { ContainerMounter, type ContainerFiles } from './container-mounter.js';
+import { ContainerMounter } from './container-mounter.js';
+import { childNamespaces } from './container/container-namespaces.js';
+import { Container } from './container/container.js';
+import type { GuestProcess } from './container/guest-process.js';
+import { cpuTimes } from './container/process-list.js';
+import { ProcessStarter, type ProcessIo, type StarterContext } from './container/process-starter.js';
+import {
+  isDefaultFatal,
+  killContainer,
+  signalContainer,
+  signalProcess,
+  type DeliveryMode,
+} from './container/signal-container.js';
+import { createKernel } from './create-kernel.js';
 import { EventLoop } from './event-loop.js';
-import { HostClock } from './host-clock.js';
 import { writeResolverFile } from './network/resolver-file.js';
 import { openNetwork, type SandboxNetwork } from './network/sandbox-network.js';
-import { createCredentials, createEnvironment, createLimits } from './process-args.js';
-import { registerFileSystems } from './register-file-systems.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
-import { SignalForwarding } from './signal-forwarding.js';
-import { Terminal, hasHostTerminal } from './terminal.js';
 
 /** What a {@link Loader} is made with. */
 export interface LoaderArgs {
+  /** The sandbox's ID: that of its first container. */
   readonly id: string;
+  /** Configuration of the first container. */
   readonly spec: Spec;
-  readonly bundleDir: string;
   readonly config: RuntimeConfig;
   readonly platformType: PlatformType;
   readonly log: SandboxLog;
+  /** Of descriptors that guests and the control server wait for. */
+  readonly watcher: HostFdWatcher;
 }
 
-/** Descriptors 0, 1 and 2 of the host are the container's, unless it has a terminal. */
-const STDIO_FDS = [0, 1, 2] as const;
-const WAIT_SIGNAL_MASK = 0x7f;
+/** What a container is made from. */
+export interface ContainerArgs {
+  readonly id: string;
+  readonly spec: Spec;
+  readonly bundleDir: string;
+  readonly io: ProcessIo;
+  /** The host's process that stands for it, 0 if none does. */
+  readonly hostPid: number;
+}
 
-/** Makes a kernel from a container's configuration and runs the container in it. */
+class ExitEntry extends WaitEntry {
+  readonly #resolve: () => void;
+  constructor(resolve: () => void) {
+    super();
+    this.#resolve = resolve;
+  }
+  notified(): void {
+    this.leave();
+    this.#resolve();
+  }
+}
+
+/** Makes a kernel and runs containers in it: one, or those of a pod. */
 export class Loader {
-  readonly #args: LoaderArgs;
-  readonly #process: Process;
+  readonly id: string;
+  readonly config: RuntimeConfig;
+  readonly log: SandboxLog;
+  readonly kernel: Kernel;
+  readonly watcher: HostFdWatcher;
   readonly #memoryFile: MemoryFile;
   readonly #platform: Platform;
-  readonly #kernel: Kernel;
-  readonly #watcher: HostFdWatcher;
   readonly #loop: EventLoop;
-  #directories: readonly HostDirectory[] = [];
+  readonly #containers = new Map<string, Container>();
+  /** Processes that were started from outside, until they exit. */
+  readonly #guests = new Map<ThreadGroup, GuestProcess>();
+  readonly #context: StarterContext;
+  readonly #directories: HostDirectory[] = [];
   #network: SandboxNetwork | null = null;
-  #terminal: Terminal | null = null;
-  #forwarding: SignalForwarding | null = null;
-  #settle: { resolve: (status: number) => void; reject: (error: unknown) => void } | null = null;
+  #hasStarted = false;
+  #onFailure: ((error: unknown) => void) | null = null;
 
   /** Throws {@link SandboxError}; what was made until then is given back. */
   constructor(args: LoaderArgs) {
-    const { process } = args.spec;
-    if (process === undefined) throw new SandboxError('Cannot start the container: config.json has no "process"');
-    if ((process.args ?? []).length === 0) {
-      throw new SandboxError('Cannot start the container: process.args is empty; say what to run');
-    }
-    this.#args = args;
-    this.#process = process;
+    this.id = args.id;
+    this.config = args.config;
+    this.log = args.log;
     this.#memoryFile = createMemoryFile();
     try {
       const { mayPatchCode } = args.config;
@@ -69,127 +96,190 @@ export class Loader {
       const reason = args.platformType.unavailableReason() ?? (error as Error).message;
       throw new SandboxError(`Cannot use platform "${args.config.platform}": ${reason}`);
     }
-    this.#kernel = this.#createKernel();
-    this.#watcher = new HostFdWatcher();
-    this.#loop = new EventLoop(this.#kernel, (error) => {
-      this.#settle?.reject(error);
+    this.kernel = createKernel({
+      platform: this.#platform,
+      memoryFile: this.#memoryFile,
+      config: args.config,
+      log: args.log,
+      hostname: args.spec.hostname ?? 'tsv',
+      domainname: args.spec.domainname,
     });
-  }
-
-  /** Runs the container's process; resolves with the exit status of the command line: 128 + n for a death by signal. */
-  async run(): Promise<number> {
-    const exited = new Promise<number>((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
-    const { config, spec, log } = this.#args;
-    const mode = config.network;
-    this.#network = await openNetwork({ mode, spec, kernel: this.#kernel, watcher: this.#watcher, log });
-    const init = this.#start();
-    this.#kernel.onExit = (threadGroup: ThreadGroup) => {
-      if (threadGroup !== init) return;
-      // The promise is heard when the event loop gets a turn: the thread must not go to sleep before.
-      this.#loop.stop();
-      this.#settle?.resolve(statusOf(threadGroup.exitStatus));
+    this.kernel.onExit = (threadGroup) => {
+      this.#exited(threadGroup);
     };
-    this.#forwarding = new SignalForwarding(this.#kernel, init, this.#terminal !== null);
-    this.#confine();
-    this.#loop.start();
-    try {
-      return await exited;
-    } finally {
-      this.#reportUnimplemented();
-    }
+    this.watcher = args.watcher;
+    this.#loop = new EventLoop(this.kernel, (error) => {
+      this.log.error(`The kernel failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      this.#onFailure?.(error);
+    });
+    this.#context = {
+      kernel: this.kernel,
+      watcher: this.watcher,
+      signalled: (process, signo) => {
+        this.#standInSignalled(process, signo);
+      },
+    };
   }
 
-  /** Gives everything back. The container ends if it runs. */
+  /** Called with what the kernel throws, which is always a bug. Nothing runs then. */
+  onFailure(listener: (error: unknown) => void): void {
+    this.#onFailure = listener;
+  }
+
+  /** Joins the sandbox to the network that the command line and its first container ask for. Throws {@link SandboxError}. */
+  async openNetwork(spec: Spec): Promise<void> {
+    const { kernel, watcher, log, config } = this;
+    this.#network = await openNetwork({ mode: config.network, spec, kernel, watcher, log });
+  }
+
+  /** Prepares a container: its files, and all that its first process needs. Throws {@link SandboxError}. */
+  createContainer(args: ContainerArgs): Container {
+    const { id, spec } = args;
+    if (this.#containers.has(id)) throw new SandboxError(`Cannot create container "${id}": it exists already`);
+    const { process } = spec;
+    if (process === undefined) throw new SandboxError('Cannot start the container: config.json has no "process"');
+    const isFirst = this.#containers.size === 0;
+    const ns = isFirst ? this.kernel.ns : childNamespaces(this.kernel, spec, [...this.#containers.values()]);
+    const mounter = new ContainerMounter(this.kernel, this.config, spec, args.bundleDir, ns.pidForChildren);
+    const files = mounter.setUp();
+    this.#directories.push(...mounter.hostDirectories);
+    const nameServer = this.#network?.nameServer ?? null;
+    if (nameServer !== null && this.config.overlay !== 'none') {
+      writeResolverFile(this.kernel, files, nameServer, this.log);
+    }
+    const starter = new ProcessStarter(this.#context, { containerId: id, files, ns }, process, args.io);
+    const { hostPid } = args;
+    const { standIn } = args.io;
+    const container = new Container(this.kernel, { id, spec, process, files, ns, starter, hostPid, standIn });
+    this.#containers.set(id, container);
+    if (standIn !== null) {
+      const signalled = (signo: number): void => {
+        if (signo === SIGWINCH) starter.followTerminalSize();
+        else if (container.isCreated && isDefaultFatal(signo)) container.abandon(signo);
+      };
+      standIn.listener = {
+        signalled,
+        killed: () => {
+          signalled(SIGKILL);
+        },
+      };
+    }
+    return container;
+  }
+
+  /** Runs the first process of a container. Throws {@link SandboxError}. */
+  startContainer(id: string): GuestProcess {
+    const container = this.container(id);
+    if (!container.isCreated) throw new SandboxError(`Cannot start container "${id}": it was started already`);
+    this.#start();
+    const init = this.#adopt(container.start());
+    // Only the first process of a PID namespace is spared signals that it has no handler for, pid_namespaces(7).
+    const hasPidNamespace = container.spec.linux?.namespaces?.some(({ type }) => type === 'pid') ?? false;
+    init.threadGroup.isNamespaceInit &&= hasPidNamespace;
+    return init;
+  }
+
+  /** Runs another process in a container. Returns it and its ID there. Throws {@link SandboxError}. */
+  executeAsync(id: string, process: Process, io: ProcessIo): { pid: number; process: GuestProcess } {
+    const container = this.container(id);
+    if (!container.isRunning) throw new SandboxError(`Cannot execute in container "${id}": container not running`);
+    if (container.isPaused) throw new SandboxError(`Cannot execute in container "${id}": it is paused`);
+    const { files, ns } = container;
+    const starter = new ProcessStarter(this.#context, { containerId: id, files, ns }, process, io);
+    const guest = this.#adopt(starter.start());
+    const pid = guest.threadGroup.pidIn(ns.pidForChildren);
+    container.addExecuted(pid, guest);
+    return { pid, process: guest };
+  }
+
+  /** Resolves with the wait status of the container's first process when it has exited. */
+  async waitContainer(id: string): Promise<number> {
+    return this.container(id).ended;
+  }
+
+  /** Resolves with the wait status of a process by its ID in the container, executed or not, when it has exited. */
+  async waitPid(id: string, pid: number): Promise<number> {
+    const container = this.container(id);
+    const executed = container.executed(pid);
+    if (executed !== undefined) {
+      const status = await executed.exited;
+      container.forgetExecuted(pid);
+      return status;
+    }
+    const group = container.ns.pidForChildren.lookup(pid)?.task?.threadGroup;
+    if (group === undefined) throw new SandboxError(`Cannot wait for process ${pid}: no such process`);
+    if (group.containerId !== id) {
+      throw new SandboxError(`Cannot wait for process ${pid}: it belongs to container "${group.containerId}"`);
+    }
+    await untilExited(group);
+    return group.exitStatus;
+  }
+
+  /** Sends a signal; see {@link signalContainer}. A container that was not started yet ends by one that kills. */
+  signal(id: string, pid: number, signo: number, mode: DeliveryMode): void {
+    const container = this.container(id);
+    if (container.isCreated && isDefaultFatal(signo)) container.abandon(signo);
+    else signalContainer(this.kernel, container, pid, signo, mode);
+  }
+
+  /** Ends everything in a container, waits for the end and forgets it. Throws {@link SandboxError}. */
+  async destroyContainer(id: string): Promise<void> {
+    const container = this.container(id);
+    if (container.isCreated) container.abandon(SIGKILL);
+    while (container.threadGroups.some((group) => !group.isZombie)) {
+      const running = container.threadGroups.filter((group) => !group.isZombie);
+      killContainer(this.kernel, container);
+      await Promise.all(running.map(untilExited));
+    }
+    container.files.root.decRef();
+    this.#containers.delete(id);
+  }
+
+  /** A container by its ID. Throws {@link SandboxError}. */
+  container(id: string): Container {
+    const container = this.#containers.get(id);
+    if (container === undefined) throw new SandboxError(`Cannot find container "${id}": container does not exist`);
+    return container;
+  }
+
+  get containers(): Container[] {
+    return [...this.#containers.values()];
+  }
+
+  /** Passes on a signal that the sentry was sent: to the first container, or to the foreground of its terminal. */
+  forwardSignal(signo: number): void {
+    if (signo === SIGWINCH) this.followTerminalSizes();
+    const container = this.#containers.get(this.id);
+    if (container === undefined || (!container.isCreated && !container.isRunning)) return;
+    const hasTerminal = container.init?.terminal != null;
+    if (hasTerminal && signo === SIGWINCH) return; // The terminal tells its size itself.
+    this.signal(this.id, 0, signo, hasTerminal ? 'foreground-process-group' : 'process');
+  }
+
+  /** A host's terminal may have changed its size: all that are shown follow. */
+  followTerminalSizes(): void {
+    for (const { terminal } of this.#guests.values()) terminal?.followSize();
+  }
+
+  /** Gives everything back. What runs ends. */
   destroy(): void {
-    this.#forwarding?.stop();
     this.#loop.stop();
-    this.#terminal?.close();
+    for (const { terminal, standIn } of this.#guests.values()) {
+      terminal?.close();
+      standIn?.close();
+    }
+    for (const { standIn } of this.#containers.values()) standIn?.close();
+    this.#reportUnimplemented();
     this.#network?.close();
-    this.#watcher.close();
     this.#platform.close();
     this.#memoryFile.close();
   }
 
-  #createKernel(): Kernel {
-    const { config, log, spec } = this.#args;
-    const clock = new HostClock();
-    const vdso = createVdso(this.#memoryFile);
-    if (typeof vdso === 'number') throw new SandboxError(`Cannot place the vDSO in memory: ${errnoText(-vdso)}`);
-    const kernel = new Kernel({
-      platform: this.#platform,
-      memoryFile: this.#memoryFile,
-      clock,
-      random: (dst) => {
-        const n = getrandom(dst, 0);
-        if (n !== dst.length) throw new Error(`getrandom gave ${n} of ${dst.length} bytes`);
-      },
-      vdso,
-      cpuCount: availableParallelism(),
-      totalMemoryBytes: totalmem(),
-      hostname: toByteString(spec.hostname ?? 'tsv'),
-      log: (level, message) => {
-        log[level](message);
-      },
-    });
-    if (hasInvariantTsc()) kernel.timekeeper = new Timekeeper(this.#memoryFile, vdso, clock, { readTsc: rdtsc });
-    if (config.straceNames !== null) {
-      kernel.strace = new Strace({
-        names: config.straceNames,
-        dataBytesMax: config.straceDataBytesMax,
-        write: (line) => {
-          if (config.log.directory === null) process.stderr.write(`${line}\n`);
-          else log.info(line);
-        },
-      });
-    }
-    kernel.unimplemented.onFirst = (nr, comm) => {
-      log.debug(`${comm} called ${syscallName(nr)}, which is not implemented`);
-    };
-    // The vDSO tells the time by the counter where it runs evenly on all CPUs, and by a system call elsewhere.
-    if (hasInvariantTsc()) kernel.timekeeper = new Timekeeper(this.#memoryFile, vdso, clock, { readTsc: rdtsc });
-    registerFileSystems(kernel);
-    return kernel;
-  }
-
-  #start(): ThreadGroup {
-    const kernel = this.#kernel;
-    const spec = this.#args.spec;
-    const mounter = new ContainerMounter(kernel, this.#args.config, spec, this.#args.bundleDir);
-    const files = mounter.setUp();
-    this.#directories = mounter.hostDirectories;
-    const nameServer = this.#network?.nameServer ?? null;
-    if (nameServer !== null && this.#args.config.overlay !== 'none') {
-      writeResolverFile(kernel, files, nameServer, this.#args.log);
-    }
-    const creds = createCredentials(this.#process, kernel.userNs);
-    const fs = new FsContext(kernel.vfs, files.namespace, files.root, files.root, this.#process.user?.umask ?? 0o022);
-    const cwd = this.#enterCwd(files, fs);
-    const fds = this.#createFds(files);
-    const argv = (this.#process.args ?? []).map(toByteString);
-    const envp = createEnvironment(this.#process);
-    const path = this.#findProgram(argv[0]!, envp, files, cwd);
-    const init = kernel.createProcess({
-      path,
-      argv,
-      envp,
-      creds,
-      fds,
-      fs,
-      limits: createLimits(this.#process),
-      hasNoNewPrivs: this.#process.noNewPrivileges ?? false,
-    });
-    if (typeof init === 'number') throw programError(argv[0]!, init);
-    // Only the first process of a PID namespace is spared signals that it has no handler for, pid_namespaces(7).
-    init.isNamespaceInit = spec.linux?.namespaces?.some(({ type }) => type === 'pid') ?? false;
-    this.#terminal?.attach(init);
-    return init;
-  }
-
-  /** Everything is open, and no guest code has run. */
-  #confine(): void {
-    const { config, log } = this.#args;
+  /** Before the first guest runs, the sentry gives up what it does not need any more; from then on guests are served. */
+  #start(): void {
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
+    const { config, log } = this;
     confineSentry({
       platform: config.platform,
       network: this.#network?.hostUse === 'sockets' ? 'host' : 'none',
@@ -198,79 +288,51 @@ export class Loader {
       isStartedInNamespaces: false,
       log,
     });
+    this.#loop.start();
   }
 
-  #enterCwd(files: ContainerFiles, fs: FsContext): string {
-    const cwd = this.#process.cwd === '' ? '/' : this.#process.cwd;
-    const place = this.#kernel.vfs.resolve(files.caller, files.root, toByteString(cwd));
-    if (typeof place === 'number') throw new SandboxError(`Cannot enter process.cwd "${cwd}": ${errnoText(-place)}`);
-    if (!place.inode.isDirectory) throw new SandboxError(`Cannot enter process.cwd "${cwd}": not a directory`);
-    fs.setCwd(place);
-    place.decRef();
-    return cwd;
+  #adopt(guest: GuestProcess): GuestProcess {
+    this.#guests.set(guest.threadGroup, guest);
+    if (guest.terminal !== null) this.#loop.terminals.add(guest.terminal);
+    return guest;
   }
 
-  #createFds(files: ContainerFiles): FdTable {
-    const kernel = this.#kernel;
-    const caller = files.caller;
-    const fds = new FdTable();
-    if (this.#process.terminal === true && hasHostTerminal()) {
-      this.#terminal = new Terminal(kernel, this.#watcher, files);
-      this.#loop.terminal = this.#terminal;
-      for (const fd of STDIO_FDS) fds.installAt(fd, this.#terminal.openSlave(), false, caller);
-      return fds;
+  #exited(threadGroup: ThreadGroup): void {
+    const container = this.#containers.get(threadGroup.containerId);
+    if (container !== undefined) {
+      const { userMs, systemMs } = cpuTimes(threadGroup);
+      container.exitedUserMs += userMs;
+      container.exitedSystemMs += systemMs;
     }
-    for (const fd of STDIO_FDS) {
-      const inode = new HostStreamInode(kernel.anonymousFiles.anonInodefs, fd + 1, fd, this.#watcher);
-      const file = inode.open(null, fd === 0 ? O_RDONLY : O_WRONLY);
-      if (typeof file === 'number') continue; // The host gave no such descriptor: the guest has none either.
-      const installed = fds.installAt(fd, file, false, caller);
-      if (installed < 0) throw new SandboxError(`Cannot pass descriptor ${fd} on: ${errnoText(-installed)}`);
-    }
-    return fds;
+    const guest = this.#guests.get(threadGroup);
+    if (guest === undefined) return;
+    this.#guests.delete(threadGroup);
+    if (guest.terminal !== null) this.#loop.terminals.delete(guest.terminal);
+    guest.finish(threadGroup.exitStatus);
+    if (container?.init === guest) container.finish(threadGroup.exitStatus);
+    // Promises are heard when the event loop gets a turn: the thread must not go to sleep before.
+    this.#loop.yield();
   }
 
-  /** Looks a program without a slash up in PATH, as execvp(3) does and runc too. */
-  #findProgram(name: string, envp: readonly string[], files: ContainerFiles, cwd: string): string {
-    if (name.includes('/')) return name;
-    const path = envp.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? '/usr/local/bin:/usr/bin:/bin';
-    const caller = files.caller;
-    let refused = 0;
-    for (const dir of path.split(':')) {
-      const candidate = `${dir === '' ? cwd : dir}/${name}`;
-      const found = this.#kernel.vfs.resolve(caller, files.root, candidate);
-      if (typeof found === 'number') {
-        if (found !== -ENOENT && found !== -ENOTDIR) refused = found;
-        continue;
-      }
-      const isProgram = found.inode.isRegular && (found.inode.mode & 0o111) !== 0;
-      found.decRef();
-      if (isProgram) return candidate;
-      refused = -EACCES;
-    }
-    throw programError(name, refused === 0 ? -ENOENT : refused, true);
+  #standInSignalled(process: GuestProcess, signo: number): void {
+    if (process.status !== null) return;
+    const container = this.#containers.get(process.threadGroup.containerId);
+    if (container === undefined) return;
+    if (signo === SIGWINCH && process.terminal !== null) process.terminal.followSize();
+    else signalProcess(this.kernel, container, process.threadGroup, signo);
   }
 
   #reportUnimplemented(): void {
-    const rows = this.#kernel.unimplemented.rows;
+    const rows = this.kernel.unimplemented.rows;
     if (rows.length === 0) return;
     const text = rows.map(({ nr, comm, count }) => `${syscallName(nr)} (${count}, first by ${comm})`).join(', ');
-    this.#args.log.warn(`System calls that are not implemented were made: ${text}`);
+    this.log.warn(`System calls that are not implemented were made: ${text}`);
   }
 }
 
-/** Exit status for a wait status: as a shell gives it. */
-function statusOf(waitStatus: number): number {
-  const signo = waitStatus & WAIT_SIGNAL_MASK;
-  return signo === 0 ? (waitStatus >> 8) & 0xff : 128 + signo;
-}
-
-/** The message and exit status for a program that cannot be run, as docker's: 127 if there is none, else 126. */
-function programError(name: string, errno: number, inPath = false): SandboxError {
-  if (errno === -ENOENT || errno === -ENOTDIR) {
-    const where = inPath ? 'executable file not found in $PATH' : errnoText(-errno);
-    return new SandboxError(`Cannot run "${name}": ${where}`, 127);
-  }
-  const reason = errno === -ENOEXEC ? 'exec format error' : errnoText(-errno);
-  return new SandboxError(`Cannot run "${name}": ${reason}`, 126);
+function untilExited(group: ThreadGroup): Promise<void> {
+  if (group.isZombie) return Promise.resolve();
+  return new Promise((resolve) => {
+    group.exited.add(new ExitEntry(resolve), POLLIN);
+  });
 }

@@ -1,18 +1,25 @@
 import type { LogConfig } from './config.js';
 import type { SandboxLog } from './sandbox-log.js';
 
-const ignore = (): void => undefined;
-
 /**
  * The log when nobody asked for one: warnings and errors go to standard error as the command line's own messages do,
- * and the logging library is not loaded.
+ * and the logging library is not loaded. More is said once the level is `debug`.
  */
 const QUIET: SandboxLog = {
-  debug: ignore,
-  info: ignore,
+  level: 'warn',
+  debug: (message: unknown) => {
+    say(message);
+  },
+  info: (message: unknown) => {
+    say(message);
+  },
   warn: (message: unknown) => process.stderr.write(`tsv: warning: ${String(message)}\n`),
   error: (message: unknown) => process.stderr.write(`tsv: ${String(message)}\n`),
 };
+
+function say(message: unknown): void {
+  if (QUIET.level === 'debug') process.stderr.write(`tsv: ${String(message)}\n`);
+}
 
 /** The log that `config` asks for. */
 export async function openLog(config: LogConfig, name: string): Promise<SandboxLog> {

@@ -1,9 +1,9 @@
 import type { Spec } from '@tsv/oci';
 import type { RuntimeConfig } from './config.js';
-import { Loader } from './loader.js';
+import { hostStdio } from './container/host-stdio.js';
 import { findPlatform } from './platforms.js';
 import { openLog } from './quiet-log.js';
-import { SandboxError } from './sandbox-error.js';
+import { Sentry } from './sentry.js';
 
 /** What {@link runContainer} runs. */
 export interface RunOptions {
@@ -11,6 +11,10 @@ export interface RunOptions {
   readonly spec: Spec;
   readonly bundleDir: string;
   readonly config: RuntimeConfig;
+  /** Descriptors from 3 on that the container gets too. */
+  readonly preservedCount?: number;
+  /** A bound socket for the control server, which is taken over; none when absent. */
+  readonly listenFd?: number;
 }
 
 /**
@@ -18,20 +22,36 @@ export interface RunOptions {
  * {@link SandboxError} when it cannot start; nothing is left behind.
  */
 export async function runContainer(options: RunOptions): Promise<number> {
-  const { config, id } = options;
+  const { id, spec, bundleDir, config } = options;
   const [platformType, log] = await Promise.all([findPlatform(config.platform), openLog(config.log, id)]);
-  const loader = new Loader({ ...options, platformType, log });
+  const sentry = new Sentry({ config, platformType, log, listenFd: options.listenFd ?? -1 });
   try {
-    return await loader.run();
+    const io = hostStdio(spec.process?.terminal === true, options.preservedCount ?? 0);
+    const loader = await sentry.create({ id, spec, bundleDir, io, hostPid: process.pid });
+    loader.startContainer(id);
   } catch (error) {
-    if (error instanceof SandboxError) return fail(error);
+    sentry.destroy();
     throw error;
-  } finally {
-    loader.destroy();
   }
+  return sentry.run();
 }
 
-function fail(error: SandboxError): number {
-  process.stderr.write(`tsv: ${error.message}\n`);
-  return error.exitStatus;
+/** What {@link runSentry} is started with: see `launchSentry`. */
+export interface SentryProcessOptions {
+  readonly config: RuntimeConfig;
+  /** Connection of whoever makes the sandbox. */
+  readonly creatorFd: number;
+  readonly listenFd: number;
+}
+
+/** Is the sentry of a sandbox that another process makes. Resolves with the exit status. */
+export async function runSentry(options: SentryProcessOptions): Promise<number> {
+  const { config, creatorFd, listenFd } = options;
+  const [platformType, log] = await Promise.all([
+    findPlatform(config.platform),
+    openLog(config.log, `boot-${process.pid}`),
+  ]);
+  const sentry = new Sentry({ config, platformType, log, listenFd });
+  sentry.createdBy(creatorFd);
+  return sentry.run();
 }

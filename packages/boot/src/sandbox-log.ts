@@ -5,7 +5,7 @@ import pretty from 'pino-pretty';
 import type { LogConfig } from './config.js';
 
 /** Where a sandbox says what it does. Lines are written at once: the thread may not come back to the event loop soon. */
-export type SandboxLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+export type SandboxLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'level'>;
 
 /** The log that `config` asks for; `name` is the sandbox's, for the file name. */
 export function createLog(config: LogConfig, name: string): SandboxLog {

@@ -1,5 +1,4 @@
 import { constants } from 'node:os';
-import { kernelSignal, sendSignal, type Kernel, type ThreadGroup } from '@tsv/kernel';
 
 /** Signals that mean the container, not us. SIGKILL and SIGSTOP cannot be caught; faults and SIGCHLD are our own. */
 const FORWARDED: readonly NodeJS.Signals[] = [
@@ -14,17 +13,14 @@ const FORWARDED: readonly NodeJS.Signals[] = [
   'SIGWINCH',
 ];
 
-/** Gives the signals that the host sends us to the container: to its first process, or to the terminal's foreground. */
+/** Passes the signals that the host sends us to `forward`. */
 export class SignalForwarding {
   readonly #handlers = new Map<NodeJS.Signals, () => void>();
 
-  constructor(kernel: Kernel, init: ThreadGroup, hasTerminal: boolean) {
+  constructor(forward: (signo: number) => void) {
     for (const name of FORWARDED) {
-      if (hasTerminal && name === 'SIGWINCH') continue; // The terminal tells its size itself.
       const handler = (): void => {
-        const target = hasTerminal ? (init.session.foregroundGroup ?? init) : init;
-        sendSignal(target, kernelSignal(constants.signals[name]));
-        kernel.platform.wake();
+        forward(constants.signals[name]);
       };
       this.#handlers.set(name, handler);
       process.on(name, handler);

@@ -1,5 +1,5 @@
-import { isatty, read, tcgetattr, tcgetwinsize, tcsetattr, write } from '@tsv/host';
-import { EAGAIN, O_NOCTTY, O_RDWR, POLLHUP, POLLIN, POLLOUT, errnoText } from '@tsv/abi';
+import { close as closeFd, fcntl, isatty, pollFd, read, tcgetattr, tcgetwinsize, tcsetattr, write } from '@tsv/host';
+import { EAGAIN, F_GETFL, F_SETFL, O_NOCTTY, O_NONBLOCK, O_RDWR, POLLHUP, POLLIN, POLLOUT, errnoText } from '@tsv/abi';
 import type { HostFdListener, HostFdWatcher } from '@tsv/gofer';
 import { DevptsFileSystem, type Kernel, type PtyMaster, type ThreadGroup } from '@tsv/kernel';
 import { MemoryIo, type Caller, type OpenFile } from '@tsv/vfs';
@@ -7,10 +7,12 @@ import { WaitEntry } from '@tsv/waiter';
 import type { ContainerFiles } from './container-mounter.js';
 import { SandboxError } from './sandbox-error.js';
 
-const STDIN = 0;
-const STDOUT = 1;
 const TERMIOS_BYTES = 36;
 const BUFFER_BYTES = 16 * 1024;
+/** What a terminal that says it has room takes without waiting. */
+const PIECE_BYTES = 1024;
+/** How long the last output may take to be read. */
+const DRAIN_MS = 1000;
 /** tcsetattr(3) TCSADRAIN: output that was written goes out first. */
 const TCSADRAIN = 1;
 /** Offsets and bits of `struct termios`, <asm-generic/termbits.h>. */
@@ -26,9 +28,19 @@ const LINE_PROCESSING = 0o100113; // ECHO ECHONL ICANON ISIG IEXTEN
 const CSIZE_PARENB = 0o460;
 const CS8 = 0o60;
 
-/** Whether the host's terminal is ours: standard input and output are one. */
-export function hasHostTerminal(): boolean {
-  return isatty(STDIN) && isatty(STDOUT);
+/** A terminal of the host by its descriptors, which may be one. */
+export interface TerminalFds {
+  readonly input: number;
+  readonly output: number;
+  /** Whether they are closed with the container's terminal. */
+  readonly isOwned: boolean;
+  /** Whether others use the terminal too: it keeps its mode of I/O, and gets its settings back. */
+  readonly isShared: boolean;
+}
+
+/** The host's terminal if it is ours: standard input and output are one. */
+export function hostTerminal(): TerminalFds | null {
+  return isatty(0) && isatty(1) ? { input: 0, output: 1, isOwned: false, isShared: true } : null;
 }
 
 class OutputEntry extends WaitEntry {
@@ -47,37 +59,41 @@ export class Terminal implements HostFdListener {
   readonly #slaves: () => OpenFile;
   readonly #watcher: HostFdWatcher;
   readonly #caller: Caller;
+  readonly #fds: TerminalFds;
   readonly #kernel: Kernel;
   readonly #saved = new Uint8Array(TERMIOS_BYTES);
   readonly #output = new OutputEntry();
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  readonly #io = new MemoryIo(this.#buffer, 0, 0);
+  /** Output that the host's terminal had no room for: `[shownAt, shownEnd)` of `shown`. */
+  readonly #shown = new Uint8Array(BUFFER_BYTES);
+  #shownAt = 0;
+  #shownEnd = 0;
+  readonly #io = new MemoryIo(this.#shown, 0, 0);
   readonly #winsize = new Uint16Array(4);
   /** Typed bytes that the pty had no room for: `[typedAt, typedEnd)` of `typed`. */
   readonly #typed = new Uint8Array(BUFFER_BYTES);
   #typedAt = 0;
   #typedEnd = 0;
-  readonly #onResize = (): void => {
-    this.#followSize();
-  };
+  #isClosed = false;
 
   /** Throws {@link SandboxError} when there is no pty to be had. */
-  constructor(kernel: Kernel, watcher: HostFdWatcher, files: ContainerFiles) {
+  constructor(kernel: Kernel, watcher: HostFdWatcher, files: ContainerFiles, fds: TerminalFds) {
     this.#kernel = kernel;
     this.#watcher = watcher;
     this.#caller = files.caller;
-    const devpts = kernel.ttys.devpts ?? new DevptsFileSystem(kernel, { mode: 0o620 });
+    const devpts = devptsOf(kernel, files);
     const master = devpts.root.openMaster(devpts.root.get('ptmx')!, null, O_RDWR, files.caller);
     if (typeof master === 'number') throw new SandboxError(`Cannot open a terminal: ${errnoText(-master)}`);
     this.#master = master;
     master.tty.isLocked = false;
     this.#slaves = () => openSlave(kernel, files, devpts, master.index);
-    tcgetattr(STDIN, this.#saved);
-    this.#followSize();
+    this.#fds = fds;
+    tcgetattr(fds.input, this.#saved);
+    this.followSize();
     this.#makeRaw();
-    watcher.add(STDIN, this);
-    watcher.watchOnce(STDIN, POLLIN);
-    process.on('SIGWINCH', this.#onResize);
+    // Someone who does not read must not hold the kernel up. A terminal that others use too stays as it is.
+    if (!fds.isShared) fcntl(fds.output, F_SETFL, fcntl(fds.output, F_GETFL, 0) | O_NONBLOCK);
+    for (const fd of new Set([fds.input, fds.output])) watcher.add(fd, this);
+    this.#watch();
   }
 
   /** The program's end, opened once more. */
@@ -90,10 +106,17 @@ export class Terminal implements HostFdListener {
     this.#master.tty.attachSession(init.leader);
   }
 
-  /** Something was typed. */
+  /** The host's terminal is gone: the session on it is told, tty(4). */
+  hangUp(): void {
+    this.#master.tty.hangUp();
+    this.#kernel.platform.wake();
+  }
+
+  /** Something was typed, or there is room for output again. */
   hostFdReady(events: number): void {
-    if (this.#typedAt === this.#typedEnd) {
-      const len = read(STDIN, this.#typed, 0, BUFFER_BYTES);
+    if ((events & POLLOUT) !== 0) this.#show();
+    if (this.#isAllTyped && (events & ~POLLOUT) !== 0) {
+      const len = read(this.#fds.input, this.#typed, 0, BUFFER_BYTES);
       if (len > 0) {
         this.#typedAt = 0;
         this.#typedEnd = len;
@@ -106,7 +129,8 @@ export class Terminal implements HostFdListener {
 
   /** Carries what can be carried between the two; called when guests were served. */
   pump(): void {
-    if (this.#typedAt < this.#typedEnd) this.#type();
+    if (this.#isClosed) return;
+    if (!this.#isAllTyped) this.#type();
     if (this.#output.queue === null) this.#master.waiters.add(this.#output, POLLIN | POLLOUT);
     if (!this.#output.isReady) return;
     this.#output.isReady = false;
@@ -115,12 +139,26 @@ export class Terminal implements HostFdListener {
 
   /** Gives the host's terminal back as it was, when the last output is on it. */
   close(): void {
-    this.#show();
+    if (this.#isClosed) return;
+    const { input, output, isOwned, isShared } = this.#fds;
+    const endMs = performance.now() + DRAIN_MS;
+    do this.#show();
+    while (!this.#isAllShown && performance.now() < endMs && pollFd(output, POLLOUT, DRAIN_MS) >= 0);
+    this.#isClosed = true;
+    if (isShared) tcsetattr(input, TCSADRAIN, this.#saved);
     this.#output.leave();
-    process.off('SIGWINCH', this.#onResize);
-    this.#watcher.remove(STDIN);
-    tcsetattr(STDIN, TCSADRAIN, this.#saved);
+    for (const fd of new Set([input, output])) {
+      this.#watcher.remove(fd);
+      if (isOwned) closeFd(fd);
+    }
     this.#master.decRef();
+  }
+
+  get #isAllTyped(): boolean {
+    return this.#typedAt === this.#typedEnd;
+  }
+  get #isAllShown(): boolean {
+    return this.#shownAt === this.#shownEnd;
   }
 
   #type(): void {
@@ -129,26 +167,48 @@ export class Terminal implements HostFdListener {
     const n = this.#master.write(io);
     if (n === -EAGAIN) return; // pump tries again when the program has read.
     this.#typedAt = n < 0 ? this.#typedEnd : this.#typedAt + n;
-    if (this.#typedAt === this.#typedEnd) this.#watcher.watchOnce(STDIN, POLLIN);
+    this.#watch();
     this.#kernel.platform.wake();
   }
 
   #show(): void {
     const io = this.#io;
     for (;;) {
-      io.reset(this.#buffer, 0, BUFFER_BYTES);
-      const len = this.#master.read(io);
-      if (len <= 0) return;
-      for (let at = 0; at < len;) {
-        const n = write(STDOUT, this.#buffer, at, len - at);
-        if (n < 0 && n !== -EAGAIN) return;
-        at += Math.max(0, n);
+      if (this.#isAllShown) {
+        io.reset(this.#shown, 0, BUFFER_BYTES);
+        const len = this.#master.read(io);
+        if (len <= 0) return;
+        this.#shownAt = 0;
+        this.#shownEnd = len;
       }
+      const n = this.#writeOutput(this.#shownEnd - this.#shownAt);
+      if (n === -EAGAIN) return this.#watch();
+      this.#shownAt = n < 0 ? this.#shownEnd : this.#shownAt + n; // Nobody sees what a dead terminal does not take.
     }
   }
 
-  #followSize(): void {
-    if (tcgetwinsize(STDIN, this.#winsize) < 0) return;
+  #writeOutput(len: number): number {
+    const { output, isShared } = this.#fds;
+    if (!isShared) return write(output, this.#shown, this.#shownAt, len);
+    if ((pollFd(output, POLLOUT, 0) & ~POLLIN) === 0) return -EAGAIN; // Such as after ^S: a write would wait.
+    return write(output, this.#shown, this.#shownAt, Math.min(len, PIECE_BYTES));
+  }
+
+  /** Asks to be told of typed bytes when there is room for them, and of room when output waits. */
+  #watch(): void {
+    const { input, output } = this.#fds;
+    const inputEvents = this.#isAllTyped ? POLLIN : 0;
+    const outputEvents = this.#isAllShown ? 0 : POLLOUT;
+    if (input === output) this.#watcher.watchOnce(input, inputEvents | outputEvents);
+    else {
+      this.#watcher.watchOnce(input, inputEvents);
+      if (outputEvents !== 0) this.#watcher.watchOnce(output, outputEvents);
+    }
+  }
+
+  /** The host's terminal may have changed its size. */
+  followSize(): void {
+    if (tcgetwinsize(this.#fds.input, this.#winsize) < 0) return;
     const [rows, columns, xPixels, yPixels] = this.#winsize;
     this.#master.tty.setWindowSize(rows!, columns!, xPixels!, yPixels!);
     this.#kernel.platform.wake();
@@ -168,8 +228,16 @@ export class Terminal implements HostFdListener {
     view.setUint32(CFLAG, view.getUint32(CFLAG, true) | CS8, true);
     raw[VMIN] = 1;
     raw[VTIME] = 0;
-    tcsetattr(STDIN, TCSADRAIN, raw);
+    tcsetattr(this.#fds.input, TCSADRAIN, raw);
   }
+}
+
+/** The container's own ptys, or ones without a name where it has none. */
+function devptsOf(kernel: Kernel, files: ContainerFiles): DevptsFileSystem {
+  const at = kernel.vfs.resolve(files.caller, files.root, '/dev/pts');
+  const fs = typeof at === 'number' ? null : at.inode.fs;
+  if (typeof at !== 'number') at.decRef();
+  return fs instanceof DevptsFileSystem ? fs : new DevptsFileSystem(kernel, { mode: 0o620 });
 }
 
 /** By its name in the container where it has one, so that ttyname(3) finds it. */

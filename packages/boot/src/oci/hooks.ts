@@ -10,11 +10,11 @@ export type HookKind = 'prestart' | 'createRuntime' | 'createContainer' | 'start
 /** One program of `hooks`. */
 export type Hook = NonNullable<Hooks['prestart']>[number];
 
-/** The state of a container, runtime.md "State". */
+/** The state of a container, runtime.md "State", and `paused` as runc has it. */
 export interface OciState {
   readonly ociVersion: string;
   readonly id: string;
-  readonly status: 'creating' | 'created' | 'running' | 'stopped';
+  readonly status: 'creating' | 'created' | 'running' | 'paused' | 'stopped';
   /** Host pid of the container's process; there is none when it has stopped. */
   readonly pid?: number;
   readonly bundle: string;

@@ -1,0 +1,188 @@
+import { close } from '@tsv/host';
+import { userInfo } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { Spec } from '@tsv/oci';
+import type { RuntimeConfig } from '../config.js';
+import { HostCgroup, defaultCgroupsPath } from '../cgroup/host-cgroup.js';
+import { ControlClient } from '../control/control-client.js';
+import { runHooks } from '../oci/hooks.js';
+import { SandboxError } from '../sandbox-error.js';
+import { SOCKET_FILE, type ContainerDirectory } from './container-directory.js';
+import { STATE_VERSION, containerStatus, ociState, type ContainerState } from './container-state.js';
+import { startStandIn, type HostStandIn } from './host-stand-in.js';
+import { launchSentry } from './launch-sentry.js';
+import { passedStdio, type PassedStdio } from './passed-stdio.js';
+import { podSandboxId } from './pod-annotations.js';
+import { killProcess } from './kill-process.js';
+import type { StateStore } from './state-store.js';
+
+/** What `create` is asked for. */
+export interface CreateOptions {
+  readonly id: string;
+  readonly spec: Spec;
+  /** The text that `spec` was read from. */
+  readonly configText: string;
+  /** Absolute. */
+  readonly bundleDir: string;
+  readonly pidFile?: string | undefined;
+  readonly consoleSocket?: string | undefined;
+  /** Descriptors from 3 on that the container gets too. */
+  readonly preservedCount: number;
+}
+
+/** Where containers are kept, and how their sandboxes are started. */
+export interface ManagerContext {
+  readonly store: StateStore;
+  readonly config: RuntimeConfig;
+  /** The program of the command line, which is also the sentry's. */
+  readonly entry: string;
+}
+
+/** Makes a container up to the point where it can be started, runtime.md "Create". Throws {@link SandboxError}. */
+export async function createContainer(context: ManagerContext, options: CreateOptions): Promise<ContainerState> {
+  const { store } = context;
+  const directory = store.create(options.id);
+  const creation = new Creation(context, options, directory);
+  try {
+    return await creation.run();
+  } catch (error) {
+    await creation.undo();
+    directory.remove();
+    throw error;
+  } finally {
+    creation.close();
+    directory.unlock();
+  }
+}
+
+/** The state that a container begins with. */
+export function firstState(
+  options: Pick<CreateOptions, 'id' | 'spec' | 'bundleDir'>,
+  sandboxId: string,
+): ContainerState {
+  const { spec, id, bundleDir } = options;
+  const root = spec.root?.path ?? 'rootfs';
+  return {
+    version: STATE_VERSION,
+    id,
+    ociVersion: spec.ociVersion,
+    bundle: bundleDir,
+    rootfs: isAbsolute(root) ? root : join(bundleDir, root),
+    annotations: spec.annotations ?? {},
+    created: new Date().toISOString(),
+    owner: userInfo().username,
+    phase: 'creating',
+    sandboxId,
+    process: null,
+    sentry: null,
+    cgroupPath: null,
+    hooks: { poststart: spec.hooks?.poststart ?? [], poststop: spec.hooks?.poststop ?? [] },
+  };
+}
+
+class Creation {
+  readonly #context: ManagerContext;
+  readonly #options: CreateOptions;
+  readonly #directory: ContainerDirectory;
+  #state: ContainerState;
+  #stdio: PassedStdio | null = null;
+  #standIn: HostStandIn | null = null;
+  #client: ControlClient | null = null;
+
+  constructor(context: ManagerContext, options: CreateOptions, directory: ContainerDirectory) {
+    this.#context = context;
+    this.#options = options;
+    this.#directory = directory;
+    this.#state = firstState(options, podSandboxId(options.spec) ?? options.id);
+  }
+
+  async run(): Promise<ContainerState> {
+    const { id, spec, configText, bundleDir, pidFile } = this.#options;
+    this.#save({});
+    this.#stdio = this.#openStdio();
+    const terminalFd = this.#stdio.params.terminal === 'own' ? this.#stdio.fds[0]! : -1;
+    const network = spec.linux?.namespaces?.find(({ type }) => type === 'network');
+    const hasNetwork = network !== undefined && (network.path ?? '') === '';
+    this.#standIn = startStandIn(terminalFd, { root: this.#state.rootfs, hasNetwork });
+    const { process, socketFd } = this.#standIn;
+    this.#save({ process });
+    const isRoot = this.#state.sandboxId === id;
+    this.#client = isRoot ? await this.#launch() : this.#joinPod();
+    const method = isRoot ? 'containerManager.CreateRoot' : 'containerManager.CreateSubcontainer';
+    this.#enterCgroup([process.pid, ...(isRoot ? [this.#state.sentry!.pid] : [])]);
+    const { hooks } = spec;
+    await runHooks('prestart', hooks?.prestart, ociState(this.#state, 'creating'));
+    await runHooks('createRuntime', hooks?.createRuntime, ociState(this.#state, 'creating'));
+    const params = { id, config: configText, bundleDir, hostPid: process.pid, ...this.#stdio.params, hasStandIn: true };
+    await this.#client.call(method, params, [...this.#stdio.fds, socketFd]);
+    await runHooks('createContainer', hooks?.createContainer, ociState(this.#state, 'creating'));
+    this.#save({ phase: 'created' });
+    if (pidFile !== undefined) writePidFile(pidFile, process.pid);
+    if (isRoot) await this.#client.call('containerManager.Commit', {});
+    return this.#state;
+  }
+
+  /** What was begun ends. */
+  async undo(): Promise<void> {
+    const { sandboxId, id, sentry, cgroupPath } = this.#state;
+    if (sandboxId === id && sentry !== null) killProcess(sentry);
+    if (this.#standIn !== null) killProcess(this.#standIn.process);
+    if (cgroupPath !== null) await HostCgroup.open(cgroupPath).destroy();
+  }
+
+  close(): void {
+    this.#client?.close();
+    this.#stdio?.close();
+    if (this.#standIn !== null) close(this.#standIn.socketFd);
+  }
+
+  #save(change: Partial<ContainerState>): void {
+    this.#state = { ...this.#state, ...change };
+    this.#directory.save(this.#state);
+  }
+
+  /** The limits of a pod are its first container's: the processes of all run in its sandbox. */
+  #enterCgroup(pids: readonly number[]): void {
+    const { id, spec } = this.#options;
+    const path = spec.linux?.cgroupsPath ?? defaultCgroupsPath(id);
+    this.#save({ cgroupPath: path });
+    const isRoot = this.#state.sandboxId === id;
+    const cgroup = HostCgroup.create(path, isRoot ? spec.linux?.resources : undefined);
+    for (const pid of pids) cgroup.addProcess(pid);
+  }
+
+  #openStdio(): PassedStdio {
+    const { spec, consoleSocket, preservedCount } = this.#options;
+    const wantsTerminal = spec.process?.terminal === true;
+    return passedStdio({ wantsTerminal, consoleSocket, preservedCount, size: spec.process?.consoleSize });
+  }
+
+  async #launch(): Promise<ControlClient> {
+    const { entry, config } = this.#context;
+    const { client, process } = await launchSentry(entry, config, join(this.#directory.path, SOCKET_FILE));
+    this.#save({ sentry: process });
+    return client;
+  }
+
+  #joinPod(): ControlClient {
+    const { store } = this.#context;
+    const { sandboxId } = this.#state;
+    const sandbox = store.read(sandboxId);
+    const status = containerStatus(sandbox);
+    if (status !== 'running' && status !== 'paused') {
+      throw new SandboxError(`Cannot join sandbox "${sandboxId}": it is ${status}`);
+    }
+    this.#save({ sentry: sandbox.sentry });
+    return ControlClient.connect(store.socketPath(sandboxId));
+  }
+}
+
+/** Writes a process ID for engines. Throws {@link SandboxError}. */
+export function writePidFile(path: string, pid: number): void {
+  try {
+    writeFileSync(path, String(pid));
+  } catch (error) {
+    throw new SandboxError(`Cannot write pid file "${path}": ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,17 @@
+import { fcntl } from '@tsv/host';
+import { F_DUPFD_CLOEXEC } from '@tsv/abi';
+import { hostTerminal } from '../terminal.js';
+import type { ProcessIo } from './process-starter.js';
+import { STABLE_STDIO_FD } from './stable-stdio.js';
+
+/**
+ * This process's own descriptors for a container that runs in it: its terminal, or copies of 0, 1 and 2; then
+ * `preservedCount` from 3 on.
+ */
+export function hostStdio(wantsTerminal: boolean, preservedCount: number): ProcessIo {
+  const terminal = wantsTerminal ? hostTerminal() : null;
+  const copy = (fd: number): number => fcntl(fd, F_DUPFD_CLOEXEC, STABLE_STDIO_FD);
+  const preserved = Array.from({ length: preservedCount }, (_, index) => copy(3 + index));
+  const stdio = terminal === null ? [copy(0), copy(1), copy(2)] : [];
+  return { terminal, fds: [...stdio, ...preserved], standIn: null };
+}

@@ -1,0 +1,203 @@
+import { RUSAGE_COUNT, RUSAGE_MAXRSS_KIB, getrusage } from '@tsv/host';
+import type { HostFdWatcher } from '@tsv/gofer';
+import { UsageKind } from '@tsv/platform';
+import { parseConfig, type Process } from '@tsv/oci';
+import { PAGE_BYTES } from '@tsv/platform';
+import type { Container } from '../container/container.js';
+import type { GuestProcess } from '../container/guest-process.js';
+import { cpuTimes, listProcesses } from '../container/process-list.js';
+import { setStrace } from '../create-kernel.js';
+import type { Loader } from '../loader.js';
+import { SandboxError } from '../sandbox-error.js';
+import { describeStacks } from './describe-stacks.js';
+import type { MethodHandlers } from './methods.js';
+import { withPassedIo } from './passed-io.js';
+import { profileCpu, profileHeap } from './profile.js';
+
+const RUSAGE_SELF = 0;
+
+/** What a sandbox answers. */
+export class ControlHandlers {
+  readonly #loader: () => Loader;
+  readonly #watcher: HostFdWatcher;
+  /** Executed processes that end with the connection that started them: their terminal goes away with it. */
+  readonly #attached = new Map<GuestProcess, number>();
+
+  /** `loader` throws as long as there is no sandbox. */
+  constructor(loader: () => Loader, watcher: HostFdWatcher) {
+    this.#loader = loader;
+    this.#watcher = watcher;
+  }
+
+  /** A client has gone: what it has shown on its terminal is hung up. */
+  connectionClosed(connection: number): void {
+    for (const [process, owner] of this.#attached) {
+      if (owner !== connection) continue;
+      this.#attached.delete(process);
+      process.terminal?.hangUp();
+    }
+  }
+
+  get methods(): MethodHandlers {
+    return {
+      ...this.#lifecycle,
+      ...this.#signals,
+      ...this.#inspection,
+      ...this.#debugging,
+    };
+  }
+
+  get #lifecycle(): MethodHandlers {
+    const start = ({ id }: { id: string }): Record<string, never> => {
+      this.#loader().startContainer(id);
+      return {};
+    };
+    return {
+      'containerManager.StartRoot': start,
+      'containerManager.StartSubcontainer': start,
+      'containerManager.CreateSubcontainer': (params, fds) =>
+        withPassedIo(params, fds, this.#watcher, (io) => {
+          const { id, bundleDir, hostPid } = params;
+          const spec = parseConfig(params.config, `${bundleDir}/config.json`);
+          this.#loader().createContainer({ id, spec, bundleDir, hostPid, io });
+          return {};
+        }),
+      'containerManager.DestroySubcontainer': async ({ id }) => {
+        await this.#loader().destroyContainer(id);
+        return {};
+      },
+      'containerManager.ExecuteAsync': (params, fds, connection) =>
+        withPassedIo(params, fds, this.#watcher, (io) => {
+          const { pid, process } = this.#loader().executeAsync(params.id, parseProcess(params.process), io);
+          if (io.standIn === null && io.terminal !== null) {
+            this.#attached.set(process, connection);
+            void process.exited.then(() => this.#attached.delete(process));
+          }
+          return { pid };
+        }),
+      'containerManager.Wait': async ({ id }) => ({ waitStatus: await this.#loader().waitContainer(id) }),
+      'containerManager.WaitPID': async ({ id, pid }) => ({ waitStatus: await this.#loader().waitPid(id, pid) }),
+    };
+  }
+
+  get #signals(): MethodHandlers {
+    return {
+      'containerManager.Signal': ({ id, pid, signo, mode }) => {
+        this.#loader().signal(id, pid, signo, mode);
+        return {};
+      },
+      'containerManager.SignalExecuted': ({ id, pid, signo }) => {
+        const loader = this.#loader();
+        const process = loader.container(id).executed(pid);
+        if (process === undefined || process.status !== null) return {}; // It has just ended.
+        const mode = process.terminal === null ? 'process' : 'foreground-process-group';
+        loader.signal(id, process.threadGroup.pid, signo, mode);
+        return {};
+      },
+      'containerManager.Pause': ({ id }) => {
+        const container = this.#running(id);
+        if (container.isPaused) throw new SandboxError(`Cannot pause container "${id}": it is paused already`);
+        container.pause();
+        return {};
+      },
+      'containerManager.Resume': ({ id }) => {
+        const container = this.#running(id);
+        if (!container.isPaused) throw new SandboxError(`Cannot resume container "${id}": it is not paused`);
+        container.resume();
+        return {};
+      },
+      'containerManager.ResizeTerminal': ({ id, pid }) => {
+        const container = this.#loader().container(id);
+        (pid === 0 ? container.init : container.executed(pid))?.terminal?.followSize();
+        return {};
+      },
+    };
+  }
+
+  get #inspection(): MethodHandlers {
+    return {
+      'containerManager.Event': ({ id }) => this.#statistics(this.#running(id)),
+      'containerManager.Processes': ({ id }) => {
+        const loader = this.#loader();
+        return { processes: listProcesses(loader.kernel, loader.container(id)) };
+      },
+      'containerManager.ContainerRuntimeState': ({ id }) => {
+        const container = this.#loader().container(id);
+        if (container.isCreated) return { status: 'created' };
+        if (!container.isRunning) return { status: 'stopped' };
+        return { status: container.isPaused ? 'paused' : 'running' };
+      },
+      'Usage.Collect': () => {
+        const { memoryFile } = this.#loader().kernel;
+        const bytes = (kind: UsageKind): number => memoryFile.pageCount(kind) * PAGE_BYTES;
+        return {
+          anonymousBytes: bytes(UsageKind.ANONYMOUS),
+          pageCacheBytes: bytes(UsageKind.PAGE_CACHE),
+          tmpfsBytes: bytes(UsageKind.TMPFS),
+          systemBytes: bytes(UsageKind.SYSTEM),
+          committedBytes: memoryFile.committedBytes(),
+          sentryPeakBytes: peakBytes(),
+        };
+      },
+    };
+  }
+
+  get #debugging(): MethodHandlers {
+    return {
+      'debug.Stacks': () => ({ text: describeStacks(this.#loader().kernel) }),
+      'Profile.CPU': async ({ durationMs }, fds) => {
+        await profileCpu(onlyFd(fds), durationMs);
+        return {};
+      },
+      'Profile.Heap': async (_params, fds) => {
+        await profileHeap(onlyFd(fds));
+        return {};
+      },
+      'Logging.Change': ({ isDebug, strace }) => {
+        const { kernel, config, log } = this.#loader();
+        if (isDebug !== undefined) log.level = isDebug ? 'debug' : 'warn';
+        if (strace !== undefined) setStrace(kernel, config, log, strace);
+        return {};
+      },
+    };
+  }
+
+  #statistics(container: Container): { userMs: number; systemMs: number; memoryBytes: number; processCount: number } {
+    let { exitedUserMs: userMs, exitedSystemMs: systemMs } = container;
+    let memoryBytes = 0;
+    const groups = container.threadGroups.filter((group) => !group.isZombie);
+    for (const group of groups) {
+      const times = cpuTimes(group);
+      userMs += times.userMs;
+      systemMs += times.systemMs;
+      memoryBytes += group.leader.mm.rssBytes;
+    }
+    return { userMs, systemMs, memoryBytes, processCount: groups.reduce((sum, group) => sum + group.liveCount, 0) };
+  }
+
+  #running(id: string): Container {
+    const container = this.#loader().container(id);
+    if (!container.isRunning) throw new SandboxError(`Cannot use container "${id}": container not running`);
+    return container;
+  }
+}
+
+/** A process as config.json describes it, config.md "Process". Throws {@link ConfigError} or {@link SandboxError}. */
+function parseProcess(text: string): Process {
+  const config = `{"ociVersion":"1.0.0","process":${text}}`;
+  const { process } = parseConfig(config, 'the process');
+  if (process === undefined) throw new SandboxError('Cannot execute: there is no process');
+  return process;
+}
+
+/** The most memory that the sentry has had resident: what it has now only names out of its reach tell. */
+function peakBytes(): number {
+  const fields = new Float64Array(RUSAGE_COUNT);
+  getrusage(RUSAGE_SELF, fields);
+  return fields[RUSAGE_MAXRSS_KIB]! * 1024;
+}
+
+function onlyFd(fds: readonly number[]): number {
+  if (fds.length !== 1) throw new SandboxError(`Cannot write: ${fds.length} descriptors came instead of one`);
+  return fds[0]!;
+}

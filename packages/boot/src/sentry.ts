@@ -1,0 +1,161 @@
+import { close, dup3 } from '@tsv/host';
+import { openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HostFdWatcher } from '@tsv/gofer';
+import { parseConfig } from '@tsv/oci';
+import type { PlatformType } from '@tsv/platform';
+import type { RuntimeConfig } from './config.js';
+import { stabilizeStdio } from './container/stable-stdio.js';
+import { exitStatusOf } from './container/wait-status.js';
+import { ControlHandlers } from './control/control-handlers.js';
+import { ControlServer } from './control/control-server.js';
+import type { MethodHandlers, MethodParams } from './control/methods.js';
+import { withPassedIo } from './control/passed-io.js';
+import { Loader, type ContainerArgs } from './loader.js';
+import { SandboxError } from './sandbox-error.js';
+import type { SandboxLog } from './sandbox-log.js';
+import { SignalForwarding } from './signal-forwarding.js';
+
+/** How long clients may take to read their last answers. */
+const DRAIN_MS = 1000;
+const STEP_MS = 5;
+const STDERR = 2;
+/** Exit status of a sandbox that was not asked for any more. */
+const EXIT_ABANDONED = 128;
+
+/** What a sentry is started with. */
+export interface SentryOptions {
+  readonly config: RuntimeConfig;
+  readonly platformType: PlatformType;
+  readonly log: SandboxLog;
+  /** A bound socket for the control server, or -1. It is taken over. */
+  readonly listenFd: number;
+}
+
+/** A sandbox with its control server, in this process. */
+export class Sentry {
+  readonly #options: SentryOptions;
+  readonly #watcher = new HostFdWatcher();
+  readonly #handlers: ControlHandlers;
+  readonly #server: ControlServer;
+  #loader: Loader | null = null;
+  #forwarding: SignalForwarding | null = null;
+  /** The connection that makes the sandbox, until the creation is committed. */
+  #creator = 0;
+  #finish!: (status: number) => void;
+  #fail!: (error: unknown) => void;
+  readonly #finished: Promise<number>;
+
+  constructor(options: SentryOptions) {
+    this.#options = options;
+    this.#finished = new Promise((resolve, reject) => {
+      this.#finish = resolve;
+      this.#fail = reject;
+    });
+    this.#handlers = new ControlHandlers(() => this.#existingLoader(), this.#watcher);
+    const methods: MethodHandlers = { ...this.#handlers.methods, ...this.#creation };
+    this.#server = new ControlServer(options.listenFd, this.#watcher, methods, (connection) => {
+      this.#handlers.connectionClosed(connection);
+      if (connection === this.#creator) this.#finish(EXIT_ABANDONED);
+    });
+  }
+
+  /** The sandbox's watcher, for descriptors of containers made here. */
+  get watcher(): HostFdWatcher {
+    return this.#watcher;
+  }
+
+  /** Serves the connection `fd`: it is to make the sandbox and commit it; the sandbox ends if it goes before. */
+  createdBy(fd: number): void {
+    this.#creator = this.#server.serve(fd);
+  }
+
+  /** Makes the sandbox with its first container. Throws {@link SandboxError}. */
+  async create(args: ContainerArgs): Promise<Loader> {
+    if (this.#loader !== null) throw new SandboxError('Cannot create the sandbox: it exists already');
+    const { config, platformType, log } = this.#options;
+    const { id, spec } = args;
+    const loader = new Loader({ id, spec, config, platformType, log, watcher: this.#watcher });
+    this.#loader = loader;
+    loader.onFailure((error) => {
+      this.#fail(error);
+    });
+    await loader.openNetwork(spec);
+    const container = loader.createContainer(args);
+    void container.ended.then((status) => {
+      this.#finish(exitStatusOf(status));
+    });
+    this.#forwarding = new SignalForwarding((signo) => {
+      loader.forwardSignal(signo);
+    });
+    return loader;
+  }
+
+  /** Resolves with the exit status when the first container has ended and its clients were told. */
+  async run(): Promise<number> {
+    try {
+      const status = await this.#finished;
+      await sleep(0); // Handlers that waited for the same end answer first.
+      for (let leftMs = DRAIN_MS; !this.#server.isDrained && leftMs > 0; leftMs -= STEP_MS) await sleep(STEP_MS);
+      return status;
+    } finally {
+      this.destroy();
+    }
+  }
+
+  /** Gives everything back. */
+  destroy(): void {
+    this.#forwarding?.stop();
+    this.#server.close();
+    this.#loader?.destroy();
+    this.#loader = null;
+    this.#watcher.close();
+  }
+
+  get #creation(): MethodHandlers {
+    return {
+      'containerManager.CreateRoot': (params, fds, connection) => this.#createRoot(params, fds, connection),
+      'containerManager.Commit': (_params, fds, connection) => {
+        for (const fd of fds) close(fd);
+        if (connection === this.#creator) this.#commit();
+        return {};
+      },
+    };
+  }
+
+  async #createRoot(
+    params: MethodParams<'containerManager.CreateRoot'>,
+    fds: readonly number[],
+    connection: number,
+  ): Promise<Record<string, never>> {
+    const { id, bundleDir, hostPid } = params;
+    return withPassedIo(params, fds, this.#watcher, async (io) => {
+      if (connection !== this.#creator) throw new SandboxError('Cannot create the sandbox: it exists already');
+      const spec = parseConfig(params.config, `${bundleDir}/config.json`);
+      const stable = io.terminal === null ? stabilizeStdio(io.fds.slice(0, 3)) : [];
+      await this.create({
+        id,
+        spec,
+        bundleDir,
+        hostPid,
+        io: { ...io, fds: [...stable, ...io.fds.slice(stable.length)] },
+      });
+      return {};
+    });
+  }
+
+  /** From here on the sandbox stands alone: nobody waits for its own words where its creator's went. */
+  #commit(): void {
+    this.#creator = 0;
+    const { log } = this.#options.config;
+    if (log.isDebug && log.directory === null) return;
+    const nowhere = openSync('/dev/null', 'w');
+    dup3(nowhere, STDERR, 0);
+    close(nowhere);
+  }
+
+  #existingLoader(): Loader {
+    if (this.#loader === null) throw new SandboxError('Cannot use the sandbox: it was not created yet');
+    return this.#loader;
+  }
+}
