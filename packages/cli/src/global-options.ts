@@ -5,7 +5,11 @@ export const GLOBAL_OPTIONS = {
   root: { type: 'string', describe: 'Directory of the state of containers' },
   debug: { type: 'boolean', default: false, describe: 'Log what the sandbox does' },
   'debug-log': { type: 'string', describe: 'Directory for log files; standard error by default' },
-  'log-format': { choices: ['text', 'json'], default: 'text', describe: 'Format of log lines' },
+  'debug-log-format': { choices: ['text', 'json'], default: 'text', describe: 'Format of debug log lines' },
+  log: { type: 'string', describe: 'File to append to why a command failed' },
+  'log-format': { choices: ['text', 'json'], default: 'text', describe: 'Format of lines in the file of --log' },
+  'systemd-cgroup': { type: 'boolean', default: false, describe: 'Accepted, as engines give it' },
+  rootless: { type: 'string', describe: 'Accepted, as engines give it' },
   platform: { type: 'string', default: 'ptrace', describe: 'How guest code is run: see "tsv help platforms"' },
   'systrap-patching': {
     choices: ['on', 'off'],
@@ -15,8 +19,8 @@ export const GLOBAL_OPTIONS = {
   network: { choices: ['none', 'host', 'sandbox'], default: 'none', describe: 'Network of the sandbox' },
   overlay2: {
     choices: ['none', 'root:memory', 'all:memory'],
-    default: 'root:memory',
-    describe: 'Which mounts of host files are written to memory only',
+    describe:
+      'Which mounts of host files are written to memory only: root:memory, but none for "create" and "run --detach"',
   },
   strace: { type: 'string', describe: 'Log system calls; with names separated by commas, only these' },
   'strace-log-size': { type: 'number', default: 48, describe: 'Bytes of a buffer that the log shows' },
@@ -28,11 +32,13 @@ export interface GlobalArguments {
   root?: string | undefined;
   debug: boolean;
   debugLog?: string | undefined;
+  debugLogFormat: 'text' | 'json';
+  log?: string | undefined;
   logFormat: 'text' | 'json';
   platform: string;
   systrapPatching: 'on' | 'off';
   network: 'none' | 'host' | 'sandbox';
-  overlay2: 'none' | 'root:memory' | 'all:memory';
+  overlay2?: 'none' | 'root:memory' | 'all:memory' | undefined;
   strace?: string | undefined;
   straceLogSize: number;
   disableSeccomp: boolean;

@@ -1,16 +1,24 @@
+import { appendFileSync } from 'node:fs';
+import { SandboxError } from '@tsv/boot';
 import yargs, { type Options } from 'yargs';
 import { CommandError, type Command, type CommandArguments } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { GLOBAL_OPTIONS } from './global-options.js';
-import { splitGuestArgs, type OptionSpec } from './split-guest-args.js';
+import { splitGuestArgs, type CommandSpec, type OptionSpec } from './split-guest-args.js';
 import { VERSION_TEXT } from './version.js';
+
+const GLOBAL_SPECS: Readonly<Record<string, OptionSpec>> = {
+  ...optionSpecs(GLOBAL_OPTIONS),
+  help: { type: 'boolean' },
+  version: { type: 'boolean' },
+};
 
 /** Exit status when tsv itself fails, as runsc's. */
 const EXIT_FAILURE = 128;
 
 /** Runs `tsv` with `argv` (without the program's name); returns the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { own, guest } = splitGuestArgs(argv, optionSpecs(), new Set(COMMANDS.filter(isGreedy).map(firstWord)));
+  const { own, guest } = splitGuestArgs(argv, GLOBAL_SPECS, new Map(COMMANDS.map(commandSpec)));
   const chosen: { command?: Command; args?: CommandArguments } = {};
   let parser = yargs(renameDoRoot(own))
     .scriptName('tsv')
@@ -18,6 +26,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .options(GLOBAL_OPTIONS)
     .version(VERSION_TEXT)
     .strict()
+    // "--no-pivot" is an option of its own, not the opposite of "--pivot"; IDs that look like numbers are text.
+    .parserConfiguration({ 'boolean-negation': false, 'parse-positional-numbers': false })
     .demandCommand(1, 'Say a command, such as "tsv run"')
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
@@ -26,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   for (const command of COMMANDS) {
     parser = parser.command(
       command.words,
-      command.describe,
+      command.describe as string, // false hides it, which the types do not know.
       (y) => y.options(command.options),
       (args) => {
         chosen.command = command;
@@ -41,8 +51,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     const run = await command.load();
     return await run(args, guest);
   } catch (error) {
-    process.stderr.write(`tsv: ${describe(error)}\n`);
-    return EXIT_FAILURE;
+    const message = describe(error);
+    process.stderr.write(`tsv: ${message}\n`);
+    if (chosen.args?.log !== undefined) logFailure(chosen.args, message);
+    return error instanceof SandboxError ? error.exitStatus : EXIT_FAILURE;
   }
 }
 
@@ -53,22 +65,32 @@ function renameDoRoot(own: readonly string[]): string[] {
   return own.map((word, i) => (i > at ? word.replace(/^--root(?==|$)/, '--root-dir') : word));
 }
 
-function optionSpecs(): Record<string, OptionSpec> {
-  const specs: Record<string, OptionSpec> = {};
-  for (const options of [GLOBAL_OPTIONS, ...COMMANDS.map((command) => command.options)]) {
-    for (const [name, option] of Object.entries<Options>(options)) {
-      specs[name] = {
-        type: option.type === 'boolean' ? 'boolean' : 'string',
-        ...(option.alias && { alias: option.alias }),
-      };
-    }
-  }
-  specs['help'] = specs['version'] = { type: 'boolean' };
-  return specs;
+function commandSpec({ words, options, ownWordCount }: Command): [string, CommandSpec] {
+  return [words.split(' ')[0]!, { options: optionSpecs(options), ownWordCount }];
 }
 
-const isGreedy = (command: Command): boolean => command.isGreedy === true;
-const firstWord = (command: Command): string => command.words.split(' ')[0]!;
+function optionSpecs(options: Readonly<Record<string, Options>>): Record<string, OptionSpec> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, { type, alias }]) => [
+      name,
+      { type: type === 'boolean' ? 'boolean' : 'string', ...(alias !== undefined && { alias }) },
+    ]),
+  );
+}
+
+/** Appends to the file of `--log`, from which engines read why a command failed. */
+function logFailure({ log, logFormat }: CommandArguments, message: string): void {
+  const time = new Date().toISOString();
+  const line =
+    logFormat === 'json'
+      ? JSON.stringify({ level: 'error', msg: message, time })
+      : `time="${time}" level=error msg=${JSON.stringify(message)}`;
+  try {
+    appendFileSync(log!, `${line}\n`);
+  } catch (error) {
+    process.stderr.write(`tsv: warning: Cannot write "${log!}": ${(error as Error).message}\n`);
+  }
+}
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,12 +1,16 @@
-import { splitGuestArgs, type OptionSpec } from './split-guest-args.js';
+import { splitGuestArgs, type CommandSpec, type OptionSpec } from './split-guest-args.js';
 
 const options: Record<string, OptionSpec> = {
   debug: { type: 'boolean' },
   root: { type: 'string' },
-  cwd: { type: 'string' },
-  env: { type: 'array', alias: 'e' },
 };
-const split = (line: string) => splitGuestArgs(line.split(' '), options, new Set(['do', 'exec']));
+const own = { cwd: { type: 'string' }, env: { type: 'array', alias: 'e' } } as const;
+const commands = new Map<string, CommandSpec>([
+  ['do', { options: own, ownWordCount: 0 }],
+  ['exec', { options: own, ownWordCount: 1 }],
+  ['run', { options: { bundle: { type: 'string' } } }],
+]);
+const split = (line: string) => splitGuestArgs(line.split(' '), options, commands);
 
 describe('splitGuestArgs', () => {
   it.each`
@@ -21,6 +25,8 @@ describe('splitGuestArgs', () => {
     ${'--root do do echo do'}    | ${'--root do do'}        | ${'echo do'}
     ${'do -- ls -- -x'}          | ${'do'}                  | ${'ls -- -x'}
     ${'run --bundle /b id -- x'} | ${'run --bundle /b id'}  | ${'x'}
+    ${'exec -e A=1 id ls -e x'}  | ${'exec -e A=1 id'}      | ${'ls -e x'}
+    ${'exec id -- ls'}           | ${'exec id'}             | ${'ls'}
     ${'do --cwd'}                | ${'do --cwd'}            | ${''}
   `('$line', ({ line, own, guest }: { line: string; own: string; guest: string }) => {
     const result = split(line);

@@ -12,16 +12,24 @@ export interface SplitArgs {
   readonly guest: string[];
 }
 
+/** A command, as far as splitting needs to know. */
+export interface CommandSpec {
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  /** See `Command.ownWordCount`. */
+  readonly ownWordCount?: number | undefined;
+}
+
 /**
  * Cuts the guest's command line off, so that no option of a guest program is ever read as one of ours: at the first
- * `--`, and for a command in `greedy` (such as `do`) at its first word that is no option.
+ * `--`, and for a command that says so behind its own words that are no options.
  */
 export function splitGuestArgs(
   argv: readonly string[],
-  options: Readonly<Record<string, OptionSpec>>,
-  greedy: ReadonlySet<string>,
+  globalOptions: Readonly<Record<string, OptionSpec>>,
+  commands: ReadonlyMap<string, CommandSpec>,
 ): SplitArgs {
-  let isGreedy = false;
+  let options = globalOptions;
+  let wordsLeft = Infinity;
   let hasCommand = false;
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
@@ -30,8 +38,10 @@ export function splitGuestArgs(
       if (takesNextWord(word, options)) i++;
     } else if (!hasCommand) {
       hasCommand = true;
-      isGreedy = greedy.has(word);
-    } else if (isGreedy) {
+      const command = commands.get(word);
+      wordsLeft = command?.ownWordCount ?? Infinity;
+      options = { ...globalOptions, ...command?.options };
+    } else if (wordsLeft-- === 0) {
       return { own: argv.slice(0, i), guest: argv.slice(i) };
     }
   }

@@ -1,0 +1,62 @@
+import { closeSync, openSync } from 'node:fs';
+import type { ContainerManager } from '@tsv/boot';
+import { containerManager } from '../container-manager.js';
+import { CommandError, countOf, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
+import { parseSignal } from './kill.js';
+import { run as listProcesses } from './ps.js';
+
+const DURATION_S = 5;
+
+/** `tsv debug`: looks into a running sandbox, and changes what it tells. */
+export const run: CommandRun = async (args, guest) => {
+  const id = wordOf(args, 'id');
+  const manager = containerManager(args);
+  if (args['stacks'] === true) process.stdout.write((await manager.ask(id, 'debug.Stacks', {})).text);
+  if (args['ps'] === true) await listProcesses(args, guest);
+  const signal = textOf(args, 'signal');
+  if (signal !== undefined) await manager.kill(id, parseSignal(signal), 'process', countOf(args, 'pid', 0));
+  await changeLog(manager, id, args);
+  await profile(manager, id, args);
+  return 0;
+};
+
+async function changeLog(manager: ContainerManager, id: string, args: CommandArguments): Promise<void> {
+  const level = textOf(args, 'logLevel');
+  // The global option of this name says what to trace: it is changed here.
+  const strace = textOf(args, 'strace');
+  if (level === undefined && strace === undefined) return;
+  if (level !== undefined && level !== 'debug' && level !== 'warning') {
+    throw new CommandError(`Cannot use log level "${level}": choose debug or warning`);
+  }
+  await manager.ask(id, 'Logging.Change', {
+    ...(level !== undefined && { isDebug: level === 'debug' }),
+    ...(strace !== undefined && { strace: parseNames(strace) }),
+  });
+}
+
+/** `off`, `all`, or names separated by commas. */
+function parseNames(text: string): string[] | null {
+  if (text === 'off') return null;
+  return text === 'all' ? [] : text.split(',').filter((name) => name !== '');
+}
+
+async function profile(manager: ContainerManager, id: string, args: CommandArguments): Promise<void> {
+  const durationMs = 1000 * countOf(args, 'duration', DURATION_S);
+  await withFile(textOf(args, 'profileCpu'), (fd) => manager.ask(id, 'Profile.CPU', { durationMs }, [fd]));
+  await withFile(textOf(args, 'profileHeap'), (fd) => manager.ask(id, 'Profile.Heap', {}, [fd]));
+}
+
+async function withFile(path: string | undefined, body: (fd: number) => Promise<unknown>): Promise<void> {
+  if (path === undefined) return;
+  let fd: number;
+  try {
+    fd = openSync(path, 'w');
+  } catch (error) {
+    throw new CommandError(`Cannot write "${path}": ${(error as Error).message}`);
+  }
+  try {
+    await body(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
