@@ -6,7 +6,7 @@ import { SandboxError } from '../sandbox-error.js';
 
 /** Writes what V8's CPU profiler sees in `durationMs` to `fd` (a .cpuprofile file), and closes it. */
 export async function profileCpu(fd: number, durationMs: number): Promise<void> {
-  const session = await openSession();
+  const session = openSession();
   try {
     await post(session, 'Profiler.enable');
     await post(session, 'Profiler.start');
@@ -21,7 +21,7 @@ export async function profileCpu(fd: number, durationMs: number): Promise<void> 
 
 /** Writes a snapshot of V8's heap to `fd` (a .heapsnapshot file), and closes it. Guests wait meanwhile. */
 export async function profileHeap(fd: number): Promise<void> {
-  const session = await openSession();
+  const session = openSession();
   session.on('HeapProfiler.addHeapSnapshotChunk', ({ params }) => {
     writeAll(fd, params.chunk);
   });
@@ -33,10 +33,9 @@ export async function profileHeap(fd: number): Promise<void> {
   }
 }
 
-/** Loaded when it is first wanted: it is not small. */
-async function openSession(): Promise<Session> {
-  const inspector = await import('node:inspector');
-  const session = new inspector.Session();
+/** Loaded when it is first wanted: it is not small. The bundled command line cannot import while it runs. */
+function openSession(): Session {
+  const session = new (process.getBuiltinModule('node:inspector').Session)();
   session.connect();
   return session;
 }
