@@ -1,5 +1,6 @@
 import * as abi from '@tsv/abi';
 import { HostFileSystem } from '@tsv/gofer';
+import { fcntl } from '@tsv/host';
 import { Credentials, type Kernel, type PidNamespace } from '@tsv/kernel';
 import type { Mount, Spec } from '@tsv/oci';
 import {
@@ -75,30 +76,44 @@ const DEFAULT_LINKS = [
   ['ptmx', 'pts/ptmx'],
 ] as const;
 
+/** Where the host's files of a container are. */
+export interface MountPlace {
+  readonly bundleDir: string;
+  /** Descriptors by path of files that the sentry cannot open itself; others it opens by their path. */
+  readonly donated: ReadonlyMap<string, number>;
+}
+
+/** Paths of the host's files that a container sees. */
+export function hostPaths(spec: Spec, bundleDir: string): string[] {
+  const binds = (spec.mounts ?? []).filter((mount) => isBindMount(mount) && mount.source !== undefined);
+  return [...new Set([rootPath(spec, bundleDir), ...binds.map((mount) => sourcePath(mount, bundleDir))])];
+}
+
 /** Builds the file tree of a container from its configuration. */
 export class ContainerMounter {
   readonly #kernel: Kernel;
   readonly #config: RuntimeConfig;
   readonly #spec: Spec;
   readonly #bundleDir: string;
+  readonly #donated: ReadonlyMap<string, number>;
   /** Directories of the host that the container sees. */
   readonly hostDirectories: HostDirectory[] = [];
   readonly #pidNs: PidNamespace;
 
   /** `pidNs` is whose processes its /proc shows. */
-  constructor(kernel: Kernel, config: RuntimeConfig, spec: Spec, bundleDir: string, pidNs: PidNamespace) {
+  constructor(kernel: Kernel, config: RuntimeConfig, spec: Spec, place: MountPlace, pidNs: PidNamespace) {
     this.#kernel = kernel;
     this.#config = config;
     this.#spec = spec;
-    this.#bundleDir = bundleDir;
+    this.#bundleDir = place.bundleDir;
+    this.#donated = place.donated;
     this.#pidNs = pidNs;
   }
 
   /** Mounts everything. Throws {@link SandboxError} naming the field that cannot be done. */
   setUp(): ContainerFiles {
     const { vfs } = this.#kernel;
-    const rootSpec = this.#spec.root ?? { path: 'rootfs' };
-    const rootDir = isAbsolute(rootSpec.path) ? rootSpec.path : join(this.#bundleDir, rootSpec.path);
+    const rootDir = rootPath(this.#spec, this.#bundleDir);
     const isOverlaid = this.#config.overlay !== 'none';
     const lower = this.#openHost(rootDir, 'root.path', !isOverlaid);
     if (!lower.root.isDirectory) throw new SandboxError(`Cannot open root.path "${rootDir}": not a directory`);
@@ -110,7 +125,7 @@ export class ContainerMounter {
     for (const [index, mount] of (this.#spec.mounts ?? []).entries()) this.#mount(caller, mount, `mounts.${index}`);
     this.#makeDevices(caller);
     this.#restrictPaths(caller);
-    if (rootSpec.readonly === true) remountBind(root, abi.MS_RDONLY);
+    if (this.#spec.root?.readonly === true) remountBind(root, abi.MS_RDONLY);
     return { namespace, root, caller };
   }
 
@@ -127,11 +142,16 @@ export class ContainerMounter {
   }
 
   #openHost(path: string, where: string, isWritable: boolean): HostFileSystem {
-    const fs = HostFileSystem.open(toByteString(path), {
+    const options = {
       dev: this.#kernel.vfs.allocateDev(),
       isShared: false,
       setsOwner: process.geteuid?.() === 0,
-    });
+    };
+    const donated = this.#donated.get(path);
+    const fs =
+      donated === undefined
+        ? HostFileSystem.open(toByteString(path), options)
+        : HostFileSystem.fromDescriptor(fcntl(donated, abi.F_DUPFD_CLOEXEC, 0), options);
     if (typeof fs === 'number') throw new SandboxError(`Cannot open ${where} "${path}": ${abi.errnoText(-fs)}`);
     this.hostDirectories.push({ path, isWritable });
     return fs;
@@ -160,7 +180,7 @@ export class ContainerMounter {
   #mount(caller: Caller, mount: Mount, where: string): void {
     const { vfs } = this.#kernel;
     const { flags, data } = splitOptions(mount.options ?? []);
-    const isBind = (flags & abi.MS_BIND) !== 0 || mount.type === 'bind';
+    const isBind = isBindMount(mount);
     const destination = toByteString(normalize(join('/', mount.destination)));
     const fs = isBind ? this.#bindSource(mount, where) : this.#createFileSystem(caller, mount, data, where);
     const at = this.#mountpoint(caller, destination, fs.root.isDirectory, where);
@@ -182,7 +202,7 @@ export class ContainerMounter {
 
   #bindSource(mount: Mount, where: string): FileSystem {
     if (mount.source === undefined) throw new SandboxError(`Cannot mount ${where}: a bind mount needs a source`);
-    const source = isAbsolute(mount.source) ? mount.source : join(this.#bundleDir, mount.source);
+    const source = sourcePath(mount, this.#bundleDir);
     const isOverlaid = this.#config.overlay === 'all:memory';
     const host = this.#openHost(source, `${where}.source`, !isOverlaid);
     return isOverlaid && host.root.isDirectory ? this.#overlay(host) : host;
@@ -286,4 +306,18 @@ function splitOptions(options: readonly string[]): { flags: number; data: string
     else if (!IGNORED_OPTIONS.has(option)) data.push(option);
   }
   return { flags, data: data.join(',') };
+}
+
+function rootPath(spec: Spec, bundleDir: string): string {
+  const path = spec.root?.path ?? 'rootfs';
+  return isAbsolute(path) ? path : join(bundleDir, path);
+}
+
+function sourcePath(mount: Mount, bundleDir: string): string {
+  const source = mount.source ?? '';
+  return isAbsolute(source) ? source : join(bundleDir, source);
+}
+
+function isBindMount(mount: Mount): boolean {
+  return mount.type === 'bind' || (mount.options ?? []).some((option) => option === 'bind' || option === 'rbind');
 }

@@ -48,6 +48,8 @@ export interface ContainerArgs {
   readonly io: ProcessIo;
   /** The host's process that stands for it, 0 if none does. */
   readonly hostPid: number;
+  /** Descriptors of the host's files that it sees, by path, where the sentry cannot open them itself. */
+  readonly donated?: ReadonlyMap<string, number>;
 }
 
 class ExitEntry extends WaitEntry {
@@ -140,7 +142,8 @@ export class Loader {
     if (process === undefined) throw new SandboxError('Cannot start the container: config.json has no "process"');
     const isFirst = this.#containers.size === 0;
     const ns = isFirst ? this.kernel.ns : childNamespaces(this.kernel, spec, [...this.#containers.values()]);
-    const mounter = new ContainerMounter(this.kernel, this.config, spec, args.bundleDir, ns.pidForChildren);
+    const place = { bundleDir: args.bundleDir, donated: args.donated ?? new Map<string, number>() };
+    const mounter = new ContainerMounter(this.kernel, this.config, spec, place, ns.pidForChildren);
     const files = mounter.setUp();
     this.#directories.push(...mounter.hostDirectories);
     const nameServer = this.#network?.nameServer ?? null;

@@ -77,7 +77,14 @@ export class HostFileSystem implements FileSystem {
   /** The directory, or the single file, at `path` of the host, a byte string. Errors: those of open(2). */
   static open(path: string, options: HostFileSystemOptions): HostFileSystem | Errno {
     const rootFd = openRoot(path);
-    if (rootFd < 0) return rootFd;
+    return rootFd < 0 ? rootFd : HostFileSystem.fromDescriptor(rootFd, options);
+  }
+
+  /**
+   * The directory or file of an O_PATH descriptor, which is taken over. Preconditions: descriptors can be opened again,
+   * `openDescriptorLinks`. Errors: those of stat(2).
+   */
+  static fromDescriptor(rootFd: number, options: HostFileSystemOptions): HostFileSystem | Errno {
     const stat = new HostStat();
     const error = stat.load(rootFd, '', AT_EMPTY_PATH);
     if (error < 0) {

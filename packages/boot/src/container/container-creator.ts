@@ -1,11 +1,15 @@
-import { close } from '@tsv/host';
+import { close, openat2 } from '@tsv/host';
+import { AT_FDCWD, O_CLOEXEC, O_PATH, errnoText } from '@tsv/abi';
 import { userInfo } from 'node:os';
 import { writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Spec } from '@tsv/oci';
+import { toByteString } from '../byte-string.js';
 import type { RuntimeConfig } from '../config.js';
 import { HostCgroup, defaultCgroupsPath } from '../cgroup/host-cgroup.js';
+import { hostPaths } from '../container-mounter.js';
 import { ControlClient } from '../control/control-client.js';
+import type { MethodParams } from '../control/methods.js';
 import { runHooks } from '../oci/hooks.js';
 import { SandboxError } from '../sandbox-error.js';
 import { SOCKET_FILE, type ContainerDirectory } from './container-directory.js';
@@ -109,13 +113,14 @@ class Creation {
     this.#save({ process });
     const isRoot = this.#state.sandboxId === id;
     this.#client = isRoot ? await this.#launch() : this.#joinPod();
-    const method = isRoot ? 'containerManager.CreateRoot' : 'containerManager.CreateSubcontainer';
     this.#enterCgroup([process.pid, ...(isRoot ? [this.#state.sentry!.pid] : [])]);
     const { hooks } = spec;
     await runHooks('prestart', hooks?.prestart, ociState(this.#state, 'creating'));
     await runHooks('createRuntime', hooks?.createRuntime, ociState(this.#state, 'creating'));
     const params = { id, config: configText, bundleDir, hostPid: process.pid, ...this.#stdio.params, hasStandIn: true };
-    await this.#client.call(method, params, [...this.#stdio.fds, socketFd]);
+    const fds = [...this.#stdio.fds, socketFd];
+    if (isRoot) await this.#client.call('containerManager.CreateRoot', params, fds);
+    else await this.#createInPod(this.#client, params, fds);
     await runHooks('createContainer', hooks?.createContainer, ociState(this.#state, 'creating'));
     this.#save({ phase: 'created' });
     if (pidFile !== undefined) writePidFile(pidFile, process.pid);
@@ -163,6 +168,28 @@ class Creation {
     const { client, process } = await launchSentry(entry, config, join(this.#directory.path, SOCKET_FILE));
     this.#save({ sentry: process });
     return client;
+  }
+
+  /** The sandbox is confined: the files of the host that the container sees are opened here. */
+  async #createInPod(
+    client: ControlClient,
+    params: MethodParams<'containerManager.CreateRoot'>,
+    fds: readonly number[],
+  ): Promise<void> {
+    const { spec, bundleDir } = this.#options;
+    const opened = new Map<string, number>();
+    try {
+      for (const path of hostPaths(spec, bundleDir)) {
+        const fd = openat2(AT_FDCWD, toByteString(path), O_PATH | O_CLOEXEC, 0, 0);
+        if (fd < 0) throw new SandboxError(`Cannot open "${path}": ${errnoText(-fd)}`);
+        opened.set(path, fd);
+      }
+      const donatedPaths = [...opened.keys()];
+      const all = [...fds, ...opened.values()];
+      await client.call('containerManager.CreateSubcontainer', { ...params, donatedPaths }, all);
+    } finally {
+      for (const fd of opened.values()) close(fd);
+    }
   }
 
   #joinPod(): ControlClient {

@@ -1,4 +1,4 @@
-import { RUSAGE_COUNT, RUSAGE_MAXRSS_KIB, getrusage } from '@tsv/host';
+import { RUSAGE_COUNT, RUSAGE_MAXRSS_KIB, close, getrusage } from '@tsv/host';
 import type { HostFdWatcher } from '@tsv/gofer';
 import { UsageKind } from '@tsv/platform';
 import { parseConfig, type Process } from '@tsv/oci';
@@ -55,13 +55,18 @@ export class ControlHandlers {
     return {
       'containerManager.StartRoot': start,
       'containerManager.StartSubcontainer': start,
-      'containerManager.CreateSubcontainer': (params, fds) =>
-        withPassedIo(params, fds, this.#watcher, (io) => {
-          const { id, bundleDir, hostPid } = params;
+      'containerManager.CreateSubcontainer': (params, fds) => {
+        const { id, bundleDir, hostPid, donatedPaths } = params;
+        const ioCount = Math.max(0, fds.length - donatedPaths.length);
+        const donated = new Map(donatedPaths.map((path, index) => [path, fds[ioCount + index] ?? -1]));
+        return withPassedIo(params, fds.slice(0, ioCount), this.#watcher, (io) => {
           const spec = parseConfig(params.config, `${bundleDir}/config.json`);
-          this.#loader().createContainer({ id, spec, bundleDir, hostPid, io });
+          this.#loader().createContainer({ id, spec, bundleDir, hostPid, io, donated });
           return {};
-        }),
+        }).finally(() => {
+          for (const fd of donated.values()) close(fd);
+        });
+      },
       'containerManager.DestroySubcontainer': async ({ id }) => {
         await this.#loader().destroyContainer(id);
         return {};

@@ -46,7 +46,11 @@ export const METHODS = {
   'containerManager.Commit': method(nothing, nothing),
   'containerManager.StartRoot': method(container, nothing),
   /** Makes another container of a pod. */
-  'containerManager.CreateSubcontainer': method(v.object(creation), nothing),
+  'containerManager.CreateSubcontainer': method(
+    // The files of the host that it sees come along, last: the sandbox itself reaches no names any more.
+    v.object({ ...creation, donatedPaths: v.array(v.string()) }),
+    nothing,
+  ),
   'containerManager.StartSubcontainer': method(container, nothing),
   'containerManager.DestroySubcontainer': method(container, nothing),
   /** Runs a process, config.md "Process" as JSON, in a container. Returns its ID there. */
