@@ -28,6 +28,8 @@ try {
   await step('generated files', 'npm run --silent generated:check');
   await step('packages', 'npm run --silent pack:check');
   await step('compat', 'npm run --silent compat', countOfLastLine);
+  await step('engines', 'node tools/engines/run.mjs', countOfLastLine);
+  await step('faults', 'node tools/faults/run.mjs', countOfLastLine);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

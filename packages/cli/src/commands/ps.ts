@@ -4,12 +4,14 @@ import { textTable } from '../text-table.js';
 
 const HEAD = ['UID', 'PID', 'PPID', 'C', 'TTY', 'STIME', 'TIME', 'CMD'];
 
-/** `tsv ps`: the processes of a container, by their IDs in it. */
+/** `tsv ps`: the processes of a container, by their IDs in it; as JSON, the host's process that stands for it. */
 export const run: CommandRun = async (args) => {
   const id = wordOf(args, 'id');
-  const { processes } = await containerManager(args).ask(id, 'containerManager.Processes', { id });
+  const manager = containerManager(args);
+  const { processes } = await manager.ask(id, 'containerManager.Processes', { id });
   if (textOf(args, 'format') === 'json') {
-    process.stdout.write(`${JSON.stringify(processes.map(({ pid }) => pid))}\n`);
+    // Engines look these IDs up on the host, as runc's: only the one that stands for the container is there.
+    process.stdout.write(`${JSON.stringify([manager.state(id).process?.pid ?? 0])}\n`);
     return 0;
   }
   const rows = processes.map(({ uid, pid, parentPid, cpuPercent, tty, startedMs, cpuMs, command }) => [

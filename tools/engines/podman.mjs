@@ -1,0 +1,136 @@
+// podman with TSV as its runtime.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Suite, exec, ok } from './suite.mjs';
+
+const TRAP = 'trap "exit 4" TERM; echo started; while :; do sleep 0.1; done';
+
+/** Runs every test in `dir`; returns how many passed and failed. */
+export async function testPodman(dir, runtime, archive) {
+  const base = ['podman', '--root', join(dir, 'store'), '--runroot', join(dir, 'run'), '--tmpdir', join(dir, 'tmp')];
+  base.push(
+    '--storage-driver',
+    'vfs',
+    '--cgroup-manager',
+    'cgroupfs',
+    '--events-backend',
+    'file',
+    '--runtime',
+    runtime,
+  );
+  const podman = (...args) => ok([...base, ...args]);
+  const tryPodman = (...args) => exec([...base, ...args]);
+  const run = (...args) => podman('run', '--rm', '--network', 'none', ...args);
+  const started = async (name, ...args) => {
+    await podman('run', '-d', '--name', name, '--network', 'none', ...args);
+    for (let i = 0; i < 200 && !(await podman('logs', name)).includes('started'); i++) await sleep(50);
+  };
+  mkdirSync(join(dir, 'volume'));
+  await podman('import', archive, 'busybox');
+  const suite = new Suite('podman');
+
+  suite.test('run passes output, input and status through', async () => {
+    assert.equal(await run('busybox', 'echo', 'hello'), 'hello\n');
+    assert.equal(
+      (await exec([...base, 'run', '--rm', '-i', '--network', 'none', 'busybox', 'cat'], { input: 'in\n' })).stdout,
+      'in\n',
+    );
+    assert.equal((await tryPodman('run', '--rm', '--network', 'none', 'busybox', 'sh', '-c', 'exit 7')).status, 7);
+    assert.equal((await tryPodman('run', '--rm', '--network', 'none', 'busybox', 'nosuchprogram')).status, 127);
+    assert.equal((await tryPodman('run', '--rm', '--network', 'none', 'busybox', '/etc/passwd')).status, 126);
+  });
+  suite.test('run with a volume, a user, a directory, variables and a read-only root', async () => {
+    await run('-v', `${join(dir, 'volume')}:/data`, 'busybox', 'sh', '-c', 'echo kept > /data/file');
+    assert.equal(readFileSync(join(dir, 'volume/file'), 'utf8'), 'kept\n');
+    const script = 'id -u; id -g; pwd; echo $A; touch /tmp/x 2>&1';
+    const options = ['--user', '1000:1000', '-w', '/var', '-e', 'A=b', '--read-only', '--read-only-tmpfs=false'];
+    assert.equal(
+      await run(...options, 'busybox', 'sh', '-c', `${script} || true`),
+      '1000\n1000\n/var\nb\ntouch: /tmp/x: Read-only file system\n',
+    );
+  });
+  suite.test('run with a memory limit and without capabilities', async () => {
+    const script = 'grep CapEff /proc/self/status; chown 1 /tmp 2>&1 || true';
+    const output = await run('--memory', '512m', '--cap-drop', 'all', 'busybox', 'sh', '-c', script);
+    assert.match(output, /^CapEff:\s+0+\nchown: \/tmp: Operation not permitted\n$/);
+  });
+  suite.test('run on a terminal', async () => {
+    const command = [
+      ...base,
+      'run',
+      '--rm',
+      '-it',
+      '--network',
+      'none',
+      'busybox',
+      'sh',
+      '-c',
+      "'tty; stty size'",
+    ].join(' ');
+    const output = await ok(['script', '-qec', `stty rows 29 cols 91; ${command}`, '/dev/null']);
+    assert.match(output.replaceAll('\r', ''), /\/dev\/pts\/0\n29 91\n$/);
+  });
+  suite.test('exec, ps, top, logs, inspect', async () => {
+    await started('a', 'busybox', 'sh', '-c', TRAP);
+    assert.equal(await podman('exec', 'a', 'sh', '-c', 'id -u; echo $HOME'), '0\n/root\n');
+    assert.equal(await podman('exec', '-u', '1000', 'a', 'id', '-u'), '1000\n');
+    assert.equal((await tryPodman('exec', 'a', 'sh', '-c', 'exit 9')).status, 9);
+    assert.equal((await tryPodman('exec', 'a', 'nosuchprogram')).status, 127);
+    assert.equal((await exec([...base, 'exec', '-i', 'a', 'cat'], { input: 'in\n' })).stdout, 'in\n');
+    assert.match(await podman('ps', '--format', '{{.Names}} {{.Status}}'), /^a Up /);
+    assert.match(await podman('top', 'a', '-o', 'pid,comm'), /^PID\s+COMMAND\n\s+1 sh\n/);
+    assert.equal(await podman('logs', 'a'), 'started\n');
+  });
+  suite.test('cp into and out of a running container', async () => {
+    writeFileSync(join(dir, 'file'), 'copied\n');
+    await podman('cp', join(dir, 'file'), 'a:/tmp/file');
+    assert.equal(await podman('exec', 'a', 'cat', '/tmp/file'), 'copied\n');
+    await podman('exec', 'a', 'sh', '-c', 'echo inside > /tmp/other');
+    await podman('cp', 'a:/tmp/other', join(dir, 'other'));
+    assert.equal(readFileSync(join(dir, 'other'), 'utf8'), 'inside\n');
+  });
+  suite.test('pause, unpause, stats, stop, rm', async () => {
+    await podman('pause', 'a');
+    assert.equal(await podman('ps', '--format', '{{.Status}}'), 'paused\n');
+    await podman('unpause', 'a');
+    assert.match(await podman('stats', '--no-stream', '--format', '{{.Name}}', 'a'), /^a$/m);
+    await podman('stop', 'a');
+    assert.equal(await podman('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'a'), 'exited 4\n');
+    await podman('start', 'a');
+    await podman('kill', '-s', 'KILL', 'a');
+    await podman('wait', 'a');
+    assert.equal(await podman('inspect', '-f', '{{.State.ExitCode}}', 'a'), '137\n');
+    await podman('rm', 'a');
+  });
+  suite.test('rm --force of a running container', async () => {
+    await started('b', 'busybox', 'sh', '-c', 'trap "" TERM; echo started; while :; do sleep 0.1; done');
+    await podman('rm', '--force', '--time', '0', 'b');
+    assert.equal(await podman('ps', '-aq'), '');
+  });
+  suite.test('a health check', async () => {
+    await started(
+      'c',
+      '--health-cmd',
+      'test -e /tmp/healthy',
+      '--health-interval',
+      'disable',
+      'busybox',
+      'sh',
+      '-c',
+      TRAP,
+    );
+    assert.equal((await tryPodman('healthcheck', 'run', 'c')).status, 1);
+    await podman('exec', 'c', 'touch', '/tmp/healthy');
+    assert.equal((await tryPodman('healthcheck', 'run', 'c')).status, 0);
+    await podman('rm', '-f', '--time', '0', 'c');
+  });
+
+  try {
+    return await suite.run();
+  } finally {
+    await exec([...base, 'rm', '-fa', '--time', '0']);
+    await exec([...base, 'rmi', '-fa']);
+  }
+}
