@@ -36,13 +36,21 @@ function neededFiles(folder, manifest) {
     manifest.exports['.'].types.slice(2),
   ];
   if (manifest.bin !== undefined) needed.push(...Object.values(manifest.bin).map((path) => path.replace(/^\.\//, '')));
-  if (existsSync(`${folder}/native/Cargo.toml`)) needed.push(`native/${manifest.napi.binaryName}.linux-x64-gnu.node`);
+  if (manifest.napi !== undefined) needed.push(`native/${manifest.napi.binaryName}.linux-x64-gnu.node`);
+  else if (existsSync(`${folder}/native/Cargo.toml`)) needed.push(programOf(manifest));
   return needed;
+}
+
+/** The program that a package builds in `native`, if it has one instead of an addon. */
+function programOf(manifest) {
+  return `native/${manifest.name.slice(1).replace('/', '-')}`;
 }
 
 function isWelcome(file, manifest) {
   if (['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'].includes(file)) return true;
   if (file.startsWith('bin/')) return manifest.bin !== undefined;
   if (/^dist\/(?!test\/).*\.(js|mjs|cjs|d\.ts|map)$/.test(file)) return !/\.test\.|\/testing\//.test(file);
-  return manifest.napi !== undefined && /^native\/(index\.(js|d\.ts)|package\.json|[\w.-]+\.node)$/.test(file);
+  if (file === programOf(manifest)) return true;
+  const hasNative = manifest.napi !== undefined || manifest.exports['./native'] !== undefined;
+  return hasNative && /^native\/(index\.(js|d\.ts)|package\.json|[\w.-]+\.node)$/.test(file);
 }

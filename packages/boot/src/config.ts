@@ -19,6 +19,10 @@ export interface RuntimeConfig {
   readonly straceNames: readonly string[] | null;
   /** Bytes of a buffer that the system call log shows. */
   readonly straceDataBytesMax: number;
+  /** Whether the sentry opens host files itself, beneath descriptors of their roots; else its gofer opens them. */
+  readonly isDirectfs: boolean;
+  /** Whether `linux.seccomp` of a container's configuration is applied to it. */
+  readonly isOciSeccomp: boolean;
   /** The sentry has no seccomp filters: for debugging it. */
   readonly isSeccompDisabled: boolean;
 }

@@ -24,8 +24,10 @@ import { createKernel } from './create-kernel.js';
 import { EventLoop } from './event-loop.js';
 import { writeResolverFile } from './network/resolver-file.js';
 import { openNetwork, type SandboxNetwork } from './network/sandbox-network.js';
+import { seccompOf } from './oci/seccomp/seccomp-of.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
+import { SentryGofer } from './sentry-gofer.js';
 
 /** What a {@link Loader} is made with. */
 export interface LoaderArgs {
@@ -82,6 +84,7 @@ export class Loader {
   #network: SandboxNetwork | null = null;
   #hasStarted = false;
   #onFailure: ((error: unknown) => void) | null = null;
+  #gofer: SentryGofer | null = null;
 
   /** Throws {@link SandboxError}; what was made until then is given back. */
   constructor(args: LoaderArgs) {
@@ -142,6 +145,11 @@ export class Loader {
     if (process === undefined) throw new SandboxError('Cannot start the container: config.json has no "process"');
     const isFirst = this.#containers.size === 0;
     const ns = isFirst ? this.kernel.ns : childNamespaces(this.kernel, spec, [...this.#containers.values()]);
+    if (isFirst) {
+      this.#gofer = SentryGofer.start(this.config.isDirectfs, this.watcher, () => {
+        this.#loseGofer();
+      });
+    }
     const place = { bundleDir: args.bundleDir, donated: args.donated ?? new Map<string, number>() };
     const mounter = new ContainerMounter(this.kernel, this.config, spec, place, ns.pidForChildren);
     const files = mounter.setUp();
@@ -150,10 +158,11 @@ export class Loader {
     if (nameServer !== null && this.config.overlay !== 'none') {
       writeResolverFile(this.kernel, files, nameServer, this.log);
     }
-    const starter = new ProcessStarter(this.#context, { containerId: id, files, ns }, process, args.io);
+    const seccomp = seccompOf(spec, this.config, this.log);
+    const starter = new ProcessStarter(this.#context, { containerId: id, files, ns, seccomp }, process, args.io);
     const { hostPid } = args;
     const { standIn } = args.io;
-    const container = new Container(this.kernel, { id, spec, process, files, ns, starter, hostPid, standIn });
+    const container = new Container(this.kernel, { id, spec, process, files, ns, seccomp, starter, hostPid, standIn });
     this.#containers.set(id, container);
     if (standIn !== null) {
       const signalled = (signo: number): void => {
@@ -187,8 +196,8 @@ export class Loader {
     const container = this.container(id);
     if (!container.isRunning) throw new SandboxError(`Cannot execute in container "${id}": container not running`);
     if (container.isPaused) throw new SandboxError(`Cannot execute in container "${id}": it is paused`);
-    const { files, ns } = container;
-    const starter = new ProcessStarter(this.#context, { containerId: id, files, ns }, process, io);
+    const { files, ns, seccomp } = container;
+    const starter = new ProcessStarter(this.#context, { containerId: id, files, ns, seccomp }, process, io);
     const guest = this.#adopt(starter.start());
     const pid = guest.threadGroup.pidIn(ns.pidForChildren);
     container.addExecuted(pid, guest);
@@ -274,6 +283,7 @@ export class Loader {
     for (const { standIn } of this.#containers.values()) standIn?.close();
     this.#reportUnimplemented();
     this.#network?.close();
+    this.#gofer?.close();
     this.#platform.close();
     this.#memoryFile.close();
   }
@@ -282,16 +292,27 @@ export class Loader {
   #start(): void {
     if (this.#hasStarted) return;
     this.#hasStarted = true;
+    this.#gofer?.awaitReady();
     const { config, log } = this;
     confineSentry({
       platform: config.platform,
       network: this.#network?.hostUse === 'sockets' ? 'host' : 'none',
       directories: this.#directories,
+      isDirectfs: config.isDirectfs,
       isSeccompDisabled: config.isSeccompDisabled,
       isStartedInNamespaces: false,
       log,
     });
     this.#loop.start();
+  }
+
+  /** The containers' files are gone: they are killed, as if their disk had been pulled out. */
+  #loseGofer(): void {
+    this.log.error('The gofer has ended: its containers are killed');
+    for (const container of this.#containers.values()) {
+      if (container.isCreated) container.abandon(SIGKILL);
+      else killContainer(this.kernel, container);
+    }
   }
 
   #adopt(guest: GuestProcess): GuestProcess {

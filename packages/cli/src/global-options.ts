@@ -24,6 +24,8 @@ export const GLOBAL_OPTIONS = {
   },
   strace: { type: 'string', describe: 'Log system calls; with names separated by commas, only these' },
   'strace-log-size': { type: 'number', default: 48, describe: 'Bytes of a buffer that the log shows' },
+  directfs: { type: 'boolean', default: true, describe: 'The sandbox opens host files itself, not through its gofer' },
+  'oci-seccomp': { type: 'boolean', default: false, describe: 'Apply linux.seccomp of config.json to the container' },
   'disable-seccomp': { type: 'boolean', default: false, describe: 'Run the sandbox without seccomp filters: unsafe' },
 } as const satisfies Record<string, Options>;
 
@@ -41,5 +43,7 @@ export interface GlobalArguments {
   overlay2?: 'none' | 'root:memory' | 'all:memory' | undefined;
   strace?: string | undefined;
   straceLogSize: number;
+  directfs: boolean;
+  ociSeccomp: boolean;
   disableSeccomp: boolean;
 }

@@ -15,6 +15,8 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     log: { isDebug: args.debug, directory: args.debugLog ?? null, format: args.debugLogFormat },
     straceNames: args.strace === undefined ? null : args.strace.split(',').filter((name) => name !== ''),
     straceDataBytesMax: args.straceLogSize,
+    isDirectfs: args.directfs,
+    isOciSeccomp: args.ociSeccomp,
     isSeccompDisabled: args.disableSeccomp,
   };
 }

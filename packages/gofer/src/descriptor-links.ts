@@ -22,6 +22,6 @@ export function openDescriptorLinks(): number {
  * Opens the file of an O_PATH descriptor once more, by its link, which the kernel resolves to this very file, proc(5).
  * Preconditions: {@link openDescriptorLinks} was called. Errors: those of open(2).
  */
-export function reopen(fd: number, flags: number): number {
+export function reopenLink(fd: number, flags: number): number {
   return openat2(linksFd, String(fd), flags | O_CLOEXEC, 0, 0);
 }

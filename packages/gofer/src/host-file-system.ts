@@ -1,8 +1,10 @@
-import { cloneMount, close, fstatfs, openat2, syncfs } from '@tsv/host';
+import * as host from '@tsv/host';
+import { close, fstatfs, syncfs } from '@tsv/host';
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, type Errno } from '@tsv/abi';
 import type { FileSystem, FileSystemStatistics } from '@tsv/vfs';
-import { openDescriptorLinks, reopen } from './descriptor-links.js';
+import { openDescriptorLinks } from './descriptor-links.js';
 import { IdleHandles } from './host-handle.js';
+import { openat2, reopen } from './host-calls.js';
 import { HostInode } from './host-inode.js';
 import { HostStat } from './host-stat.js';
 
@@ -26,9 +28,9 @@ export interface HostFileSystemOptions {
 function openRoot(path: string): number {
   const error = openDescriptorLinks();
   if (error < 0) return error;
-  const plain = openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0, 0);
+  const plain = host.openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0, 0);
   if (plain < 0) return plain;
-  const copy = cloneMount(path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, true);
+  const copy = host.cloneMount(path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, true);
   if (copy < 0) return plain;
   close(plain);
   return copy;

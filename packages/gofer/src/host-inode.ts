@@ -1,21 +1,20 @@
+import { close, ftruncate } from '@tsv/host';
+import * as abi from '@tsv/abi';
+import { Inode, makedev, type Caller, type OpenFile, type SetAttributes, type TimeValue, type VfsPath } from '@tsv/vfs';
 import {
-  close,
   fchmodat,
   fchownat,
-  ftruncate,
   linkat,
   mkdirat,
   mknodat,
   openat2,
   readlinkat,
   renameat2,
+  reopen,
   symlinkat,
   unlinkat,
   utimensat,
-} from '@tsv/host';
-import * as abi from '@tsv/abi';
-import { Inode, makedev, type Caller, type OpenFile, type SetAttributes, type TimeValue, type VfsPath } from '@tsv/vfs';
-import { reopen } from './descriptor-links.js';
+} from './host-calls.js';
 import { HostDirectoryFile } from './host-directory-file.js';
 import { AT_EMPTY_PATH, RESOLVE_BENEATH_ONLY, type HostFileSystem } from './host-file-system.js';
 import { HostHandle } from './host-handle.js';
@@ -201,7 +200,7 @@ export class HostInode extends Inode {
     const type = mode & abi.S_IFMT;
     // Devices of the host are not a guest's to make.
     if (type === abi.S_IFCHR || type === abi.S_IFBLK) return -abi.EPERM;
-    return this.#created(name, caller, (fd) => mknodat(fd, name, mode, 0, 0));
+    return this.#created(name, caller, (fd) => mknodat(fd, name, mode));
   }
 
   override mkdir(name: string, mode: number, caller: Caller): HostInode | number {

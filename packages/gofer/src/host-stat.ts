@@ -1,5 +1,5 @@
-import { statx } from '@tsv/host';
 import type { TimeValue } from '@tsv/vfs';
+import { statx } from './host-calls.js';
 
 /** STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, statx(2). */
 const STATX_ALL = 0x1fff;

@@ -1,3 +1,6 @@
+export { openDescriptorLinks } from './descriptor-links.js';
+export { GoferClient, GoferOperation, type GoferNumbers } from './gofer-client.js';
+export { useGofer } from './host-calls.js';
 export { HostFdWatcher, type HostFdListener } from './host-fd-watcher.js';
 export { HostFileSystem, type HostFileSystemOptions } from './host-file-system.js';
 export { HostStream, HostStreamInode } from './host-stream.js';

@@ -4,6 +4,8 @@ import { EACCES, ENOSYS } from '@tsv/abi';
 export const SyscallGroup = {
   /** Opens and changes host files below descriptors that it holds. */
   HOST_FILES: 'HOST_FILES',
+  /** Uses files that others have opened for it, and no names. */
+  DONATED_FILES: 'DONATED_FILES',
   /** Makes sockets of the host's network. */
   HOST_NETWORK: 'HOST_NETWORK',
   /** Talks to stub processes that run already, which fork themselves, and ends them. */
@@ -63,6 +65,7 @@ const BY_GROUP: Record<SyscallGroup, readonly string[]> = {
     ...['renameat2', 'symlinkat', 'linkat', 'fchmod', 'fchmodat', 'fchmodat2', 'fchown', 'fchownat', 'utimensat'],
     ...['fgetxattr', 'fsetxattr', 'flistxattr', 'fremovexattr'],
   ],
+  DONATED_FILES: ['getdents64', 'readlinkat', 'fgetxattr', 'fsetxattr', 'flistxattr', 'fremovexattr'],
   HOST_NETWORK: ['bind', 'connect', 'listen'],
   STUBS: [
     ...['wait4', 'waitid', 'kill', 'tkill', 'process_vm_readv', 'process_vm_writev', 'pidfd_open', 'pidfd_send_signal'],

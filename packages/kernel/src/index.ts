@@ -16,6 +16,8 @@ export { UtsNamespace } from './namespace/uts-namespace.js';
 export { ProcFileSystem, type ProcOptions } from './proc/proc-file-system.js';
 export { SysFileSystem } from './proc/sys-file-system.js';
 export type { CpuDescription } from './proc/system-files.js';
+export { BpfProgram } from './seccomp/bpf-program.js';
+export { SeccompFilter } from './seccomp/seccomp-filter.js';
 export { sendSignal } from './signal/send-signal.js';
 export { SigInfo, kernelSignal, userSignal } from './signal/sig-info.js';
 export { netIoctl } from './socket/device/net-ioctl.js';

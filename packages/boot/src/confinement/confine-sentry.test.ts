@@ -26,7 +26,7 @@ function program(code: string, options: object = {}): string {
     const root = tree >= 0 ? tree : native.openat2(-100, ${JSON.stringify(dir)}, 0o200000, 0, 0);
     const say = (value) => fs.writeSync(1, JSON.stringify(value));
     const log = { info: () => undefined, warn: () => undefined };
-    const options = { platform: 'systrap', network: 'none', isSeccompDisabled: false, isStartedInNamespaces: false, log,
+    const options = { platform: 'systrap', network: 'none', isDirectfs: true, isSeccompDisabled: false, isStartedInNamespaces: false, log,
       directories: [{ path: ${JSON.stringify(dir)}, isWritable: false }], ...${JSON.stringify(options)} };
     import(${BUILT}).then(async ({ confineSentry }) => {
       await fs.promises.access('/'); // The threads of the pool run.
@@ -66,6 +66,11 @@ describeAsRoot('confineSentry, as root', () => {
     ${'a network of the host'}                | ${`native.unshare(0x40000000)`}                                           | ${'SIGSYS'}
   `('$what: $expected', ({ code, expected }: { code: string; expected: unknown }) => {
     expect(outcome(code)).toEqual(expected);
+  });
+
+  it('opens nothing itself when its gofer does', () => {
+    expect(outcome(`say(native.openat2(root, 'inside', 0, 0, 0))`, { isDirectfs: false })).toBe('SIGSYS');
+    expect(outcome(`say(native.statx(root, 'inside', 0, 0xfff, new Float64Array(24)))`, { isDirectfs: false })).toBe(0);
   });
 
   it('without seccomp there are still namespaces and no capabilities, and a warning', () => {

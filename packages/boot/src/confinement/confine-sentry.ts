@@ -21,6 +21,8 @@ export interface ConfinementOptions {
   readonly network: NetworkMode;
   /** Directories of the host that guests see, for hosts where only Landlock keeps others out of reach. */
   readonly directories: readonly HostDirectory[];
+  /** Whether the sentry opens host files itself; else its gofer does. */
+  readonly isDirectfs: boolean;
   /** `--disable-seccomp`: for debugging the sentry. */
   readonly isSeccompDisabled: boolean;
   /** Whether the process was started in user and PID namespaces of its own. */
@@ -112,8 +114,9 @@ function confine(namespaces: number, emptiesRoot: boolean, landlock: number): [e
   return [error, failed[0]!];
 }
 
-function installFilters({ platform, network }: ConfinementOptions): void {
-  const groups: SyscallGroup[] = [SyscallGroup.HOST_FILES, ...(GROUPS_OF_PLATFORM[platform] ?? [])];
+function installFilters({ platform, network, isDirectfs }: ConfinementOptions): void {
+  const files = isDirectfs ? SyscallGroup.HOST_FILES : SyscallGroup.DONATED_FILES;
+  const groups: SyscallGroup[] = [files, ...(GROUPS_OF_PLATFORM[platform] ?? [])];
   if (network === 'host') groups.push(SyscallGroup.HOST_NETWORK);
   for (const filter of sentryFilters(groups)) {
     const error = installSeccompFilter(filter);

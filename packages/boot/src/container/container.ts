@@ -1,4 +1,4 @@
-import { freeze, thaw, type Kernel, type NsProxy, type ThreadGroup } from '@tsv/kernel';
+import { freeze, thaw, type Kernel, type NsProxy, type SeccompFilter, type ThreadGroup } from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
 import type { ContainerFiles } from '../container-mounter.js';
 import type { NamespaceOwner } from './container-namespaces.js';
@@ -18,6 +18,7 @@ export interface ContainerParts {
   readonly process: Process;
   readonly files: ContainerFiles;
   readonly ns: NsProxy;
+  readonly seccomp: SeccompFilter | null;
   readonly starter: ProcessStarter;
   readonly hostPid: number;
   readonly standIn: StandIn | null;
@@ -30,6 +31,7 @@ export class Container implements NamespaceOwner {
   readonly process: Process;
   readonly files: ContainerFiles;
   readonly ns: NsProxy;
+  readonly seccomp: SeccompFilter | null;
   readonly pidNsPath: string | null;
   readonly hostPid: number;
   readonly standIn: StandIn | null;
@@ -55,6 +57,7 @@ export class Container implements NamespaceOwner {
     this.process = parts.process;
     this.files = parts.files;
     this.ns = parts.ns;
+    this.seccomp = parts.seccomp;
     this.pidNsPath = pidNamespacePath(parts.spec);
     this.hostPid = parts.hostPid;
     this.standIn = parts.standIn;

@@ -1,7 +1,15 @@
 import { F_GETFL, O_ACCMODE, O_RDONLY, O_WRONLY, SIGKILL, errnoText } from '@tsv/abi';
 import { fcntl } from '@tsv/host';
 import { HostStreamInode, type HostFdWatcher } from '@tsv/gofer';
-import { FdTable, FsContext, type Credentials, type Kernel, type NsProxy, type ResourceLimits } from '@tsv/kernel';
+import {
+  FdTable,
+  FsContext,
+  type Credentials,
+  type Kernel,
+  type NsProxy,
+  type ResourceLimits,
+  type SeccompFilter,
+} from '@tsv/kernel';
 import type { Process } from '@tsv/oci';
 import type { OpenFile } from '@tsv/vfs';
 import { toByteString } from '../byte-string.js';
@@ -29,6 +37,8 @@ export interface ProcessPlace {
   readonly containerId: string;
   readonly files: ContainerFiles;
   readonly ns: NsProxy;
+  /** The container's own filter, or null. */
+  readonly seccomp: SeccompFilter | null;
 }
 
 /** What {@link ProcessStarter} needs of its surroundings. */
@@ -86,6 +96,7 @@ export class ProcessStarter {
   /** Runs it. Throws {@link SandboxError}. */
   start(): GuestProcess {
     const { kernel } = this.#context;
+    const { seccomp } = this.#place;
     const threadGroup = kernel.createProcess({
       path: this.#path,
       argv: this.#argv,
@@ -95,6 +106,7 @@ export class ProcessStarter {
       fs: this.#fs,
       ns: this.#place.ns,
       limits: this.#limits,
+      ...(seccomp !== null && { seccomp }),
       hasNoNewPrivs: this.#process.noNewPrivileges ?? false,
       containerId: this.#place.containerId,
     });

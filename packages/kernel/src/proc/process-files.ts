@@ -1,4 +1,4 @@
-import { RLIM_INFINITY } from '@tsv/abi';
+import { RLIM_INFINITY, SECCOMP_MODE_DISABLED, SECCOMP_MODE_FILTER } from '@tsv/abi';
 import { PAGE_BYTES } from '@tsv/platform';
 import type { CapSet } from '../cred/cap-set.js';
 import type { Mm } from '../mm/mm.js';
@@ -168,8 +168,8 @@ export function formatStatus(task: Task, ns: PidNamespace): string {
     ['CapBnd', hexCaps(creds.bounding)],
     ['CapAmb', hexCaps(creds.ambient)],
     ['NoNewPrivs', task.hasNoNewPrivs ? '1' : '0'],
-    ['Seccomp', '0'],
-    ['Seccomp_filters', '0'],
+    ['Seccomp', String(task.seccomp === null ? SECCOMP_MODE_DISABLED : SECCOMP_MODE_FILTER)],
+    ['Seccomp_filters', String(filterCountOf(task))],
     ['Speculation_Store_Bypass', 'thread vulnerable'],
     ['Cpus_allowed', ((1 << tg.kernel.cpuCount) - 1).toString(16)],
     ['Cpus_allowed_list', tg.kernel.cpuCount === 1 ? '0' : `0-${tg.kernel.cpuCount - 1}`],
@@ -263,4 +263,11 @@ export function readRange(mm: Mm, start: number, end: number, bytesMax: number):
 /** /proc/PID/auxv: the vector as execve(2) made it. */
 export function formatAuxv(mm: Mm): string {
   return String.fromCharCode(...mm.auxv);
+}
+
+/** Filters that a task has, those of its ancestors too. */
+function filterCountOf(task: Task): number {
+  let count = 0;
+  for (let filter = task.seccomp; filter !== null; filter = filter.previous) count++;
+  return count;
 }

@@ -1,0 +1,72 @@
+import { POLLHUP, POLLIN } from '@tsv/abi';
+import { GoferClient, useGofer, type HostFdListener, type HostFdWatcher } from '@tsv/gofer';
+import { getThreadCapabilities } from '@tsv/host';
+import { SandboxError } from './sandbox-error.js';
+
+/** CAP_CHOWN, CAP_DAC_OVERRIDE and CAP_FOWNER, capabilities(7): what only the gofer has once the sentry is confined. */
+const FILE_CAPABILITIES = [2 ** 0, 2 ** 1, 2 ** 3];
+const CAP_SYS_ADMIN = 2 ** 21;
+
+/**
+ * The gofer of this sentry: it does with host files what the confined sentry may not. Its end is told once: a container
+ * whose files are gone must not go on.
+ */
+export class SentryGofer implements HostFdListener {
+  readonly #client: GoferClient;
+  readonly #watcher: HostFdWatcher;
+  readonly #onGone: () => void;
+  #isWatched = true;
+
+  private constructor(client: GoferClient, watcher: HostFdWatcher, onGone: () => void) {
+    this.#client = client;
+    this.#watcher = watcher;
+    this.#onGone = onGone;
+    watcher.add(client.pidfd, this);
+    watcher.watchOnce(client.pidfd, POLLIN | POLLHUP);
+  }
+
+  /**
+   * Starts a gofer where one is of use: when this process has capabilities on files, which it is about to give up, and
+   * with `--directfs=false` always. Null where it is of none. Throws {@link SandboxError}.
+   */
+  static start(isDirect: boolean, watcher: HostFdWatcher, onGone: () => void): SentryGofer | null {
+    const capabilities = getThreadCapabilities();
+    const has = (bit: number): boolean => Math.floor(capabilities / bit) % 2 === 1;
+    if (isDirect && !FILE_CAPABILITIES.some(has)) return null;
+    try {
+      const client = GoferClient.start(has(CAP_SYS_ADMIN));
+      useGofer(client, !isDirect);
+      return new SentryGofer(client, watcher, onGone);
+    } catch (error) {
+      throw new SandboxError((error as Error).message);
+    }
+  }
+
+  /** Returns when the gofer serves. Throws {@link SandboxError} when it does not come to that. */
+  awaitReady(): void {
+    try {
+      this.#client.awaitReady();
+    } catch (error) {
+      throw new SandboxError((error as Error).message);
+    }
+  }
+
+  hostFdReady(): void {
+    if (!this.#isWatched) return;
+    this.#stopWatching();
+    this.#onGone();
+  }
+
+  /** Ends the gofer. */
+  close(): void {
+    this.#stopWatching();
+    useGofer(null, false);
+    this.#client.close();
+  }
+
+  #stopWatching(): void {
+    if (!this.#isWatched) return;
+    this.#isWatched = false;
+    this.#watcher.remove(this.#client.pidfd);
+  }
+}

@@ -1,0 +1,2 @@
+/** Path of the gofer's program. */
+export declare const program: string;

@@ -1,0 +1,3 @@
+'use strict';
+
+module.exports = { program: require('node:path').join(__dirname, 'tsv-gofer') };
