@@ -4,7 +4,7 @@
 
 use crate::code;
 use crate::filter::{self, Instruction};
-use crate::layout::{CODE_ADDR, DATA_ADDR, INTERRUPT_SIGNAL, PAGE_BYTES};
+use crate::layout::{ANSWERED_CALLS, CODE_ADDR, DATA_ADDR, INTERRUPT_SIGNAL, PAGE_BYTES};
 
 /// `struct sigaction` of signals that stop the guest.
 pub const ACTION_AT: u64 = 0;
@@ -23,6 +23,10 @@ pub const HELPER_FILTER_AT: u64 = 128;
 /// `struct sock_fprog` of guest threads.
 pub const GUEST_FILTER_AT: u64 = 144;
 const INSTRUCTIONS_AT: u64 = 256;
+/// A byte for each number of a call up to [`ANSWERED_NR_MAX`]: its place among the answers, or 0.
+pub const ANSWERS_AT: u64 = 3072;
+/// The greatest number of a call that may be answered.
+pub const ANSWERED_NR_MAX: u64 = 511;
 
 const SA_SIGINFO: u64 = 4;
 const SA_RESTORER: u64 = 0x0400_0000;
@@ -48,7 +52,11 @@ pub fn build() -> Vec<u8> {
     page[NAME_AT as usize..][..9].copy_from_slice(b"tsv-stub\0");
     page[SIGNALS_AT as usize..][..SIGNALS.len()].copy_from_slice(&SIGNALS);
     let at = put_filter(&mut page, HELPER_FILTER_AT, INSTRUCTIONS_AT, &filter::helper());
-    put_filter(&mut page, GUEST_FILTER_AT, at, &filter::guest());
+    let end = put_filter(&mut page, GUEST_FILTER_AT, at, &filter::guest());
+    assert!(end <= ANSWERS_AT, "the filters fit");
+    for (nr, place) in ANSWERED_CALLS.iter().zip(1..) {
+        page[ANSWERS_AT as usize + usize::from(*nr)] = place;
+    }
     page
 }
 

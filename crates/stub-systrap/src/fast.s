@@ -23,6 +23,9 @@ tsv_systrap_fast:
 1:  mov gs:[{rsp}], rsp
     mov rsp, gs:[{flags_end_at}]
     pushfq                          # rsp is the place of the flags in the context page from here on
+    cmp rax, {answered_nr_max}
+    jbe tsv_systrap_answering
+tsv_systrap_ask:
     TSV_PUT {rbx}, rbx
     lea rbx, [rsp - {eflags}]
     TSV_PUT {rbp}, rbp
@@ -178,5 +181,27 @@ tsv_systrap_trapped:
     ud2
 1:  mov dword ptr [rbx], {state_kernel} # there is one
     jmp tsv_systrap_wait
+
+tsv_systrap_answering:              # a call that may be answered here. A signal that comes before the answer asks anew
+    movabs rcx, {data} + {answers_at}
+    movzx ecx, byte ptr [rcx + rax]
+    mov ecx, [rsp + rcx * 4 + {page_answers_at} - {eflags}]
+    cmp ecx, -1
+    je tsv_systrap_ask
+    test dword ptr [rsp], 0x100     # TF
+    jnz tsv_systrap_ask
+    cmp dword ptr [rsp + {interrupt_at} - {eflags}], 0
+    jne tsv_systrap_ask
+    mov [rsp + {answer_at} - {eflags}], ecx
+    mov rcx, [r11 + {block_resume}]
+    mov [rsp + {go_at} - {eflags}], rcx
+    mov rcx, [r11 + {block_rip}]
+    mov [rsp + {fast_rip_at} - {eflags}], rcx
+    mov eax, [rsp + {answer_at} - {eflags}]
+tsv_systrap_answered:               # and one that comes here finds the rest in the page
+    mov r11, [rsp]
+    popfq
+    mov rsp, gs:[{rsp}]
+    jmp qword ptr gs:[{go_at}]
 tsv_systrap_fast_end:
 

@@ -187,7 +187,32 @@ tsv_systrap_in_block:               # rip, less the place of the blocks, is rcx
     je tsv_systrap_in_guest
     jmp tsv_systrap_pass            # on its way to the stop
 
+tsv_systrap_in_answer:              # rip is rdx
+    cmp r14d, {interrupt_signal}
+    jne tsv_systrap_pass
+    cmp dword ptr [rbx + {interrupt_at}], 0
+    je tsv_systrap_return
+    lea rax, [rip + tsv_systrap_answered]
+    cmp rdx, rax
+    jae 1f
+    lea rax, [rip + tsv_systrap_ask]
+    mov [r12 + 168], rax
+    jmp tsv_systrap_return
+1:  mov rax, [rbx + {fast_rip_at}]  # as if it had just left
+    mov [r12 + 152], rax
+    mov rax, [rbx + {eflags}]
+    mov [r12 + 64], rax
+    mov [r12 + 176], rax
+    mov rax, [rbx + {rsp}]
+    mov [r12 + 160], rax
+    mov rax, [rbx + {go_at}]
+    mov [r12 + 168], rax
+    jmp tsv_systrap_in_guest
+
 tsv_systrap_in_fast:                # rip is rdx
+    lea rax, [rip + tsv_systrap_answering]
+    cmp rdx, rax
+    jae tsv_systrap_in_answer
     lea rax, [rip + tsv_systrap_trapped]
     cmp rdx, rax
     je 1f

@@ -101,12 +101,25 @@ pub const GO_AT: usize = 528;
 pub const FAST_RIP_AT: usize = 536;
 /// Not zero when it makes a signal frame because it goes on: the stub's own.
 pub const LEAVING_AT: usize = 544;
+/// An answer on its way: the stub's own.
+pub const ANSWER_AT: usize = 548;
 /// Not zero when the sentry wants the guest to stop, written by the sentry.
 pub const INTERRUPT_AT: usize = 576;
 /// GS base of a guest whose GS base is 0: its slot, or 0 where nothing is patched. Written before the thread begins.
 pub const GS_AT: usize = 584;
 /// Address behind the page's `eflags`. Written before the thread begins.
 pub const FLAGS_END_AT: usize = 592;
+
+/// How often the context was resumed, written by the sentry.
+pub const RUNS_AT: usize = 600;
+
+/// Answers to calls that need no kernel, by their place in [`ANSWERED_CALLS`] plus one; [`NO_ANSWER`] without one, and
+/// at place 0. Written by the sentry.
+pub const ANSWERS_AT: usize = 640;
+/// The call must be told.
+pub const NO_ANSWER: u32 = u32::MAX;
+/// What can be answered: getpid, gettid, getppid, getuid, geteuid, getgid, getegid.
+pub const ANSWERED_CALLS: [u16; 7] = [39, 186, 110, 102, 107, 104, 108];
 
 /// Where patched sites jump through: [`BLOCK_BYTES`] a site. Each byte of an address here that is the start of an old
 /// instruction in a patched site must not be an instruction in 64-bit mode, and 6 is none.

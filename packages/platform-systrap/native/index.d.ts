@@ -17,8 +17,14 @@ export declare class SystrapStubs {
   sleep(timeoutMs: number): boolean
   /** A `sleep` that runs or comes returns. */
   wake(): void
-  /** Wakes the thread of a resumed context, which sleeps. */
-  wakeContext(context: number): void
+  /** A function that wakes the thread of a resumed context, which sleeps. */
+  wakeFunction(): (arg: number) => number
+  /** A function that waits until a guest stops, or the end of so many microseconds. */
+  waitFunction(): (arg: number) => number
+  /** Keeps the sentry on its processor, and guests that it wakes with it. */
+  comeNear(): void
+  /** Lets all run anywhere. */
+  goFar(): void
   /** A new address space. */
   createSpace(): number
   /** A copy of an address space. */

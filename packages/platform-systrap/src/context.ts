@@ -1,9 +1,15 @@
-import { ContextPage, type Context } from '@tsv/platform';
+import { CONTEXT_BYTES, ContextPage, type Context } from '@tsv/platform';
 import type { SystrapAddressSpace } from './address-space.js';
 import type { SystrapParts } from './platform.js';
 
 /** `STATE_ASLEEP` of `crates/stub-systrap`: the thread sleeps until it is woken. */
 const STATE_ASLEEP = 2;
+
+/** `ANSWERS_AT` and `NO_ANSWER`: results in the context page that the stub gives by itself. */
+const ANSWERS_AT = 640;
+const NO_ANSWER = 0xffff_ffff;
+/** What has an answer at which place, if anything: getpid, gettid, getppid, getuid, geteuid, getgid, getegid. */
+const ANSWERED_CALLS = [-1, 39, 186, 110, 102, 107, 104, 108];
 
 /** A guest thread that runs in a thread of a stub process. */
 export class SystrapContext implements Context {
@@ -17,13 +23,28 @@ export class SystrapContext implements Context {
     this.#parts = parts;
     parts.queue.begin(index);
     parts.contexts[index] = this;
+    this.forgetAnswers();
+  }
+
+  answer(nr: number, result: number): void {
+    const place = ANSWERED_CALLS.indexOf(nr);
+    if (place >= 0) this.#parts.pages[this.#answersAt + place] = result;
+  }
+
+  forgetAnswers(): void {
+    const { pages } = this.#parts;
+    for (let place = 0; place < ANSWERED_CALLS.length; place++) pages[this.#answersAt + place] = NO_ANSWER;
+  }
+
+  get #answersAt(): number {
+    return (this.page.index * CONTEXT_BYTES + ANSWERS_AT) >>> 2;
   }
 
   resume(): void {
     const { index } = this.page;
     this.space.prepareRun();
     const before = this.#parts.queue.run(index);
-    if (before === STATE_ASLEEP) this.#parts.stubs.wakeContext(index);
+    if (before === STATE_ASLEEP) this.#parts.wakeSleeper(index);
   }
 
   interrupt(): void {

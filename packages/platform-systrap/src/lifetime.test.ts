@@ -250,7 +250,7 @@ describe('a sentry that is killed', () => {
       const contexts = [stubs.createContext(space, -1), stubs.createContext(space, -1)];
       for (const context of contexts) memory[context * 1024 + 136 / 4] = ${CODE};
       memory[contexts[0] * 1024] = 1;
-      stubs.wakeContext(contexts[0]);
+      stubs.wakeFunction()(contexts[0]);
       process.stdout.write('ready');
       stubs.sleep(1e9);
       setTimeout(() => {}, 1e9);

@@ -5,25 +5,26 @@ import native, { type SystrapStubs } from '../native/index.js';
 import { SystrapAddressSpace } from './address-space.js';
 import { Bell } from './bell.js';
 import type { SystrapContext } from './context.js';
+import { Pace } from './pace.js';
 import { RunQueue } from './run-queue.js';
 import { SitePatcher, SpacePatches } from './site-patcher.js';
 
 /**
- * How long `next` looks at the doorbell before it says -1. Waking a processor takes about 40 us, so that waiting longer for
- * a guest that may stop soon costs more than it saves.
+ * How often the doorbell is looked at before that was in vain: some 50 us, as long as waking a processor takes, so that
+ * waiting longer for a guest that may stop soon costs more than it saves.
  */
-const SPIN_MAX_US = 50;
+const LOOKS_MAX = 16_000;
 /** Guests that compute cost the sentry no more than this a call: it still notices when they begin to make calls. */
-const SPIN_MIN_US = 1;
-/** Looks, of a few ns each, before the first at the clock, which allocates: a system call comes back sooner. */
-const LOOKS_FIRST = 1500;
-/** Looks between two at the clock. */
-const LOOKS_PER_CLOCK_LOOK = 100;
-/** Cycles that a stopped thread waits for its answer before it sleeps: 20 to 40 us, as long as waking it would take. */
+const LOOKS_MIN = 1000;
+const LOOKS_PER_CERTAIN_LOOK = 256;
+/** Cycles that a stopped thread waits for its answer before it sleeps: 20 to 40 us. */
 const SPIN_CYCLES = 80_000;
-
+/** How long a handover is waited for before the event loop gets its turn, which is made ready then. */
+const HANDOVER_US = 300;
 /** `WAY_FAST` of `crates/stub-systrap`: a system call of a patched site. */
 const WAY_FAST = 1;
+/** A guest that stops so soon after looking was in vain should have been near: it waited for a processor, or was woken. */
+const SOON_MS = 8;
 
 /** A guest that has not stopped for so long has made itself deaf to the signal; its process is ended. */
 const INTERRUPT_PATIENCE_MS = 2000;
@@ -33,6 +34,8 @@ export interface SystrapParts {
   readonly stubs: SystrapStubs;
   readonly pages: Uint32Array;
   readonly queue: RunQueue;
+  /** Wakes the thread of a context that was resumed in its sleep. */
+  readonly wakeSleeper: (index: number) => void;
   readonly patcher: SitePatcher;
   readonly mayPatch: boolean;
   /** By number. */
@@ -52,7 +55,12 @@ export class SystrapPlatform implements Platform {
   readonly #queue: RunQueue;
   /** Guests that may run while the sentry spins. */
   readonly #freeProcessors = availableParallelism() - 1;
-  #spinUs = SPIN_MAX_US;
+  readonly #wake: (index: number) => number;
+  readonly #wait: (limitUs: number) => number;
+  readonly #pace = new Pace();
+  #looks = LOOKS_MAX;
+  /** When looking was first in vain for the stop that comes next, or 0. */
+  #lookingSinceMs = 0;
   #doStubsSpin = false;
 
   /** Throws when the host does not let this process start stubs. */
@@ -64,7 +72,21 @@ export class SystrapPlatform implements Platform {
     this.#bell = new Bell(this.#stubs.bellPage());
     this.#queue = new RunQueue(this.#pages, native.contextMax());
     const patcher = new SitePatcher(this.#stubs);
-    this.#parts = { stubs: this.#stubs, pages: this.#pages, queue: this.#queue, patcher, mayPatch, contexts: [] };
+    this.#wake = this.#stubs.wakeFunction();
+    const wakeSleeper = (index: number): void => {
+      if (!this.#pace.isNear) this.#missed(performance.now());
+      this.#wake(index);
+    };
+    this.#wait = this.#stubs.waitFunction();
+    this.#parts = {
+      stubs: this.#stubs,
+      pages: this.#pages,
+      queue: this.#queue,
+      wakeSleeper,
+      patcher,
+      mayPatch,
+      contexts: [],
+    };
   }
 
   createAddressSpace(): SystrapAddressSpace | Errno {
@@ -75,16 +97,14 @@ export class SystrapPlatform implements Platform {
   next(): number {
     const index = this.#queue.take();
     if (index >= 0) return this.#admit(index);
-    if (this.#bell.isRung) this.#collect();
-    else if (this.#queue.runningCount > 0) this.#spin();
+    if (this.#bell.isRung) this.#found();
+    else if (this.#queue.runningCount > 0) this.#await();
     return this.#admit(this.#queue.take());
   }
 
   sleep(timeoutMs: number): boolean {
-    if (!this.#queue.hasInterrupted) return this.#stubs.sleep(timeoutMs);
-    const stubborn = this.#queue.findStubborn(performance.now() - INTERRUPT_PATIENCE_MS);
-    if (stubborn >= 0) this.#stubs.killContext(stubborn);
-    return this.#stubs.sleep(Math.min(timeoutMs, INTERRUPT_PATIENCE_MS / 2));
+    if (this.#queue.hasInterrupted) return this.#sleepForInterrupted(timeoutMs);
+    return this.#stubs.sleep(timeoutMs);
   }
 
   wake(): void {
@@ -106,28 +126,70 @@ export class SystrapPlatform implements Platform {
     return -1;
   }
 
-  /** Looks at the doorbell for a while: for less and less when that was in vain. */
-  #spin(): void {
-    this.#adviseStubs();
-    // Where guests take all processors, one of them waits for this one.
-    if (this.#queue.runningCount > this.#freeProcessors) return;
-    if (!this.#look(LOOKS_FIRST)) {
-      const endMs = performance.now() + this.#spinUs / 1000;
-      while (!this.#look(LOOKS_PER_CLOCK_LOOK)) {
-        if (performance.now() < endMs) continue;
-        this.#spinUs = Math.max(SPIN_MIN_US, this.#spinUs >>> 1);
-        return;
-      }
+  #sleepForInterrupted(timeoutMs: number): boolean {
+    const stubborn = this.#queue.findStubborn(performance.now() - INTERRUPT_PATIENCE_MS);
+    if (stubborn >= 0) this.#stubs.killContext(stubborn);
+    return this.#stubs.sleep(Math.min(timeoutMs, INTERRUPT_PATIENCE_MS / 2));
+  }
+
+  /** Waits for a stop for a while. */
+  #await(): void {
+    const pace = this.#pace;
+    const isCrowded = this.#queue.runningCount > this.#freeProcessors;
+    if (pace.isNear) {
+      if (pace.handedOver() && !isCrowded) this.#tryFar(performance.now());
+    } else if (isCrowded) {
+      this.#missed(performance.now());
     }
-    this.#spinUs = Math.min(SPIN_MAX_US, this.#spinUs * 2);
+    if (!pace.isNear && !isCrowded) {
+      this.#spin();
+      return;
+    }
+    this.#adviseStubs(false);
+    this.#wait(HANDOVER_US);
+    if (this.#bell.isRung) this.#collect();
+  }
+
+  /** Takes what has rung, and counts how long that was looked for. */
+  #found(): void {
+    const sinceMs = this.#lookingSinceMs;
+    if (sinceMs !== 0) {
+      this.#lookingSinceMs = 0;
+      const nowMs = performance.now();
+      if (!this.#pace.isNear && nowMs - sinceMs < SOON_MS) this.#missed(nowMs);
+    } else {
+      this.#looks = LOOKS_MAX;
+      this.#pace.found();
+    }
     this.#collect();
   }
 
-  /** Looks at the doorbell a few times. Returns whether it has rung. */
-  #look(count: number): boolean {
+  #missed(nowMs: number): void {
+    if (!this.#pace.missed()) return;
+    this.#pace.comeNear(nowMs);
+    this.#adviseStubs(false);
+    this.#stubs.comeNear();
+  }
+
+  #tryFar(nowMs: number): void {
+    if (!this.#pace.mayRetry(nowMs)) return;
+    this.#pace.goFar(nowMs);
+    this.#stubs.goFar();
+    this.#looks = LOOKS_MAX;
+  }
+
+  /** Looks at the doorbell for a while: for less and less when that was in vain. */
+  #spin(): void {
+    this.#adviseStubs(true);
     const bell = this.#bell;
-    for (let looks = count; looks > 0; looks--) if (bell.isRung) return true;
-    return false;
+    for (let looks = this.#looks; looks > 0; looks--) {
+      // A compiler may take it that nobody else writes; now and then it may not.
+      if (!bell.isRung && (looks % LOOKS_PER_CERTAIN_LOOK !== 0 || !bell.isCertainlyRung)) continue;
+      this.#found();
+      return;
+    }
+    if (this.#lookingSinceMs === 0) this.#lookingSinceMs = performance.now();
+    this.#looks = Math.max(LOOKS_MIN, this.#looks >>> 1);
   }
 
   #collect(): void {
@@ -136,8 +198,7 @@ export class SystrapPlatform implements Platform {
   }
 
   /** Stopped threads spin only while there is a processor for each that runs and for the sentry. */
-  #adviseStubs(): void {
-    const doSpin = this.#queue.runningCount <= this.#freeProcessors;
+  #adviseStubs(doSpin: boolean): void {
     if (doSpin === this.#doStubsSpin) return;
     this.#doStubsSpin = doSpin;
     this.#bell.spinCycles = doSpin ? SPIN_CYCLES : 0;

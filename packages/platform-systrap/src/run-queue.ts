@@ -75,6 +75,8 @@ export class RunQueue {
     }
     this.#states[index] = RunState.RUNNING;
     this.runningCount++;
+    const runsAt = index * PAGE_WORDS + RUNS;
+    this.#pages[runsAt] = this.#pages[runsAt]! + 1;
     return Atomics.exchange(this.#pages, index * PAGE_WORDS, STATE_GUEST);
   }
 
@@ -136,3 +138,5 @@ export class RunQueue {
 const PAGE_WORDS = CONTEXT_BYTES / 4;
 /** `INTERRUPT_AT` of `crates/stub-systrap`. */
 const INTERRUPT = 576 / 4;
+/** `RUNS_AT`. */
+const RUNS = 600 / 4;

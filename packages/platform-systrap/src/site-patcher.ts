@@ -27,6 +27,8 @@ const HOT_TRAP_COUNT = 16;
 /** Sites that are counted in an address space; beyond that counting begins anew. */
 const COUNTED_SITES_MAX = 512;
 const NEVER = -Infinity;
+/** Faults in a row of a context at patches that were gone, with no other stop by a signal between them. */
+const RETRIES_MAX = 8;
 const SIGILL = 4;
 const SIGSEGV = 11;
 const GENERAL_PROTECTION = 13;
@@ -49,6 +51,8 @@ export class SitePatcher {
   #groupCount = 0;
   readonly #page = new Uint8Array(PAGE_BYTES);
   readonly #few = new Uint8Array(128);
+  /** By context: faults in a row at patches that were gone. */
+  readonly #retries = new Map<number, number>();
 
   constructor(stubs: SystrapStubs) {
     this.#stubs = stubs;
@@ -101,6 +105,7 @@ export class SitePatcher {
   }
 
   #count(page: ContextPage, space: number, patches: SpacePatches, addr: number): void {
+    this.#retries.delete(page.index);
     if (patches.code === undefined) return;
     const { traps } = patches;
     const count = (traps.get(addr) ?? 0) + 1;
@@ -151,15 +156,24 @@ export class SitePatcher {
     const { signo } = page;
     const isOurs = signo === SIGILL || (signo === SIGSEGV && page.faultTrapno === GENERAL_PROTECTION);
     if (!isOurs || patches.group === null) return false;
-    const site = patches.group.sitesAt(rip).find((found) => this.#isInPlace(found, patches));
-    if (site === undefined) return false;
+    const sites = patches.group.sitesAt(rip).filter((site) => isOverwritten(site, rip));
+    if (sites.length === 0) return false;
+    const site = sites.find((found) => this.#isInPlace(found, patches));
+    // The patch may have gone between the fault and now: then what is there instead is tried.
+    if (site === undefined) return this.#mayRetry(page.index);
     if (rip === site.addr) {
       makeSyscall(page, rip);
       return false;
     }
-    if (!site.patch.starts.includes(rip - site.addr)) return false;
     page.set(REG_RIP, site.blockAddr + BLOCK_TAIL + (rip - site.addr - SYSCALL_BYTES));
     return true;
+  }
+
+  /** What is there instead may fault as well, for good. */
+  #mayRetry(index: number): boolean {
+    const count = (this.#retries.get(index) ?? 0) + 1;
+    this.#retries.set(index, count);
+    return count <= RETRIES_MAX;
   }
 
   #isInPlace(site: PatchedSite, patches: SpacePatches): boolean {
@@ -167,6 +181,11 @@ export class SitePatcher {
     const isCode = patches.code?.read(site.addr - leadLen, this.#few, bytes.length) === true;
     return isCode && bytes.every((byte, i) => this.#few[i] === byte);
   }
+}
+
+/** Whether an instruction at `rip` was overwritten. */
+function isOverwritten(site: PatchedSite, rip: number): boolean {
+  return (site.patch.leadLen > 0 && rip === site.addr) || site.patch.starts.includes(rip - site.addr);
 }
 
 /** Tells a fault at a `syscall` instruction that was overwritten as that system call. */

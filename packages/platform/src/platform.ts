@@ -119,6 +119,15 @@ export interface Context {
   /** Sets the initial FP state, as after execve(2). */
   resetFp(): void;
 
+  /**
+   * Lets the platform answer call `nr` of this guest with `result`, 0 to 2^32 - 2, without telling it, until
+   * {@link forgetAnswers}. Platforms that cannot do not have it.
+   */
+  answer?(nr: number, result: number): void;
+
+  /** Calls are told again. The guest may run. */
+  forgetAnswers?(): void;
+
   /** Ends the guest thread, running or stopped. No stop of it is told after this. */
   release(): void;
 }

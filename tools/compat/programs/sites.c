@@ -66,6 +66,7 @@ static char *map_code(int fd, char *at) {
 }
 
 int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     int fd = open("sites.bin", O_RDWR | O_CREAT, 0700);
     must(fd >= 0 && write(fd, code, sizeof code) == (long)sizeof code && ftruncate(fd, PAGE) == 0, "sites.bin");
     base = map_code(fd, NULL);
@@ -132,5 +133,39 @@ int main(void) {
         must(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "fork");
     }
     puts("forked");
+
+    /* What a site has been told before is told anew when it changes: IDs, and the parent of an orphan. */
+    int fds[2];
+    must(pipe(fds) == 0, "pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        pid_t self = getpid();
+        if (fork() != 0) {
+            close(fds[1]);
+            char c;
+            must(read(fds[0], &c, 1) == 1, "ready");
+            _exit(0);
+        }
+        entry_fn call = (entry_fn)(base + entries[1]);
+        for (int k = 0; k < 100; k++) must(call(SYS_getppid) == self && call(SYS_getpid) == getpid(), "child");
+        for (int k = 0; k < 100; k++) must(call(SYS_getuid) == (long)getuid() && call(SYS_geteuid) == (long)geteuid(), "ids");
+        if (getuid() == 0) {
+            must(setresuid(12, 34, 0) == 0 && call(SYS_getuid) == 12 && call(SYS_geteuid) == 34, "setresuid");
+            must(call(SYS_getgid) == 0, "getgid");
+        }
+        must(write(fds[1], "x", 1) == 1, "write");
+        long parent = self;
+        for (int k = 0; k < 5000 && parent == self; k++) {
+            usleep(1000);
+            parent = call(SYS_getppid);
+        }
+        puts(parent != self ? "adopted" : "still the child of a dead process");
+        fflush(stdout);
+        _exit(0);
+    }
+    must(waitpid(pid, NULL, 0) == pid, "waitpid");
+    close(fds[1]);
+    char c;
+    while (read(fds[0], &c, 1) > 0);
     return 0;
 }

@@ -1,4 +1,16 @@
-import { CAP_SETGID, CAP_SETUID, EFAULT, EINVAL, EPERM, type Errno, type SysResult } from '@tsv/abi';
+import {
+  CAP_SETGID,
+  CAP_SETUID,
+  EFAULT,
+  EINVAL,
+  EPERM,
+  SYS_getegid,
+  SYS_geteuid,
+  SYS_getgid,
+  SYS_getuid,
+  type Errno,
+  type SysResult,
+} from '@tsv/abi';
 import { withFsuid, withUids } from '../cred/change-ids.js';
 import type { Credentials } from '../cred/credentials.js';
 import { INVALID_ID } from '../namespace/user-namespace.js';
@@ -12,19 +24,24 @@ const UNCHANGED = 0xffffffff;
 
 /** getuid(2). */
 export function sysGetuid(t: Task): SysResult {
-  return t.creds.userNs.uidInside(t.creds.uid);
+  return answerId(t, SYS_getuid, t.creds.userNs.uidInside(t.creds.uid));
 }
 /** geteuid(2). */
 export function sysGeteuid(t: Task): SysResult {
-  return t.creds.userNs.uidInside(t.creds.euid);
+  return answerId(t, SYS_geteuid, t.creds.userNs.uidInside(t.creds.euid));
 }
 /** getgid(2). */
 export function sysGetgid(t: Task): SysResult {
-  return t.creds.userNs.gidInside(t.creds.gid);
+  return answerId(t, SYS_getgid, t.creds.userNs.gidInside(t.creds.gid));
 }
 /** getegid(2). */
 export function sysGetegid(t: Task): SysResult {
-  return t.creds.userNs.gidInside(t.creds.egid);
+  return answerId(t, SYS_getegid, t.creds.userNs.gidInside(t.creds.egid));
+}
+
+/** An ID that is the same until the credentials change; in other user namespaces their mapping may yet be written. */
+function answerId(t: Task, nr: number, id: number): SysResult {
+  return t.creds.userNs.parent === null ? t.answer(nr, id) : id;
 }
 
 /** setuid(2). Errors: EINVAL, EPERM. */

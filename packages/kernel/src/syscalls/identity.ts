@@ -1,4 +1,4 @@
-import { EACCES, EINVAL, EPERM, ESRCH, type SysResult } from '@tsv/abi';
+import { EACCES, EINVAL, EPERM, ESRCH, SYS_getpid, SYS_getppid, SYS_gettid, type SysResult } from '@tsv/abi';
 import { ProcessGroup, Session } from '../task/session.js';
 import type { Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
@@ -6,17 +6,17 @@ import type { SyscallArgs } from './syscall-args.js';
 
 /** getpid(2). */
 export function sysGetpid(t: Task): SysResult {
-  return t.threadGroup.leader.threadPid.number;
+  return t.answer(SYS_getpid, t.threadGroup.leader.threadPid.number);
 }
 
 /** gettid(2). */
 export function sysGettid(t: Task): SysResult {
-  return t.threadPid.number;
+  return t.answer(SYS_gettid, t.threadPid.number);
 }
 
 /** getppid(2). */
 export function sysGetppid(t: Task): SysResult {
-  return t.threadGroup.parent?.pidIn(t.pidNs) ?? 0;
+  return t.answer(SYS_getppid, t.threadGroup.parent?.pidIn(t.pidNs) ?? 0);
 }
 
 /** getpgid(2). Errors: ESRCH. */

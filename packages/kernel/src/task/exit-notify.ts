@@ -78,6 +78,7 @@ function reparentChildren(group: ThreadGroup): void {
     const deathSignal = child.leader.parentDeathSignal;
     group.children.delete(child);
     child.parent = reaper;
+    for (const task of child.tasks) task.context.forgetAnswers?.();
     reaper?.children.add(child);
     if (deathSignal !== 0 && !child.isZombie) {
       sendSignal(child, userSignal(deathSignal, 0, group.pidIn(child.pidNs), group.leader.creds.uid));

@@ -67,7 +67,7 @@ export class Task implements Caller {
   mm: Mm;
   fds: FdTable;
   fs: FsContext;
-  creds: Credentials;
+  #creds: Credentials;
   ns: NsProxy;
   readonly signals: TaskSignals;
   /** Command name, up to 15 bytes, prctl(2) PR_SET_NAME. */
@@ -97,8 +97,7 @@ export class Task implements Caller {
   isHeld = false;
   /** prctl(2) PR_SET_NO_NEW_PRIVS. */
   hasNoNewPrivs = false;
-  /** The filters of its system calls, seccomp(2); null for none. */
-  seccomp: SeccompFilter | null = null;
+  #seccomp: SeccompFilter | null = null;
   /** SECCOMP_SET_MODE_STRICT. */
   isSeccompStrict = false;
   /** personality(2). */
@@ -131,13 +130,39 @@ export class Task implements Caller {
     this.mm = init.mm;
     this.fds = init.fds;
     this.fs = init.fs;
-    this.creds = init.creds;
+    this.#creds = init.creds;
     this.ns = init.ns;
     this.signals = init.signals;
     this.comm = init.comm;
     this.wait = new TaskWait(this);
     this.io = io;
     this.startMs = init.kernel.clock.monotonicMs();
+  }
+
+  get creds(): Credentials {
+    return this.#creds;
+  }
+  set creds(creds: Credentials) {
+    this.#creds = creds;
+    this.context.forgetAnswers?.();
+  }
+
+  /** The filters of its system calls, seccomp(2); null for none. */
+  get seccomp(): SeccompFilter | null {
+    return this.#seccomp;
+  }
+  set seccomp(filter: SeccompFilter | null) {
+    this.#seccomp = filter;
+    this.context.forgetAnswers?.();
+  }
+
+  /**
+   * Lets the platform give `result` for call `nr` by itself from now on: until {@link creds} or {@link seccomp} change, or
+   * somebody tells the context to forget it. Returns `result`.
+   */
+  answer(nr: number, result: number): number {
+    if (this.#seccomp === null && this.kernel.strace === null) this.context.answer?.(nr, result);
+    return result;
   }
 
   /** Thread ID in the root PID namespace. */

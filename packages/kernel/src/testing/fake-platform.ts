@@ -137,6 +137,8 @@ export class FakeContext implements Context {
   /** Whether the kernel has let the guest run. */
   isRunning = false;
   isReleased = false;
+  /** What the platform may answer by itself. */
+  readonly answers = new Map<number, number>();
   readonly #platform: FakePlatform;
   readonly #u32: Uint32Array;
 
@@ -155,6 +157,14 @@ export class FakeContext implements Context {
     this.page.set(REG_CS, 0x33);
     this.page.set(REG_SS, 0x2b);
     this.page.set(REG_EFLAGS, 0x202);
+  }
+
+  answer(nr: number, result: number): void {
+    this.answers.set(nr, result);
+  }
+
+  forgetAnswers(): void {
+    this.answers.clear();
   }
 
   resume(): void {

@@ -7,9 +7,10 @@ use crate::site_block;
 use crate::stubs::Stubs;
 use crate::sys::{self, Errno};
 use crate::zygote::StartError;
-use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Result, Status, Uint8Array, Uint8ArraySlice};
+use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Function, Result, Status, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
 use std::os::fd::AsRawFd;
+use std::rc::Rc;
 use std::time::Duration;
 use stub_systrap::layout::{
     BELL_PAGE, BLOCK_BYTES, BLOCKS_BYTES, CONTEXT_MAX, FIRST_STACK_PAGE, MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES,
@@ -142,10 +143,34 @@ impl SystrapStubs {
         self.doorbell.ring();
     }
 
-    /// Wakes the thread of a resumed context, which sleeps.
+    /// A function that wakes the thread of a resumed context, which sleeps.
     #[napi]
-    pub fn wake_context(&self, context: u32) {
-        self.stubs.wake_context(context);
+    pub fn wake_function<'env>(&self, env: &'env Env) -> Result<Function<'env, u32, i32>> {
+        plain_function::create(env, c"wake", Rc::clone(&self.stubs.handover), |handover, context| {
+            handover.wake(context);
+            0
+        })
+    }
+
+    /// A function that waits until a guest stops, or the end of so many microseconds.
+    #[napi]
+    pub fn wait_function<'env>(&self, env: &'env Env) -> Result<Function<'env, u32, i32>> {
+        plain_function::create(env, c"wait", Rc::clone(&self.stubs.handover), |handover, limit_us| {
+            handover.wait(Duration::from_micros(limit_us.into()));
+            0
+        })
+    }
+
+    /// Keeps the sentry on its processor, and guests that it wakes with it.
+    #[napi]
+    pub fn come_near(&self) {
+        self.stubs.handover.borrow_mut().come_near();
+    }
+
+    /// Lets all run anywhere.
+    #[napi]
+    pub fn go_far(&self) {
+        self.stubs.handover.borrow_mut().go_far();
     }
 
     /// A new address space.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use stub_systrap::layout::{
     BATCH_MAX, BELL_PAGE, BLOCK_BYTES, BLOCKS_BYTES, CODE_ADDR, CODE_PAGES, CONTEXT_MAX, CONTROL_PAGES, Call,
     DATA_ADDR, FIRST_BLOCK_PAGE, FIRST_CONTEXT_PAGE, FIRST_CONTROL_PAGE, FIRST_STACK_PAGE, FLAGS_END_AT, FP_ADDR_AT,
-    GS_AT, INTERRUPT_AT, PAGE_BYTES, Request, SCRATCH_ADDR, SCRATCH_PAGE, SLOT_BYTES, SLOTS_ADDR, SPACE_MAX,
+    GS_AT, INTERRUPT_AT, PAGE_BYTES, RUNS_AT, Request, SCRATCH_ADDR, SCRATCH_PAGE, SLOT_BYTES, SLOTS_ADDR, SPACE_MAX,
     STACK_PAGES, STATE_STARTING,
 };
 
@@ -90,6 +90,12 @@ impl Control {
     #[must_use]
     pub fn interrupt(&self, context: u32) -> &AtomicU32 {
         self.word(context_at(context) + INTERRUPT_AT)
+    }
+
+    /// How often a context was resumed.
+    #[must_use]
+    pub fn runs(&self, context: u32) -> u32 {
+        self.word(context_at(context) + RUNS_AT).load(SeqCst)
     }
 
     /// Prepares the page of a context whose thread is yet to be made. With `is_fast` it can use patched sites.

@@ -58,6 +58,16 @@ impl Doorbell {
         self.is_rung.swap(false, SeqCst)
     }
 
+    /// Sleeps until a context rings, or the sentry does, at most for `limit`.
+    pub fn sleep_briefly(&self, limit: Duration) {
+        let word = self.control.bell(BELL_SLEEPER_AT);
+        word.store(SLEEPER_SLEEPS, SeqCst);
+        if !self.has_stops() && !self.is_rung.load(SeqCst) {
+            sys::futex_wait(word, SLEEPER_SLEEPS, Some(limit));
+        }
+        word.store(SLEEPER_RUNS, SeqCst);
+    }
+
     fn wake(&self) {
         let word = self.control.bell(BELL_SLEEPER_AT);
         if word.swap(SLEEPER_WOKEN, SeqCst) == SLEEPER_SLEEPS {

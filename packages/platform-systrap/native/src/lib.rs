@@ -7,6 +7,7 @@ pub mod code_shape;
 pub mod control;
 pub mod doorbell;
 pub mod fp_state;
+pub mod handover;
 pub mod morgue;
 pub mod process;
 pub mod site_block;

@@ -4,13 +4,16 @@ use crate::address_space::{AddressSpace, SYS_MMAP};
 use crate::control::{Control, Order, context_at, stack_at};
 use crate::doorbell::Doorbell;
 use crate::fp_state::{FpFormat, frame_len};
+use crate::handover::Handover;
 use crate::morgue::Morgue;
 use crate::process::{Answers, Process};
 use crate::sys::{self, Errno, Result, Tid};
 use crate::zygote::{StartError, ZYGOTE, Zygote, at};
 use mailbox::{Registers, STATE_GUEST};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, RawFd};
+use std::rc::Rc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 use stub_systrap::layout::{
@@ -38,7 +41,8 @@ pub struct Stubs {
     answers: Answers,
     morgue: Morgue,
     zygote: Zygote,
-    processors: libc::cpu_set_t,
+    /// Where guests run, and what wakes them.
+    pub handover: Rc<RefCell<Handover>>,
     /// The thread and the address space of each context that has one.
     contexts: Vec<Context>,
     free_contexts: Vec<u32>,
@@ -75,13 +79,15 @@ impl Stubs {
             .watch(zygote.process.pidfd().as_fd(), ZYGOTE.into())
             .map_err(at("epoll_ctl"))?;
         zygote.process.answer(&answers).map_err(at("the set-up of a stub"))?;
+        let processors = sys::processors().map_err(at("sched_getaffinity"))?;
+        let handover = Handover::new(control.clone(), doorbell.clone(), processors);
         let mut stubs = Self {
             control,
             doorbell,
             answers,
             morgue,
             zygote,
-            processors: sys::processors().map_err(at("sched_getaffinity"))?,
+            handover: Rc::new(RefCell::new(handover)),
             contexts: Vec::new(),
             free_contexts: Vec::new(),
             spaces: vec![None],
@@ -215,11 +221,6 @@ impl Stubs {
         self.control.interrupt(index).store(1, SeqCst);
         let Context { tid, space } = self.contexts[index as usize];
         self.space(space).process.signal(tid, INTERRUPT_SIGNAL);
-    }
-
-    /// Wakes the thread of a context, which sleeps.
-    pub fn wake_context(&self, index: u32) {
-        sys::futex_wake(self.control.state(index));
     }
 
     /// Maps a group of blocks into an address space; `is_new` for one that nobody has. Errors: what mmap(2) says.
@@ -367,7 +368,8 @@ impl Stubs {
             let tid = tid.cast_signed();
             self.contexts[index as usize] = Context { tid, space };
             let has_begun = self.wait_for_state(index, STATE_STARTING);
-            sys::place(tid, &self.processors);
+            let pid = self.space(space).process.pid();
+            self.handover.borrow_mut().begin(index, pid, tid);
             if has_begun { Ok(()) } else { Err(Errno(libc::EAGAIN)) }
         });
         begun.map(|()| index).map_err(|errno| {

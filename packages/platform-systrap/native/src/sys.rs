@@ -129,6 +129,20 @@ pub fn processor() -> i32 {
     unsafe { libc::sched_getcpu() }
 }
 
+/// Processor time that a process has used, all of its threads together.
+#[must_use]
+pub fn used(pid: Tid) -> Option<Duration> {
+    /// `CPUCLOCK_SCHED`, of a process.
+    const SCHEDULER: libc::clockid_t = 2;
+    let clock = (!pid << 3) | SCHEDULER;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes the time.
+    check(unsafe { libc::clock_gettime(clock, &raw mut time) }).ok()?;
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanos = u32::try_from(time.tv_nsec).ok()?;
+    Some(Duration::new(seconds, nanos))
+}
+
 /// The processors that the calling thread may use.
 pub fn processors() -> Result<libc::cpu_set_t> {
     // SAFETY: all bit patterns are valid for a CPU set.
@@ -150,6 +164,24 @@ pub fn only(processor: i32) -> libc::cpu_set_t {
         unsafe { libc::CPU_SET(processor, &mut set) };
     }
     set
+}
+
+/// A set less one processor, or all of it if there is no other.
+#[must_use]
+pub fn without(set: &libc::cpu_set_t, processor: i32) -> libc::cpu_set_t {
+    let mut others = *set;
+    if let Ok(processor) = usize::try_from(processor)
+        && processor < 8 * size_of::<libc::cpu_set_t>()
+    {
+        // SAFETY: the processor is one that the set has a bit for.
+        unsafe { libc::CPU_CLR(processor, &mut others) };
+    }
+    // SAFETY: the set is a local.
+    if unsafe { libc::CPU_COUNT(&others) } > 0 {
+        others
+    } else {
+        *set
+    }
 }
 
 /// Lets a thread run on these processors only. Where the host forbids it, it runs where it did.
