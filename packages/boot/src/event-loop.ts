@@ -1,5 +1,6 @@
 import { onPollPhase, type PollPhase } from '@tsv/host';
 import type { Kernel } from '@tsv/kernel';
+import { IdleTrim } from './idle-trim.js';
 
 /** How long guests are served before libuv gets a turn: a timer of ours is late by this at most. */
 const SLICE_MS = 0.5;
@@ -11,6 +12,7 @@ const SLICE_MS = 0.5;
 export class EventLoop {
   readonly #kernel: Kernel;
   readonly #phase: PollPhase;
+  readonly #idleTrim: IdleTrim;
   /** Terminals of the host that are to be carried. */
   readonly terminals = new Set<{ pump(): void }>();
   #isStopped = false;
@@ -21,6 +23,7 @@ export class EventLoop {
   constructor(kernel: Kernel, onError: (error: unknown) => void) {
     this.#kernel = kernel;
     this.#onError = onError;
+    this.#idleTrim = new IdleTrim(kernel.memoryFile);
     this.#phase = onPollPhase(() => {
       this.#turn();
     });
@@ -61,7 +64,9 @@ export class EventLoop {
       const deadlineMs = kernel.dispatcher.pump(SLICE_MS);
       for (const terminal of this.terminals) terminal.pump();
       if (deadlineMs === 0 || this.#isStoppedNow() || this.#takeYield()) return;
-      const hasLoopWork = kernel.platform.sleep(Math.max(0, deadlineMs - kernel.clock.monotonicMs()));
+      const nowMs = kernel.clock.monotonicMs();
+      const trimMs = this.#idleTrim.beforeSleep(kernel.dispatcher.stopCount, nowMs);
+      const hasLoopWork = kernel.platform.sleep(Math.max(0, Math.min(deadlineMs - nowMs, trimMs)));
       if (hasLoopWork || kernel.clock.monotonicMs() >= endMs) {
         kernel.dispatcher.pump(SLICE_MS);
         for (const terminal of this.terminals) terminal.pump();

@@ -14,6 +14,8 @@ export class Dispatcher {
   readonly #kernel: Kernel;
   readonly #platform: Platform;
   readonly #handlers: readonly SyscallHandler[];
+  /** Stops that were answered, modulo 2^32: whether guests have done something. */
+  stopCount = 0;
   /** Monotonic milliseconds at the last look at the clock: CPU time is counted in its steps. */
   #nowMs: number;
 
@@ -61,6 +63,7 @@ export class Dispatcher {
   /** Answers the stop of `task`. */
   serve(task: Task): void {
     task.isInGuest = false;
+    this.stopCount = (this.stopCount + 1) | 0;
     task.times.userMs += this.#nowMs - task.resumedMs;
     const page = task.page;
     const reason = page.reason;

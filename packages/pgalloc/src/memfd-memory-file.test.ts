@@ -110,6 +110,17 @@ describe('MemoryFile memory', () => {
     expect(file.refCount(pfn + 4)).toBe(1);
   });
 
+  it('is counted and marked where pages were touched', () => {
+    const pfn = allocate(16);
+    for (const index of [0, 3, 4, 15]) page(pfn + index)[0] = 1;
+    const marks = new Uint8Array(18).fill(9);
+    file.markResident(pfn, 16, marks, 1);
+    expect([...marks]).toEqual([9, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9]);
+    expect([file.residentCount(pfn, 16), file.residentCount(pfn + 1, 3), file.residentCount(pfn + 5, 10)]).toEqual([
+      4, 1, 0,
+    ]);
+  });
+
   it('is kept for reuse when a small range is freed, up to a bound', () => {
     const ranges = Array.from({ length: 100 }, () => allocate(256));
     for (const pfn of ranges) writeAll(pfn, 256, 1);

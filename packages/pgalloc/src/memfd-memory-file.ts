@@ -119,11 +119,31 @@ export class MemfdMemoryFile implements MemoryFile {
     return this.#pageCounts[kind]!;
   }
 
+  residentCount(pfn: number, pageCount: number): number {
+    const end = pfn + pageCount;
+    let count = 0;
+    for (let at = this.#nextData(pfn, end); at < end; at = this.#nextData(at, end)) {
+      const stop = this.#nextHole(at, end);
+      count += stop - at;
+      at = stop;
+    }
+    return count;
+  }
+
+  markResident(pfn: number, pageCount: number, dst: Uint8Array, at: number): void {
+    const end = pfn + pageCount;
+    dst.fill(0, at, at + pageCount);
+    for (let page = this.#nextData(pfn, end); page < end; page = this.#nextData(page, end)) {
+      const stop = this.#nextHole(page, end);
+      dst.fill(1, at + page - pfn, at + stop - pfn);
+      page = stop;
+    }
+  }
+
   committedBytes(): number {
     return this.#host.committedBytes();
   }
 
-  /** Gives the memory of all free pages back to the host. For when the sandbox is idle. */
   trim(): void {
     this.#release(FreeState.RELEASING);
     this.#release(FreeState.DIRTY);
@@ -134,6 +154,14 @@ export class MemfdMemoryFile implements MemoryFile {
     this.chunks.length = 0;
     this.views.length = 0;
     this.#host.close(buffers);
+  }
+
+  #nextData(pfn: number, end: number): number {
+    return found(this.#host.nextData(pfn, end));
+  }
+
+  #nextHole(pfn: number, end: number): number {
+    return found(this.#host.nextHole(pfn, end));
   }
 
   #incRefInChunk(words: Int32Array, first: number, count: number): void {
@@ -251,4 +279,10 @@ export class MemfdMemoryFile implements MemoryFile {
     if (words === undefined) throw new Error(FREE_RANGE);
     return words;
   }
+}
+
+/** lseek(2) of our own memfd does not fail. */
+function found(pfn: number): number {
+  if (pfn < 0) throw new Error(`MemoryFile: lseek failed with errno ${-pfn}`);
+  return pfn;
 }

@@ -60,6 +60,15 @@ export interface MemoryFile {
   /** Pages allocated for `kind`. */
   pageCount(kind: UsageKind): number;
 
+  /** Pages of the range that have memory of the host. */
+  residentCount(pfn: number, pageCount: number): number;
+
+  /** Stores 1 for each page of the range that has memory of the host and 0 for each other one, to `dst` from `at` on. */
+  markResident(pfn: number, pageCount: number, dst: Uint8Array, at: number): void;
+
+  /** Gives the memory of free pages back to the host: for when the sandbox is idle. */
+  trim(): void;
+
   /** Bytes that the host has committed to the file. */
   committedBytes(): number;
 

@@ -24,7 +24,7 @@ import { GuestMemory } from './guest-memory.js';
 import { MMAP_MIN_ADDR, STACK_GUARD_BYTES, type Layout } from './layout.js';
 import { Placement, type MapRequest } from './map-request.js';
 import { EAGER_BYTES_MAX, makePresent, populate, populateNew, readFile, writeFile } from './page-source.js';
-import { pageCeil, pageFloor } from './pma.js';
+import { pageCeil, pageFloor, pagesIn } from './pma.js';
 import { PrivateCode } from './private-code.js';
 import { VM_GROWSDOWN, VM_LOCKED, VM_LOCKONFAULT, VM_NOEXEC, VM_NOWRITE, VM_SHARED, VM_SPECIAL, Vma } from './vma.js';
 
@@ -113,6 +113,18 @@ export class Mm extends GuestMemory {
   get vmBytes(): number {
     return this.addressMap.vmBytes;
   }
+  /** Bytes of `[start, end)` whose pages of the memory file have memory of the host. Takes host calls for each piece. */
+  residentBytes(start = 0, end = Infinity): number {
+    const { pmas } = this.addressMap;
+    let pageCount = 0;
+    for (let i = pmas.indexFrom(start); i < pmas.count && pmas.items[i]!.start < end; i++) {
+      const pma = pmas.items[i]!;
+      const from = Math.max(start, pma.start);
+      pageCount += this.memory.residentCount(pma.pfnAt(from), pagesIn(Math.min(end, pma.end) - from));
+    }
+    return pageCount * PAGE_BYTES;
+  }
+
   /** Bytes that have pages of the memory file; those that were never touched are counted too. */
   get rssBytes(): number {
     return this.addressMap.rssBytes;

@@ -33,18 +33,19 @@ export function formatSmaps(mm: Mm, caller: Caller): string {
   let text = '';
   for (const vma of mm.vmas()) {
     const sizeKb = (vma.end - vma.start) / 1024;
+    const residentKb = vma.isHostMapped ? sizeKb : mm.residentBytes(vma.start, vma.end) / 1024;
     const rows: [string, number][] = [
       ['Size', sizeKb],
       ['KernelPageSize', 4],
       ['MMUPageSize', 4],
-      ['Rss', sizeKb],
-      ['Pss', sizeKb],
+      ['Rss', residentKb],
+      ['Pss', residentKb],
       ['Shared_Clean', 0],
       ['Shared_Dirty', 0],
       ['Private_Clean', 0],
-      ['Private_Dirty', sizeKb],
-      ['Referenced', sizeKb],
-      ['Anonymous', vma.file === null ? sizeKb : 0],
+      ['Private_Dirty', residentKb],
+      ['Referenced', residentKb],
+      ['Anonymous', vma.file === null ? residentKb : 0],
       ['Swap', 0],
       ['Locked', 0],
     ];

@@ -69,7 +69,7 @@ export function formatStat(task: Task, isThread: boolean, ns: PidNamespace): str
     0,
     ticks(tg.startMs - tg.kernel.bootMs),
     mm?.vmBytes ?? 0,
-    mm === null ? 0 : Math.floor(mm.rssBytes / PAGE_BYTES),
+    mm === null ? 0 : Math.floor(mm.residentBytes() / PAGE_BYTES),
     limitText(tg.limits.soft(RLIMIT_RSS), '18446744073709551615'),
     ...[mm === null ? 0 : 1, mm === null ? 0 : 1],
     mm?.stackStart ?? 0,
@@ -124,7 +124,7 @@ export function formatStatm(task: Task): string {
   const mm = mmOf(task);
   if (mm === null) return '0 0 0 0 0 0 0\n';
   const pages = Math.ceil(mm.vmBytes / PAGE_BYTES);
-  const resident = Math.floor(mm.rssBytes / PAGE_BYTES);
+  const resident = Math.floor(mm.residentBytes() / PAGE_BYTES);
   return `${pages} ${resident} 0 0 0 ${resident} 0\n`;
 }
 
@@ -185,14 +185,15 @@ const RLIMIT_SIGPENDING = 11;
 
 function memoryLines(mm: Mm): [string, string][] {
   const kb = (bytes: number): string => `${Math.ceil(bytes / 1024)} kB`.padStart(11);
+  const residentBytes = mm.residentBytes();
   return [
     ['VmPeak', kb(mm.vmBytes)],
     ['VmSize', kb(mm.vmBytes)],
     ['VmLck', kb(0)],
     ['VmPin', kb(0)],
-    ['VmHWM', kb(mm.rssBytes)],
-    ['VmRSS', kb(mm.rssBytes)],
-    ['RssAnon', kb(mm.rssBytes)],
+    ['VmHWM', kb(residentBytes)],
+    ['VmRSS', kb(residentBytes)],
+    ['RssAnon', kb(residentBytes)],
     ['RssFile', kb(0)],
     ['RssShmem', kb(0)],
     ['VmSwap', kb(0)],

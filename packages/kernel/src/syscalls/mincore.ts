@@ -1,10 +1,10 @@
 import { EFAULT, EINVAL, ENOMEM, type SysResult } from '@tsv/abi';
 import { PAGE_BYTES } from '@tsv/platform';
-import { pageCeil } from '../mm/pma.js';
+import { pageCeil, pagesIn } from '../mm/pma.js';
 import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
 
-/** mincore(2). Errors: EFAULT, EINVAL, ENOMEM. Differs: pages that were never touched may be told as resident. */
+/** mincore(2). Errors: EFAULT, EINVAL, ENOMEM. Differs: pages of directly mapped host files are told as resident. */
 export function sysMincore(t: Task, a: SyscallArgs): SysResult {
   const addr = a.u64(0);
   const length = a.u64(1);
@@ -15,12 +15,8 @@ export function sysMincore(t: Task, a: SyscallArgs): SysResult {
   if (!(end <= t.mm.layout.maxAddr)) return -ENOMEM;
   const { scratch } = t.kernel;
   for (let at = addr, out = vec; at < end;) {
-    const pageCount = Math.min((end - at) / PAGE_BYTES, scratch.length);
-    for (let i = 0; i < pageCount; i++) {
-      const isResident = residency(t, at + i * PAGE_BYTES);
-      if (isResident < 0) return isResident;
-      scratch[i] = isResident;
-    }
+    const pageCount = markRun(t, at, Math.min(end, at + scratch.length * PAGE_BYTES), scratch);
+    if (pageCount < 0) return pageCount;
     if (t.mm.copyOut(out, scratch, 0, pageCount) < 0) return -EFAULT;
     at += pageCount * PAGE_BYTES;
     out += pageCount;
@@ -28,9 +24,16 @@ export function sysMincore(t: Task, a: SyscallArgs): SysResult {
   return 0;
 }
 
-/** 1 for a page in memory, 0 for one that is not. Errors: ENOMEM where nothing is mapped. */
-function residency(t: Task, addr: number): number {
-  const vma = t.mm.vmaAt(addr);
+/** Marks the pages from `addr` on that are of one piece of one mapping. Returns how many. Errors: ENOMEM for a hole. */
+function markRun(t: Task, addr: number, end: number, dst: Uint8Array): number {
+  const map = t.mm.addressMap;
+  const vma = map.vmas.at(addr);
   if (vma === null) return -ENOMEM;
-  return t.mm.addressMap.pmas.at(addr) !== null || vma.isHostMapped ? 1 : 0;
+  const { pmas } = map;
+  const pma = pmas.items[pmas.indexFrom(addr)];
+  const isHole = pma === undefined || pma.start > addr;
+  const pageCount = pagesIn(Math.min(end, vma.end, isHole ? (pma?.start ?? end) : pma.end) - addr);
+  if (isHole) dst.fill(vma.isHostMapped ? 1 : 0, 0, pageCount);
+  else map.memory.markResident(pma.pfnAt(addr), pageCount, dst, 0);
+  return pageCount;
 }

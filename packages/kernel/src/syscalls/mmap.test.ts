@@ -261,6 +261,10 @@ describe('msync(2), mincore(2) and brk(2)', () => {
     const addr = mmap(2 * P);
     expect(k.call(task, SYS_mincore, addr, 2 * P, addr)).toBe(0);
     expect(load(addr)).toBe(0x0101);
+    const sparse = mmap(3 * P, PROT_NONE);
+    k.call(task, SYS_mprotect, sparse + P, P, RW);
+    expect(k.call(task, SYS_mincore, sparse, 3 * P, addr)).toBe(0);
+    expect(load(addr)).toBe(0x0001_00);
     expect(k.call(task, SYS_mincore, addr + 1, P, addr)).toBe(-EINVAL);
     expect(k.call(task, SYS_mincore, BAD_ADDR, P, addr)).toBe(-ENOMEM);
     expect(k.call(task, SYS_mincore, addr, P, BAD_ADDR)).toBe(-EFAULT);

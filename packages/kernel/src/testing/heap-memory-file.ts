@@ -62,6 +62,18 @@ export class HeapMemoryFile implements MemoryFile {
     return this.#pageCounts.reduce((sum, count) => sum + count, 0);
   }
 
+  residentCount(_pfn: number, pageCount: number): number {
+    return pageCount;
+  }
+
+  markResident(_pfn: number, pageCount: number, dst: Uint8Array, at: number): void {
+    dst.fill(1, at, at + pageCount);
+  }
+
+  trim(): void {
+    // The heap has no memory of its own to give back.
+  }
+
   committedBytes(): number {
     return this.usedPageCount * PAGE_BYTES;
   }

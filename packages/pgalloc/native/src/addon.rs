@@ -58,6 +58,18 @@ impl HostMemory {
             .map_or_else(negated, |()| 0)
     }
 
+    /// The first page of `[pfn, end)` that has memory, `end` if none has, or a negated errno.
+    #[napi]
+    pub fn next_data(&self, pfn: u32, end: u32) -> f64 {
+        self.found(|file| file.next_data(u64::from(pfn) << PAGE_SHIFT, u64::from(end) << PAGE_SHIFT))
+    }
+
+    /// The first page of `[pfn, end)` that has no memory, `end` if all have, or a negated errno.
+    #[napi]
+    pub fn next_hole(&self, pfn: u32, end: u32) -> f64 {
+        self.found(|file| file.next_hole(u64::from(pfn) << PAGE_SHIFT, u64::from(end) << PAGE_SHIFT))
+    }
+
     /// Bytes that the host has committed, or a negated errno.
     #[napi]
     #[allow(clippy::cast_precision_loss, reason = "no host has 2^53 bytes of memory")]
@@ -76,6 +88,16 @@ impl HostMemory {
         }
         self.file = None;
         Ok(())
+    }
+}
+
+impl HostMemory {
+    #[allow(clippy::cast_precision_loss, reason = "page numbers are below 2^32")]
+    fn found(&self, search: impl Fn(&Memfd) -> rustix::io::Result<u64>) -> f64 {
+        match self.file.as_ref().map_or(Err(Errno::BADF), search) {
+            Ok(at) => (at >> PAGE_SHIFT) as f64,
+            Err(errno) => f64::from(negated(errno)),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A memfd that grows by chunks. Nothing here knows of JavaScript.
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fstat, ftruncate, memfd_create};
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, SealFlags, SeekFrom, fallocate, fcntl_add_seals, fstat, ftruncate, memfd_create, seek,
+};
 use rustix::io::{Errno, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use std::ffi::c_void;
@@ -53,6 +55,20 @@ impl Memfd {
             at,
             len,
         )
+    }
+
+    /// Where the next memory of `[at, end)` begins, `end` if there is none. Errors: lseek(2).
+    pub fn next_data(&self, at: u64, end: u64) -> Result<u64> {
+        match seek(&self.fd, SeekFrom::Data(at)) {
+            Ok(found) => Ok(found.min(end)),
+            Err(Errno::NXIO) => Ok(end),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Where the memory at `at` ends, `end` at most. Errors: lseek(2).
+    pub fn next_hole(&self, at: u64, end: u64) -> Result<u64> {
+        Ok(seek(&self.fd, SeekFrom::Hole(at))?.min(end))
     }
 
     /// Bytes that the host has committed to the file.
@@ -153,6 +169,19 @@ mod tests {
             [load(&chunk, 3 << 12), load(&chunk, 4 << 12), load(&chunk, 12 << 12)],
             [1, 0, 1]
         );
+    }
+
+    #[test]
+    fn memory_is_found_where_pages_were_touched() {
+        let mut file = Memfd::create("test").expect("memfd");
+        let chunk = file.map_next_chunk().expect("chunk");
+        store(&chunk, 3 << 12, 1);
+        store(&chunk, 4 << 12, 1);
+        assert_eq!(file.next_data(0, 16 << 12), Ok(3 << 12));
+        assert_eq!(file.next_hole(3 << 12, 16 << 12), Ok(5 << 12));
+        assert_eq!(file.next_hole(3 << 12, 4 << 12), Ok(4 << 12));
+        assert_eq!(file.next_data(5 << 12, 16 << 12), Ok(16 << 12));
+        assert_eq!(file.next_data(0, 2 << 12), Ok(2 << 12));
     }
 
     #[test]
