@@ -1,6 +1,7 @@
 import { E2BIG, EFAULT, ENAMETOOLONG, PATH_MAX, type Errno } from '@tsv/abi';
 import { CHUNK_PAGES, PAGE_BYTES, type MemoryFile } from '@tsv/platform';
 import { copyBytes, type UserMemory } from '@tsv/vfs';
+import { StringCache } from './string-cache.js';
 import type { Translation } from './translation.js';
 
 const TWO_32 = 0x1_0000_0000;
@@ -139,7 +140,8 @@ export abstract class GuestMemory implements UserMemory {
       const { seg, segAt } = this;
       let end = segAt;
       while (end < segAt + n && seg[end] !== 0) end++;
-      text += latin1(seg, segAt, end);
+      const piece = strings.get(seg, segAt, end);
+      text = text === '' ? piece : text + piece;
       if (end < segAt + n) return text;
       done += n;
     }
@@ -180,12 +182,8 @@ export abstract class GuestMemory implements UserMemory {
 }
 
 const EMPTY = new Uint8Array(0);
+const strings = new StringCache();
 /** Bytes of a string that are looked at in one step. */
 const STRING_PIECE_BYTES = 4096;
 /** MAX_ARG_STRLEN, execve(2). */
 const STRING_BYTES_MAX = 32 * PAGE_BYTES;
-
-/** Bytes `[at, end)` as a byte string: one character a byte. */
-function latin1(bytes: Uint8Array, at: number, end: number): string {
-  return at === end ? '' : String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[]);
-}
