@@ -25,7 +25,9 @@ const IDLE_MS = 2000;
  */
 export async function measure(runner, rows, bench) {
   const figures = [];
-  for (const { argv, options, names } of commandsFor(rows, bench)) {
+  const isFor = ({ platform }) => platform === undefined || runner.name === 'native' || platform === runner.platform;
+  const measured = rows.filter(isFor);
+  for (const { argv, options, names } of commandsFor(measured, bench)) {
     const output = attempt(runner, runner.wrap(argv, options), names);
     for (const line of output.trim().split('\n').filter(Boolean)) {
       const [name, value] = line.split(' ');

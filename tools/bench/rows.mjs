@@ -10,6 +10,7 @@
  * @property {readonly string[]} [command] What `timed` runs; `@` stands for the directory of the fixtures.
  * @property {readonly string[]} [fixtures] What it needs there.
  * @property {string} [operation] Of `micro`, if that is not its name.
+ * @property {string} [platform] The only platform of TSV that measures it.
  * @property {readonly string[]} [tsvOptions] Options of tsv for this row only; without them, it shares a sandbox.
  */
 
@@ -19,6 +20,12 @@ const SHELL_LOOP = 'i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i+1)); done';
 /** @type {readonly Row[]} */
 export const ROWS = [
   micro('getpid', 'getpid', 'calls', 2),
+  {
+    ...micro('getpid_trap', 'getpid from a site that is not patched', 'calls', 25),
+    operation: 'getpid',
+    platform: 'systrap',
+    tsvOptions: ['--systrap-patching=off'],
+  },
   micro('clock_gettime', 'clock_gettime (vDSO)', 'calls', 1.5),
   micro('read_zero_4k', 'read 4 KiB of /dev/zero', 'calls', 2),
   micro('write_null_4k', 'write 4 KiB to /dev/null', 'calls', 2),

@@ -28,7 +28,7 @@ const { values: options } = parseArgs({
 });
 
 if (options['from-json'] === undefined) await run();
-else write(JSON.parse(readFileSync(options['from-json'], 'utf8')));
+else write(joined(options['from-json'].split(',').map((path) => JSON.parse(readFileSync(path, 'utf8')))));
 
 async function run() {
   const rows = pickRows();
@@ -72,6 +72,14 @@ function pickRunners() {
 function compile(name, directory) {
   const source = fileURLToPath(new URL(`programs/${name}.c`, import.meta.url));
   execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-pthread', '-static', '-o', join(directory, name), source]);
+}
+
+/** Parts of one table that were measured one after the other. */
+function joined(parts) {
+  const names = (rows) => rows.map((row) => row.name);
+  const inOrder = (rows, order) => rows.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  const rows = parts.flatMap((part) => part.rows);
+  return { ...parts[0], rows: inOrder(rows, names(ROWS)), sandbox: parts.flatMap((part) => part.sandbox) };
 }
 
 function addSample(store, name, value) {

@@ -9,6 +9,7 @@ const PROBE_TIMEOUT_MS = 20_000;
 /**
  * @typedef {object} Runner
  * @property {string} name
+ * @property {string} [platform] Of TSV.
  * @property {(argv: readonly string[], tsvOptions?: readonly string[]) => string[]} wrap The command that runs `argv`.
  */
 
@@ -20,7 +21,7 @@ const PROBE_TIMEOUT_MS = 20_000;
 export function findRunners(platforms) {
   const native = { name: 'native', wrap: (argv) => [...argv] };
   const candidates = [
-    ...platforms.map((platform) => ({ name: `tsv ${platform}`, wrap: tsv(platform) })),
+    ...platforms.map((platform) => ({ name: `tsv ${platform}`, platform, wrap: tsv(platform) })),
     ...RUNSC_PLATFORMS.map((platform) => ({ name: `runsc ${platform}`, wrap: runsc(platform) })),
   ];
   return [native, ...candidates.filter(starts)];
