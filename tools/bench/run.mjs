@@ -74,12 +74,19 @@ function compile(name, directory) {
   execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-pthread', '-static', '-o', join(directory, name), source]);
 }
 
-/** Parts of one table that were measured one after the other. */
+/** Parts of one table that were measured one after the other, perhaps not under the same runners. */
 function joined(parts) {
-  const names = (rows) => rows.map((row) => row.name);
-  const inOrder = (rows, order) => rows.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-  const rows = parts.flatMap((part) => part.rows);
-  return { ...parts[0], rows: inOrder(rows, names(ROWS)), sandbox: parts.flatMap((part) => part.sandbox) };
+  const runners = [...new Set(parts.flatMap((part) => part.runners))];
+  const all = (values) => Object.fromEntries(runners.map((name) => [name, values[name] ?? null]));
+  const order = ROWS.map((row) => row.name);
+  const rows = parts.flatMap((part) => part.rows).map((row) => ({ ...row, ratios: all(row.ratios) }));
+  const sandbox = parts.flatMap((part) => part.sandbox).map((row) => ({ ...row, values: all(row.values) }));
+  return {
+    ...parts[0],
+    runners,
+    rows: rows.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name)),
+    sandbox,
+  };
 }
 
 function addSample(store, name, value) {
