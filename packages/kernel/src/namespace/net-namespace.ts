@@ -1,4 +1,4 @@
-import type { Stack } from '@tsv/netstack';
+import type { Netfilter, Stack } from '@tsv/netstack';
 import type { InetSocket } from '../socket/inet/inet-socket.js';
 import type { NetlinkSocket } from '../socket/netlink/netlink-socket.js';
 import type { PacketSocketFile } from '../socket/packet/packet-socket-file.js';
@@ -10,6 +10,8 @@ export class NetNamespace {
   readonly userNs: UserNamespace;
   /** Its stack; null until somebody wants it. Made by {@link NetStacks}. */
   stack: Stack | null = null;
+  /** Its tables of iptables(8); null until somebody asks for them. */
+  netfilter: Netfilter | null = null;
 
   /** Ports below need CAP_NET_BIND_SERVICE, net.ipv4.ip_unprivileged_port_start. */
   unprivilegedPortStart = 1024;

@@ -114,6 +114,19 @@ export abstract class SocketFile extends OpenFile {
     return -ENOPROTOOPT;
   }
 
+  /**
+   * getsockopt(2) of an option whose value at `addr` is read too, or is long: returns its length or an error once it is
+   * stored; null for an ordinary option.
+   */
+  getLongOption(_level: number, _name: number, _addr: number, _len: number, _t: Task): number | null {
+    return null;
+  }
+
+  /** setsockopt(2) of an option with a long value; null for an ordinary one. */
+  setLongOption(_level: number, _name: number, _addr: number, _len: number, _t: Task): number | null {
+    return null;
+  }
+
   /** Whether it accepts connections, SO_ACCEPTCONN. */
   get isListening(): boolean {
     return false;

@@ -99,6 +99,8 @@ export function sysGetsockopt(t: Task, a: SyscallArgs): SysResult {
   const room = getInt(t, optlen);
   if (Number.isNaN(room)) return -EFAULT;
   if (room < 0) return -EINVAL;
+  const long = socket.getLongOption(level, optname, optval, room, t);
+  if (long !== null) return long < 0 ? long : putInt(t, optlen, long);
   const len =
     level === SOL_SOCKET
       ? getSocketOption(t, socket, optname, room)
@@ -120,6 +122,8 @@ export function sysSetsockopt(t: Task, a: SyscallArgs): SysResult {
   const socket = socketOf(t, a.i32(0));
   if (typeof socket === 'number') return socket;
   if (optlen < 0) return -EINVAL;
+  const long = socket.setLongOption(level, optname, optval, optlen, t);
+  if (long !== null) return long;
   const len = Math.min(optlen, OPTION_BYTES_MAX);
   if (level !== SOL_SOCKET) {
     if (len > 0 && t.mm.copyIn(option, 0, optval, len) !== 0) return -EFAULT;

@@ -13,6 +13,8 @@ const FILES: Readonly<Record<string, Format>> = {
   arp: formatArp,
   dev: formatDevices,
   icmp: (net, fs) => formatInetTable(net, fs, 'ping', false),
+  ip6_tables_names: () => TABLE_NAMES,
+  ip_tables_names: () => TABLE_NAMES,
   icmp6: (net, fs) => formatInetTable(net, fs, 'ping', true),
   if_inet6: formatIfInet6,
   ipv6_route: formatIpv6Route,
@@ -33,6 +35,9 @@ const FILES: Readonly<Record<string, Format>> = {
   udp6: (net, fs) => formatInetTable(net, fs, 'udp', true),
   unix: formatUnix,
 };
+
+/** The tables of iptables(8) that there are. */
+const TABLE_NAMES = 'filter\nnat\nmangle\nraw\n';
 
 /** /proc/PID/net, proc_pid_net(5): the tables of the network namespace that `netOf` says. */
 export class NetDirectory extends SyntheticDirectory {

@@ -11,7 +11,10 @@ import {
   SIN_ADDR,
   SIZEOF_SOCKADDR_IN,
   SIZEOF_SOCKADDR_IN6_RFC2133,
+  SO_ATTACH_FILTER,
   SO_BROADCAST,
+  SO_DETACH_FILTER,
+  SO_LOCK_FILTER,
   SO_DONTROUTE,
   SO_KEEPALIVE,
   SO_MARK,
@@ -48,6 +51,8 @@ import { netIoctl } from '../device/net-ioctl.js';
 import { SocketFile } from '../socket-file.js';
 import { familyOf, loadInetAddress, ownSocketAddress, storeInetAddress } from './inet-address.js';
 import { getDeviceOption, setDeviceOption } from './device-option.js';
+import { attachFilter, detachFilter, lockFilter } from '../filter/socket-filter.js';
+import { getIptables, isIptablesOption, setIptables } from './iptables-option.js';
 import { getIpOption, setIpOption } from './ip-options.js';
 import { getIpv6Option, setIpv6Option } from './ipv6-options.js';
 
@@ -155,7 +160,19 @@ export abstract class InetSocket extends SocketFile {
   }
 
   override setSocketOption(name: number, src: DataView, len: number, t: Task): 0 | Errno {
+    if (name === SO_DETACH_FILTER) return detachFilter(this.socket);
+    if (name === SO_LOCK_FILTER) return lockFilter(this.socket, src.getInt32(0, true) !== 0);
     return setDeviceOption(this, name, src, len, t);
+  }
+
+  override getLongOption(level: number, name: number, addr: number, len: number, t: Task): number | null {
+    return isIptablesOption(this, level, name) ? getIptables(this, name, addr, len, t) : null;
+  }
+
+  override setLongOption(level: number, name: number, addr: number, len: number, t: Task): number | null {
+    if (isIptablesOption(this, level, name)) return setIptables(this, name, addr, len, t);
+    if (level !== SOL_SOCKET || name !== SO_ATTACH_FILTER) return null;
+    return attachFilter(this.socket, addr, len, t);
   }
 
   override getOption(level: number, name: number, dst: DataView, lenMax: number, t: Task): number {

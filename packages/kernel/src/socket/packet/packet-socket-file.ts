@@ -27,6 +27,10 @@ import {
   SLL_PKTTYPE,
   SLL_PROTOCOL,
   SOL_PACKET,
+  SOL_SOCKET,
+  SO_ATTACH_FILTER,
+  SO_DETACH_FILTER,
+  SO_LOCK_FILTER,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
   type Errno,
@@ -40,6 +44,7 @@ import type { NetNamespace } from '../../namespace/net-namespace.js';
 import type { Task } from '../../task/task.js';
 import { deviceType } from '../device/net-device.js';
 import { netIoctl } from '../device/net-ioctl.js';
+import { attachFilter, detachFilter, lockFilter } from '../filter/socket-filter.js';
 import { SocketFile } from '../socket-file.js';
 import type { SocketMessage } from '../socket-message.js';
 
@@ -130,6 +135,15 @@ export class PacketSocketFile extends SocketFile {
     if (count > room) message.flags |= MSG_TRUNC;
     message.addressLen = storeAddress(message.address, from, from.linkAddress, this);
     return (flags & MSG_TRUNC) !== 0 ? count : moved;
+  }
+
+  override setLongOption(level: number, name: number, addr: number, len: number, t: Task): number | null {
+    return level === SOL_SOCKET && name === SO_ATTACH_FILTER ? attachFilter(this.socket, addr, len, t) : null;
+  }
+
+  override setSocketOption(name: number, src: DataView): 0 | Errno {
+    if (name === SO_DETACH_FILTER) return detachFilter(this.socket);
+    return name === SO_LOCK_FILTER ? lockFilter(this.socket, src.getInt32(0, true) !== 0) : -ENOPROTOOPT;
   }
 
   override getOption(level: number, name: number, dst: DataView): number {
