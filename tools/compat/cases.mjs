@@ -238,6 +238,53 @@ export const CASES = [
   ),
   sh('SIGPIPE', 'yes | head -n 1; (seq 1 1000000; echo $? >&2) 2>st | head -n 1; sleep 0.1; cat st'),
 
+  // Networks.
+  { name: 'net: errors of socket calls', argv: ['python3', 'socket_errors.py'] },
+  sh(
+    'net: curl and http.server',
+    'python3 -m http.server -b 127.0.0.1 8765 2> log & P=$!; while ! curl -s -o /dev/null http://127.0.0.1:8765/; do sleep 0.1; done; curl -s http://127.0.0.1:8765/data.txt | md5sum; curl -s -I http://127.0.0.1:8765/none | head -n 1; kill $P',
+  ),
+  sh(
+    'net: node http',
+    'node -e \'const h = require("http"); const s = h.createServer((q, r) => r.end(q.url)).listen(0, "::1", () => h.get({ host: "::1", port: s.address().port, path: "/p" }, (r) => r.on("data", (d) => console.log(String(d), r.statusCode)).on("end", () => s.close())))\'',
+    { timeoutMs: 60000 },
+  ),
+  py(
+    'net: asyncio and ssl',
+    'import asyncio, ssl, subprocess\nsubprocess.run("openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout k.pem -out c.pem -days 2", shell=True, stderr=subprocess.DEVNULL, check=True)\nserver_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH); server_side.load_cert_chain("c.pem", "k.pem")\nclient_side = ssl.create_default_context(cafile="c.pem")\nasync def echo(r, w):\n  w.write((await r.readline()).upper()); await w.drain(); w.close()\nasync def main():\n  s = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=server_side)\n  r, w = await asyncio.open_connection("127.0.0.1", s.sockets[0].getsockname()[1], ssl=client_side, server_hostname="localhost")\n  w.write(b"hello\\n"); print(await r.readline(), w.get_extra_info("cipher")[1]); w.close(); s.close()\nasyncio.run(main())',
+    { timeoutMs: 60000 },
+  ),
+  sh(
+    'net: socat and nc',
+    'socat TCP-LISTEN:8766,bind=127.0.0.1,reuseaddr EXEC:cat & sleep 0.5; echo through | nc -q 1 127.0.0.1 8766; wait',
+  ),
+  sh(
+    'net: redis',
+    "redis-server --port 8767 --save '' --daemonize yes > /dev/null; while ! redis-cli -p 8767 ping > /dev/null 2>&1; do sleep 0.1; done; redis-cli -p 8767 set a 1; redis-cli -p 8767 incr a; redis-cli -p 8767 get a; redis-cli -p 8767 shutdown nosave",
+    { stderr: false },
+  ),
+  sh(
+    'net: nginx',
+    'printf \'daemon on; pid %s/pid; error_log %s/err; events {} http { access_log off; server { listen 127.0.0.1:8768; location / { return 200 "served\\\\n"; } } }\' $PWD $PWD > n.conf; nginx -c $PWD/n.conf -p $PWD 2> /dev/null; curl -sS --retry 5 --retry-connrefused http://127.0.0.1:8768/; kill $(cat pid)',
+  ),
+  sh(
+    'net: ping and traceroute',
+    'ping -c 2 -i 0.2 127.0.0.1 | sed "s/time.*//; s/rtt.*//"; ping -6 -c 1 ::1 | sed "s/time.*//; s/rtt.*//"; traceroute -n -m 2 127.0.0.1 | awk "NR > 1 {print \\$2}"',
+  ),
+  sh(
+    'net: ss',
+    'python3 -m http.server -b 127.0.0.1 8769 > /dev/null 2>&1 & P=$!; while ! curl -s -o /dev/null http://127.0.0.1:8769/; do sleep 0.1; done; ss -tln | grep -o "LISTEN.*127.0.0.1:8769"; grep -c "0100007F:2241 00000000:0000 0A" /proc/net/tcp; kill $P',
+  ),
+  sh(
+    'net: ip in a namespace',
+    'unshare -n sh -c "ip link add va type veth peer name vb; ip addr add 10.9.0.1/24 dev va; ip link set va up; ip link set vb up; ip link set lo up; ip -4 -br addr; ip route; ip route get 10.9.0.7 | head -n 1; ip route add 10.10.0.0/16 via 10.9.0.9; ip route show 10.10.0.0/16; ip link del va; ip -br link | cut -d\\" \\" -f1"',
+  ),
+  sh(
+    'net: iptables',
+    'unshare -n sh -c "ip link set lo up; iptables-legacy -A OUTPUT -p tcp --dport 99 -j REJECT; iptables-legacy -t nat -A OUTPUT -p tcp --dport 77 -j REDIRECT --to-ports 88; iptables-legacy -S; iptables-legacy -t nat -S; iptables-legacy -D OUTPUT 1; iptables-legacy -S OUTPUT"',
+  ),
+  sh('net: getent', 'getent hosts localhost | tr -s " "; getent services http/tcp | tr -s " "', { stderr: false }),
+
   // What the kernel tells of itself.
   sh('ps', 'ps aux | head -1; ps -o comm= -p $$; ps -ef | grep -c "[p]s -ef"', {
     expect: /^USER +PID %CPU.*\nsh\n2\n$/,

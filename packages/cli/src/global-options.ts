@@ -16,7 +16,7 @@ export const GLOBAL_OPTIONS = {
     default: 'on',
     describe: 'Whether systrap rewrites system call instructions that a program executes often',
   },
-  network: { choices: ['none', 'host', 'sandbox'], default: 'none', describe: 'Network of the sandbox' },
+  network: { choices: ['none', 'host', 'sandbox'], default: 'sandbox', describe: 'Network of the sandbox' },
   overlay2: {
     choices: ['none', 'root:memory', 'all:memory'],
     describe:

@@ -71,7 +71,6 @@ describe('tsv', () => {
       ['--platform', 'vmware', 'do', 'true'],
       'Cannot use platform "vmware": there is none; choose from ptrace',
     ],
-    ['a network that does not work yet', ['--network', 'host', 'do', 'true'], 'Cannot use --network=host'],
     [
       'a missing bundle',
       ['run', '--bundle', '/nonexistent', 'id'],
