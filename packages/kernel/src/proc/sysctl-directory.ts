@@ -14,6 +14,7 @@ import type { Kernel } from '../kernel.js';
 import { PID_MAX } from '../namespace/pid-namespace.js';
 import { Task } from '../task/task.js';
 import { GeneratedFile, SettableFile, parseSetting } from './generated-file.js';
+import { netSysctls } from './net/net-sysctl.js';
 import type { ProcFileSystem } from './proc-file-system.js';
 import { OS_RELEASE } from './system-files.js';
 
@@ -70,6 +71,7 @@ export function createSysctlDirectory(fs: ProcFileSystem): SyntheticDirectory {
   for (const [path, value] of Object.entries(FIXED)) {
     add(fs, root, path, new GeneratedFile(fs, () => `${value}\n`));
   }
+  for (const [path, file] of netSysctls(fs)) add(fs, root, `net/${path}`, file);
   add(fs, root, 'kernel/hostname', hostname(fs, 'hostname'));
   add(fs, root, 'kernel/domainname', hostname(fs, 'domainname'));
   const bootId = uuid(fs.kernel);

@@ -17,7 +17,7 @@ import {
 } from '@tsv/abi';
 import type { Task } from '../../task/task.js';
 import { deviceNamed } from '../device/net-device.js';
-import type { InetSocket, StackSocket } from './inet-socket.js';
+import type { InetSocket } from './inet-socket.js';
 
 /** Options of SOL_SOCKET that are taken, and that nothing here depends on, with what they are at first. */
 const KEPT: ReadonlyMap<number, number> = new Map([
@@ -29,17 +29,21 @@ const KEPT: ReadonlyMap<number, number> = new Map([
   [SO_TIMESTAMPING, 0],
 ]);
 
+/** Kept apart from the options of other levels in {@link InetSocket.keptOptions}. */
+const KEPT_BASE = 0x1_0000;
+
 /** Options of SOL_SOCKET about devices, socket(7). Returns the length. Errors: EINVAL, ENODEV, ENOPROTOOPT. */
-export function getDeviceOption(socket: StackSocket, name: number, dst: DataView, lenMax: number): number {
+export function getDeviceOption(file: InetSocket, name: number, dst: DataView, lenMax: number): number {
+  const { socket } = file;
   const { boundNicId } = socket.options;
   if (name === SO_BINDTOIFINDEX) {
     dst.setInt32(0, boundNicId, true);
     return 4;
   }
   if (name !== SO_BINDTODEVICE) {
-    const value = KEPT.get(name);
-    if (value === undefined) return -ENOPROTOOPT;
-    dst.setInt32(0, value, true);
+    const initial = KEPT.get(name);
+    if (initial === undefined) return -ENOPROTOOPT;
+    dst.setInt32(0, file.keptOptions.get(KEPT_BASE + name) ?? initial, true);
     return 4;
   }
   if (boundNicId === 0) return 0;
@@ -53,7 +57,11 @@ export function getDeviceOption(socket: StackSocket, name: number, dst: DataView
 /** Errors: EINVAL, ENODEV, ENOPROTOOPT, EPERM for changing the device without CAP_NET_RAW. */
 export function setDeviceOption(file: InetSocket, name: number, src: DataView, len: number, t: Task): 0 | Errno {
   const { socket } = file;
-  if (name !== SO_BINDTODEVICE && name !== SO_BINDTOIFINDEX) return KEPT.has(name) ? 0 : -ENOPROTOOPT;
+  if (name !== SO_BINDTODEVICE && name !== SO_BINDTOIFINDEX) {
+    if (!KEPT.has(name)) return -ENOPROTOOPT;
+    file.keptOptions.set(KEPT_BASE + name, src.getInt32(0, true));
+    return 0;
+  }
   const isChange = socket.options.boundNicId !== 0;
   if (isChange && !t.creds.hasCapIn(file.net.userNs, CAP_NET_RAW)) return -EPERM;
   let nicId: number;

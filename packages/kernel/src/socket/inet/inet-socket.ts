@@ -156,7 +156,7 @@ export abstract class InetSocket extends SocketFile {
   }
 
   override getSocketOption(name: number, dst: DataView, lenMax: number, _t: Task): number {
-    return getDeviceOption(this.socket, name, dst, lenMax);
+    return getDeviceOption(this, name, dst, lenMax);
   }
 
   override setSocketOption(name: number, src: DataView, len: number, t: Task): 0 | Errno {
