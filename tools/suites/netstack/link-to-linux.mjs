@@ -99,11 +99,8 @@ export function connectLinux(kind, { index = 0, mtu = 1500, wrap = (link) => lin
     close() {
       watcher.close();
       driver.close();
-      try {
-        ip('link', 'del', name);
-      } catch {
-        // A TAP goes with its descriptor.
-      }
+      // A TAP or TUN goes with its descriptor.
+      if (kind === 'veth') ip('link', 'del', name);
     },
   };
 }

@@ -9,6 +9,9 @@ use std::io::Error;
 /// Frames of one system call.
 const BATCH: usize = 64;
 
+/// Room for frames in a packet socket: some windows of TCP, in packets of 64 KiB.
+const BUFFER_BYTES: c_int = 4 << 20;
+
 /// Options of packet(7), linux/if_packet.h.
 const PACKET_VNET_HDR: c_int = 15;
 const PACKET_IGNORE_OUTGOING: c_int = 23;
@@ -29,6 +32,14 @@ pub fn packet_socket(index: c_int, has_header: bool) -> Result<OwnedFd> {
     let header = c_int::from(has_header).to_ne_bytes();
     socket_calls::setsockopt(fd, libc::SOL_PACKET, PACKET_VNET_HDR, &header)?;
     socket_calls::setsockopt(fd, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, &1i32.to_ne_bytes())?;
+    for (forced, limited) in [
+        (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
+        (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
+    ] {
+        // Without CAP_NET_ADMIN as much as anybody may have.
+        socket_calls::setsockopt(fd, libc::SOL_SOCKET, forced, &BUFFER_BYTES.to_ne_bytes())
+            .or_else(|_| socket_calls::setsockopt(fd, libc::SOL_SOCKET, limited, &BUFFER_BYTES.to_ne_bytes()))?;
+    }
     let mut address = [0u8; size_of::<libc::sockaddr_ll>()];
     address[..2].copy_from_slice(&17u16.to_ne_bytes()); // AF_PACKET
     address[2..4].copy_from_slice(&3u16.to_be_bytes()); // ETH_P_ALL

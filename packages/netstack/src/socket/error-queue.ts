@@ -23,23 +23,25 @@ export interface QueuedError {
 
 /** Errors that MSG_ERRQUEUE reads, for sockets with IP_RECVERR. */
 export class ErrorQueue {
-  readonly #errors: QueuedError[] = [];
+  /** Made with the first error: few sockets ever have one. */
+  #errors: QueuedError[] | null = null;
 
   get count(): number {
-    return this.#errors.length;
+    return this.#errors === null ? 0 : this.#errors.length;
   }
 
   /** The error that {@link ErrorQueue.shift} would take. */
   get first(): QueuedError | undefined {
-    return this.#errors[0];
+    return this.#errors?.[0];
   }
 
   /** Appends an error; without room it is lost. `headerLen`: bytes of the quoted upper-layer header. */
   push(error: IcmpError, dstPort: number, headerLen: number): void {
-    if (this.#errors.length >= ERROR_COUNT_MAX) return;
+    const errors = (this.#errors ??= []);
+    if (errors.length >= ERROR_COUNT_MAX) return;
     const from = Math.min(error.quoteAt + headerLen, error.quoteEnd);
     const to = Math.min(error.quoteEnd, from + QUOTE_BYTES_MAX);
-    this.#errors.push({
+    errors.push({
       errno: error.errno,
       origin: error.origin,
       type: error.type,
@@ -53,10 +55,10 @@ export class ErrorQueue {
   }
 
   shift(): QueuedError | undefined {
-    return this.#errors.shift();
+    return this.#errors?.shift();
   }
 
   clear(): void {
-    this.#errors.length = 0;
+    this.#errors = null;
   }
 }

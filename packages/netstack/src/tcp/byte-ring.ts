@@ -5,6 +5,25 @@ const CAPACITY_BYTES_MIN = 4096;
 const KEPT_BYTES_MAX = 65536;
 const NO_BYTES = new Uint8Array(0);
 
+/** Memory of rings that were freed, kept for the next ones: a busy connection empties and fills its ring all the time. */
+const SPARE_BYTES_MAX = 8 << 20;
+const spares: Uint8Array[] = [];
+let spareBytes = 0;
+
+function takeBytes(capacity: number): Uint8Array {
+  const index = spares.findIndex(({ length }) => length === capacity);
+  if (index < 0) return new Uint8Array(capacity);
+  const [bytes] = spares.splice(index, 1);
+  spareBytes -= capacity;
+  return bytes!;
+}
+
+function keepBytes(bytes: Uint8Array): void {
+  if (bytes.length <= KEPT_BYTES_MAX || spareBytes + bytes.length > SPARE_BYTES_MAX) return;
+  spares.push(bytes);
+  spareBytes += bytes.length;
+}
+
 /**
  * A queue of bytes in a ring that grows by doubling and is freed when empty. Bytes may be stored behind the end of the
  * queue, where they wait until {@link ByteRing.commit} makes them part of it: so out-of-order text is stored once.
@@ -78,8 +97,9 @@ export class ByteRing {
     if (this.#bytes.length > KEPT_BYTES_MAX) this.clear();
   }
 
-  /** Forgets all bytes and frees the memory. */
+  /** Forgets all bytes and frees the memory. Nobody reads what {@link ByteRing.bytes} was after that. */
   clear(): void {
+    keepBytes(this.#bytes);
     this.#bytes = NO_BYTES;
     this.#headAt = 0;
     this.#len = 0;
@@ -89,9 +109,10 @@ export class ByteRing {
     const old = this.#bytes;
     let capacity = Math.max(old.length, CAPACITY_BYTES_MIN);
     while (capacity < needed) capacity *= 2;
-    const bytes = new Uint8Array(capacity);
+    const bytes = takeBytes(capacity);
     bytes.set(old.subarray(this.#headAt), 0);
     bytes.set(old.subarray(0, this.#headAt), old.length - this.#headAt);
+    keepBytes(old);
     this.#bytes = bytes;
     this.#headAt = 0;
   }
