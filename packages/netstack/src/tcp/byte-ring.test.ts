@@ -59,4 +59,17 @@ describe('ByteRing', () => {
     ring.trim();
     expect(ring.capacityBytes).toBe(4096);
   });
+
+  it('has as much again when it fills again, and less when it needs less', () => {
+    const ring = new ByteRing();
+    const capacityWith = (len: number): number => {
+      ring.push(new Uint8Array(len).fill(7), 0, len);
+      const { capacityBytes } = ring;
+      expect([ring.span(0, len), ring.bytes[ring.spanAt + len - 1]]).toEqual([len, 7]);
+      ring.consume(len);
+      ring.trim();
+      return capacityBytes;
+    };
+    expect([200_000, 70_000, 10, 200_000].map(capacityWith)).toEqual([262_144, 262_144, 4096, 262_144]);
+  });
 });

@@ -19,7 +19,7 @@ function takeBytes(capacity: number): Uint8Array {
 }
 
 function keepBytes(bytes: Uint8Array): void {
-  if (bytes.length <= KEPT_BYTES_MAX || spareBytes + bytes.length > SPARE_BYTES_MAX) return;
+  if (bytes.length < KEPT_BYTES_MAX || spareBytes + bytes.length > SPARE_BYTES_MAX) return;
   spares.push(bytes);
   spareBytes += bytes.length;
 }
@@ -32,6 +32,8 @@ export class ByteRing {
   #bytes: Uint8Array = NO_BYTES;
   #headAt = 0;
   #len = 0;
+  /** What a ring that was freed starts with: as much as it had, less with each time that it needs less. */
+  #wantedBytes = CAPACITY_BYTES_MIN;
 
   /** The array, and where in it {@link ByteRing.span} found the bytes. */
   spanAt = 0;
@@ -94,7 +96,9 @@ export class ByteRing {
 
   /** Frees the memory of a large ring. Preconditions: empty, with nothing stored behind its end. */
   trim(): void {
-    if (this.#bytes.length > KEPT_BYTES_MAX) this.clear();
+    if (this.#bytes.length <= KEPT_BYTES_MAX) return;
+    this.#wantedBytes = this.#bytes.length;
+    this.clear();
   }
 
   /** Forgets all bytes and frees the memory. Nobody reads what {@link ByteRing.bytes} was after that. */
@@ -107,7 +111,8 @@ export class ByteRing {
 
   #grow(needed: number): void {
     const old = this.#bytes;
-    let capacity = Math.max(old.length, CAPACITY_BYTES_MIN);
+    while (needed * 4 < this.#wantedBytes && this.#wantedBytes > CAPACITY_BYTES_MIN) this.#wantedBytes /= 2;
+    let capacity = Math.max(old.length, this.#wantedBytes);
     while (capacity < needed) capacity *= 2;
     const bytes = takeBytes(capacity);
     bytes.set(old.subarray(this.#headAt), 0);
