@@ -22,6 +22,7 @@ export * from './msghdr.js';
 export * from './netlink.js';
 export * from './poll.js';
 export * from './prctl.js';
+export * from './ptrace.js';
 export * from './resource.js';
 export * from './rtnetlink.js';
 export * from './sched.js';

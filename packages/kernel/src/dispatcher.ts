@@ -1,6 +1,8 @@
 import { ENOSYS, ERESTARTSYS, ERESTART_RESTARTBLOCK } from '@tsv/abi';
 import { REASON_DEAD, REASON_FAULT, REASON_SYSCALL, REG_ORIG_RAX, REG_RAX, type Platform } from '@tsv/platform';
 import type { Kernel } from './kernel.js';
+import { prepareTracedRun, stopsAtEntry, stopsAtExit, takeTrapFlagBack } from './ptrace/trace-stop.js';
+import { TraceNext } from './ptrace/tracing.js';
 import { filterSyscall, type SeccompFilter } from './seccomp/seccomp-filter.js';
 import { deliverSignals, Leave } from './signal/deliver.js';
 import { BLOCKED, REGISTERS_SET, TASK_GONE, type SyscallHandler } from './syscalls/syscall.js';
@@ -8,6 +10,9 @@ import { TaskState, type Task } from './task/task.js';
 
 /** Served stops between two looks at the clock. */
 const STOPS_PER_CLOCK_LOOK = 32;
+
+/** What a tracer puts in place of a system call's number to have none made: -1. */
+const NO_SYSCALL = 0x8000_0000;
 
 /** Takes guest stops from the platform and has the kernel answer them. */
 export class Dispatcher {
@@ -70,14 +75,17 @@ export class Dispatcher {
     if (reason === REASON_SYSCALL) {
       task.restart.clear();
       task.syscallNr = page.low(REG_ORIG_RAX);
+      if (task.tracing !== null && stopsAtEntry(task, task.tracing)) return;
       if (task.seccomp === null) this.#runHandler(task);
       else this.#runFiltered(task, task.seccomp);
     } else if (reason === REASON_FAULT) {
+      if (task.tracing !== null) takeTrapFlagBack(task, task.tracing);
       this.#kernel.handleFault(task);
       this.#leaveKernel(task);
     } else if (reason === REASON_DEAD) {
       this.#kernel.contextDied(task);
     } else {
+      if (task.tracing !== null) takeTrapFlagBack(task, task.tracing);
       this.#leaveKernel(task);
     }
   }
@@ -86,9 +94,26 @@ export class Dispatcher {
     for (let task = this.#kernel.dequeueWoken(); task !== null; task = this.#kernel.dequeueWoken()) {
       if (task.state !== TaskState.WOKEN) continue;
       task.state = TaskState.RUNNING;
-      if (task.syscallNr >= 0 && !task.isLeaving) this.#runHandler(task);
+      if (task.traceNext !== null) this.#leaveTraceStop(task, task.traceNext);
+      else if (task.syscallNr >= 0 && !task.isLeaving) this.#runHandler(task);
       else this.#leaveKernel(task);
     }
+  }
+
+  /** Takes a task on that its tracer has let go, ptrace(2). */
+  #leaveTraceStop(task: Task, next: TraceNext): void {
+    task.traceNext = null;
+    if (next === TraceNext.LEAVE || task.threadGroup.isExiting) return this.#leaveKernel(task);
+    if (next === TraceNext.FINISH) return this.#finishTraced(task);
+    // The tracer may have put another number in place of a call that was not made yet, or -1 for none.
+    if (task.restart.phase === 0) task.syscallNr = task.page.low(REG_ORIG_RAX);
+    if (task.syscallNr >= NO_SYSCALL) return this.finish(task, REGISTERS_SET);
+    if (task.seccomp === null || task.restart.phase !== 0) this.#runHandler(task);
+    else this.#runFiltered(task, task.seccomp);
+  }
+
+  #finishTraced(task: Task): void {
+    if (task.tracing === null || !stopsAtExit(task, task.tracing)) this.#leaveKernel(task);
   }
 
   #runHandler(task: Task): void {
@@ -118,7 +143,8 @@ export class Dispatcher {
   finish(task: Task, result: number): void {
     if (result === BLOCKED || result === TASK_GONE) return;
     this.#store(task, result);
-    this.#leaveKernel(task);
+    if (task.tracing === null) this.#leaveKernel(task);
+    else this.#finishTraced(task);
   }
 
   /** Writes a result to the guest's register, or notes that a signal has interrupted the call. */
@@ -154,6 +180,7 @@ export class Dispatcher {
       task.isHeld = true;
       return;
     }
+    if (task.tracing !== null) prepareTracedRun(task, task.tracing);
     task.isInGuest = true;
     task.resumedMs = this.#nowMs;
     task.context.resume();

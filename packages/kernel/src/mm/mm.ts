@@ -14,7 +14,7 @@ import {
   RLIMIT_STACK,
   type Errno,
 } from '@tsv/abi';
-import { PAGE_BYTES, type AddressSpace, type MemoryFile } from '@tsv/platform';
+import { PAGE_BYTES, chunkAt, chunkOf, type AddressSpace, type MemoryFile } from '@tsv/platform';
 import { displayPath, type Caller, type OpenFile } from '@tsv/vfs';
 import type { ResourceLimits } from '../task/resource-limits.js';
 import { AddressMap } from './address-map.js';
@@ -342,6 +342,28 @@ export class Mm extends GuestMemory {
     if (this.vmBytes + len - replacedBytes > limits.soft(RLIMIT_AS)) return -ENOMEM;
     const isData = (prot & PROT_WRITE) !== 0 && (flags & (VM_SHARED | VM_GROWSDOWN)) === 0;
     return isData && this.dataBytes + len > limits.soft(RLIMIT_DATA) ? -ENOMEM : 0;
+  }
+
+  /**
+   * Writes `len` bytes for a tracer, ptrace(2): memory that the program may not write is copied before. Errors: EIO for
+   * a hole, and for a shared mapping that cannot be written.
+   */
+  poke(addr: number, src: Uint8Array, at: number, len: number): 0 | Errno {
+    const map = this.addressMap;
+    for (let done = 0; done < len;) {
+      const target = addr + done;
+      const vma = this.vmaAt(target);
+      if (vma === null || (vma.flags & VM_SPECIAL) !== 0 || (vma.isShared && !vma.isWritable)) return -EIO;
+      if (makePresent(map, vma, pageFloor(target), true) < 0 || map.commit() < 0) return -EIO;
+      const pma = map.pmas.at(target);
+      if (pma === null) return this.copyOut(target, src, at + done, len - done) < 0 ? -EIO : 0;
+      const within = target % PAGE_BYTES;
+      const count = Math.min(len - done, PAGE_BYTES - within);
+      const pfn = pma.pfnAt(pageFloor(target));
+      this.memory.chunks[chunkOf(pfn)]!.set(src.subarray(at + done, at + done + count), chunkAt(pfn) + within);
+      done += count;
+    }
+    return 0;
   }
 
   /** Lets queued changes take effect, now if the host may have something to say about them. */

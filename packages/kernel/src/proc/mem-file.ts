@@ -68,7 +68,7 @@ class OpenMem extends OpenFile {
       const addr = offset + moved;
       const len = io.take(piece, 0, Math.min(io.remaining, PIECE_BYTES - (addr % PIECE_BYTES)));
       if (len <= 0) return len < 0 && moved === 0 ? len : moved;
-      if (mm.copyOut(addr, piece, 0, len) !== 0) return moved === 0 ? -EIO : moved;
+      if (mm.poke(addr, piece, 0, len) !== 0) return moved === 0 ? -EIO : moved;
       moved += len;
     }
     return moved;

@@ -21,6 +21,8 @@ export function stateLetter(task: Task): string {
       return 'S';
     case TaskState.STOPPED:
       return 'T';
+    case TaskState.TRACED:
+      return 't';
     case TaskState.ZOMBIE:
       return 'Z';
     case TaskState.DEAD:
@@ -32,6 +34,7 @@ const STATE_NAMES: Readonly<Record<string, string>> = {
   R: 'running',
   S: 'sleeping',
   T: 'stopped',
+  t: 'tracing stop',
   Z: 'zombie',
   X: 'dead',
 };
@@ -145,7 +148,7 @@ export function formatStatus(task: Task, ns: PidNamespace): string {
     ['Ngid', '0'],
     ['Pid', String(task.threadPid.in(ns))],
     ['PPid', String(tg.parent?.pidIn(ns) ?? 0)],
-    ['TracerPid', '0'],
+    ['TracerPid', String(task.tracing?.tracer.pidIn(ns) ?? 0)],
     ['Uid', [creds.uid, creds.euid, creds.suid, creds.fsuid].join('\t')],
     ['Gid', [creds.gid, creds.egid, creds.sgid, creds.fsgid].join('\t')],
     ['FDSize', String(task.hasExited ? 0 : task.fds.capacity)],

@@ -47,7 +47,7 @@ const FIXED: Readonly<Record<string, string>> = {
   'kernel/shmmni': String(SHM_SEGMENTS_MAX),
   'kernel/threads-max': '126000',
   'kernel/version': '#1 SMP TSV',
-  'kernel/yama/ptrace_scope': '1',
+  'kernel/yama/ptrace_scope': '0',
   'net/core/somaxconn': '4096',
   'net/core/rmem_max': '212992',
   'net/core/wmem_max': '212992',

@@ -2,17 +2,21 @@ import {
   EINTR,
   ERESTARTNOINTR,
   ERESTARTSYS,
+  ERESTART_RESTARTBLOCK,
   SA_NODEFER,
   SA_RESETHAND,
   SA_RESTART,
+  SIGKILL,
   SIGSEGV,
   SIGSTOP,
   SIG_DFL,
   SIG_IGN,
 } from '@tsv/abi';
 import { REG_ORIG_RAX, REG_RAX, REG_RIP } from '@tsv/platform';
+import { stopForInterrupt, stopForSignal, stopsBeforeExit, stopWithGroup } from '../ptrace/trace-stop.js';
+import { TraceNext, type Tracing } from '../ptrace/tracing.js';
 import { exitGroup, exitTask } from '../task/exit.js';
-import type { Task } from '../task/task.js';
+import { TaskState, type Task } from '../task/task.js';
 import { beginStop, parkStopped } from './job-control.js';
 import { forceSignal } from './force-signal.js';
 import { kernelSignal, type SigInfo } from './sig-info.js';
@@ -41,26 +45,54 @@ export function deliverSignals(task: Task): Leave {
       exitTask(task, threadGroup.exitStatus);
       return Leave.PARKED;
     }
-    if (threadGroup.stopSignal !== 0) {
+    const { tracing } = task;
+    if (threadGroup.stopSignal !== 0 && tracing?.hasToldGroupStop !== true) {
       if (isRerun) signals.restartCode = ERESTARTNOINTR;
       task.isLeaving = true;
-      parkStopped(task);
+      if (tracing === null) parkStopped(task);
+      else stopWithGroup(task, tracing, threadGroup.stopSignal);
       return Leave.PARKED;
     }
-    const info = signals.isInterruptPending ? signals.take() : null;
+    const injected = tracing === null ? null : takeInjected(task, tracing);
+    if (tracing?.isInterruptWanted === true) {
+      if (isRerun) signals.restartCode = ERESTARTNOINTR;
+      stopForInterrupt(task, tracing);
+      return Leave.PARKED;
+    }
+    const info = injected ?? (signals.isInterruptPending ? signals.take() : null);
+    if (info !== null && tracing !== null && injected === null && info.signo !== SIGKILL) {
+      if (isRerun) signals.restartCode = ERESTARTNOINTR;
+      stopForSignal(task, tracing, info);
+      return Leave.PARKED;
+    }
     if (info !== null) {
       if (isRerun) rewindSyscall(task);
       isRerun = false;
       act(task, info);
-      if (task.hasExited) return Leave.PARKED;
+      if (task.state >= TaskState.TRACED) return Leave.PARKED;
       continue;
     }
     signals.recalculate();
-    if (signals.restartCode !== 0) isRerun = true;
+    if (signals.restartCode !== 0) isRerun = !restartsTraced(task);
     signals.restartCode = 0;
     if (!signals.hasSavedMask) return isRerun ? Leave.RERUN : Leave.RESUME;
     signals.restoreMask();
   }
+}
+
+/** The signal that the tracer lets through, or null. */
+function takeInjected(task: Task, tracing: Tracing): SigInfo | null {
+  const { injected } = tracing;
+  tracing.injected = null;
+  task.signals.isTraceDue = tracing.isInterruptWanted;
+  return injected;
+}
+
+/** A traced task makes an interrupted system call again by its instruction, so that its tracer is told of it. */
+function restartsTraced(task: Task): boolean {
+  if (task.tracing === null || task.signals.restartCode === ERESTART_RESTARTBLOCK) return false;
+  rewindSyscall(task);
+  return true;
 }
 
 /** Carries out one signal: nothing, a stop, the end of the process, or a call of the handler. */
@@ -74,6 +106,10 @@ function act(task: Task, info: SigInfo): void {
   if (threadGroup.isNamespaceInit && !info.isForced) return;
   if (isDefaultStop(signo)) {
     if (signo === SIGSTOP || !threadGroup.processGroup.isOrphaned()) beginStop(threadGroup, signo);
+    return;
+  }
+  if (stopsBeforeExit(task, signo, TraceNext.LEAVE)) {
+    task.tracing!.injected = info;
     return;
   }
   exitGroup(task, signo);

@@ -11,6 +11,8 @@ import {
   SIGTTOU,
   SIG_IGN,
 } from '@tsv/abi';
+import { wakeFromTraceStop } from '../ptrace/trace-stop.js';
+import type { Tracing } from '../ptrace/tracing.js';
 import { TaskState, type Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { childSignal } from './child-signal.js';
@@ -34,6 +36,7 @@ export function beginStop(group: ThreadGroup, signo: number): void {
   group.stopSignal = signo;
   for (const task of group.tasks) {
     if (task.hasExited || task.state === TaskState.STOPPED) continue;
+    if (task.tracing !== null) task.tracing.hasToldGroupStop = false;
     task.signals.isInterruptPending = true;
     task.interrupt();
   }
@@ -72,8 +75,14 @@ export function continueGroup(group: ThreadGroup): void {
 
 /** Lets parked threads go on. */
 export function wakeStopped(group: ThreadGroup): void {
-  group.stoppedCount = 0;
-  for (const task of group.tasks) task.unpark();
+  for (const task of group.tasks) {
+    if (task.state === TaskState.STOPPED) {
+      group.stoppedCount--;
+      task.unpark();
+    } else if (task.tracing !== null) {
+      continueTraced(task, task.tracing);
+    }
+  }
 }
 
 function tellParent(group: ThreadGroup, code: number, status: number): void {
@@ -84,4 +93,12 @@ function tellParent(group: ThreadGroup, code: number, status: number): void {
     sendSignal(parent, childSignal(group, parent, SIGCHLD, code, status));
   }
   parent.childExited.notify(POLLIN);
+}
+
+/** The stop of a traced process has ended: whoever listens to it is told, ptrace(2) PTRACE_LISTEN. */
+function continueTraced(task: Task, tracing: Tracing): void {
+  tracing.hasToldGroupStop = false;
+  if (!tracing.isSeized) return;
+  tracing.isInterruptWanted = true;
+  if (tracing.isListening) wakeFromTraceStop(task, tracing);
 }

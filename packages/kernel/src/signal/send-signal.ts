@@ -42,7 +42,7 @@ function isDropped(group: ThreadGroup, task: Task | null, info: SigInfo): boolea
   const signo = info.signo;
   const target = task ?? group.leader;
   const { blocked, awaited } = target.signals;
-  if (blocked.has(signo) || awaited.has(signo)) return false;
+  if (blocked.has(signo) || awaited.has(signo) || (target.tracing !== null && signo !== SIGKILL)) return false;
   if (isProtected(group, info)) return true;
   return group.signalActions.isIgnored(signo);
 }
@@ -78,7 +78,7 @@ function interruptSomeTask(group: ThreadGroup, signo: number): void {
 
 /** Whether `task` would take the signal when told of it. */
 function canTake(task: Task, signo: number): boolean {
-  if (task.hasExited || task.state === TaskState.STOPPED) return false;
+  if (task.state >= TaskState.STOPPED) return false;
   return !task.signals.blocked.has(signo) || task.signals.awaited.has(signo);
 }
 
@@ -90,7 +90,7 @@ function interruptTask(task: Task, signo: number): void {
     return;
   }
   signals.isInterruptPending = true;
-  if (task.state !== TaskState.STOPPED) task.interrupt();
+  if (task.state < TaskState.STOPPED) task.interrupt();
 }
 
 /** Lets other threads take the process's pending signals that `task` no longer takes: it blocks them, or exits. */
@@ -98,7 +98,7 @@ export function retargetShared(task: Task): void {
   const group = task.threadGroup;
   if (group.pending.set.isEmpty || group.tasks.length < 2) return;
   for (const other of group.tasks) {
-    if (other === task || other.hasExited || other.state === TaskState.STOPPED) continue;
+    if (other === task || other.state >= TaskState.STOPPED) continue;
     other.signals.recalculate();
     if (other.signals.isInterruptPending) other.interrupt();
   }

@@ -118,7 +118,8 @@ function storeUnion(mem: DataView, at: number, info: SigInfo): void {
   } else if (code === SI_SIGIO || (signo === SIGIO && code > SI_USER && code < SI_KERNEL)) {
     storeI64(mem, at + SI_BAND, info.band);
     mem.setInt32(at + SI_FD, info.fd, true);
-  } else if (code <= SI_USER || code === SI_KERNEL) {
+  } else if (code <= SI_USER || code === SI_KERNEL || (signo === SIGTRAP && code > SI_KERNEL)) {
+    // What a tracer is told of a stop that is no signal's has a code above SI_KERNEL.
     mem.setInt32(at + SI_PID, info.pid, true);
     mem.setUint32(at + SI_UID, info.uid, true);
     storeValue(mem, at, info);

@@ -19,6 +19,8 @@ export class TaskSignals {
   restartCode = 0;
   /** Whether a signal can be delivered, or a stop or the end of the process is due: waits end then. */
   isInterruptPending = false;
+  /** The tracer wants something of the task, ptrace(2). */
+  isTraceDue = false;
   /** sigaltstack(2). */
   altStackAddr = 0;
   altStackBytes = 0;
@@ -56,7 +58,8 @@ export class TaskSignals {
     this.isInterruptPending =
       this.hasPending(~this.blocked.low, ~this.blocked.high) ||
       this.threadGroup.stopSignal !== 0 ||
-      this.threadGroup.isExiting;
+      this.threadGroup.isExiting ||
+      this.isTraceDue;
   }
 
   /** Sets the signal mask; SIGKILL and SIGSTOP cannot be blocked. */

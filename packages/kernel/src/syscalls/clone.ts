@@ -17,7 +17,9 @@ import {
   CLONE_PARENT,
   CLONE_PARENT_SETTID,
   CLONE_PIDFD,
+  CLONE_PTRACE,
   CLONE_THREAD,
+  CLONE_UNTRACED,
   CLONE_VFORK,
   CLONE_VM,
   CSIGNAL,
@@ -28,17 +30,23 @@ import {
   CAP_CHECKPOINT_RESTORE,
   CAP_SYS_ADMIN,
   NSIG,
+  PTRACE_EVENT_VFORK_DONE,
+  PTRACE_O_TRACEVFORKDONE,
   SIGCHLD,
   loadU64,
   type SysResult,
 } from '@tsv/abi';
 import { PID_MAX } from '../namespace/pid-namespace.js';
 import { cloneTask, type CloneArgs } from '../task/clone.js';
-import type { Task } from '../task/task.js';
+import { attachChild, cloneEvent } from '../ptrace/attach.js';
+import { stopForEvent } from '../ptrace/trace-stop.js';
+import { TraceNext } from '../ptrace/tracing.js';
+import { TaskState, type Task } from '../task/task.js';
+import { BLOCKED } from './syscall.js';
 import type { SyscallArgs } from './syscall-args.js';
 
 const NO_TIDS: readonly number[] = [];
-/** `restart.phase` while the parent waits in vfork(2). */
+/** `restart.phase` once the child is made: the parent waits in vfork(2), or tells its tracer. */
 const PHASE_VFORK = 1;
 const PAGE_BYTES = 4096;
 
@@ -78,7 +86,7 @@ export function sysClone(t: Task, a: SyscallArgs): SysResult {
 
 /** fork(2). Errors: as clone(2). */
 export function sysFork(t: Task): SysResult {
-  return plainClone(t, 0);
+  return t.restart.phase === PHASE_VFORK ? waitForVforkChild(t) : plainClone(t, 0);
 }
 
 /** vfork(2). Errors: as clone(2). */
@@ -116,21 +124,50 @@ function start(t: Task): SysResult {
   const tid = child.threadPid.in(t.pidNs);
   const isVfork = (cloneArgs.flags & CLONE_VFORK) !== 0;
   if (isVfork) child.vforkParent = t;
-  t.kernel.dispatcher.resume(child);
-  if (!isVfork) return tid;
+  const event = t.tracing === null ? 0 : traceChild(t, child);
+  if (child.tracing === null) t.kernel.dispatcher.resume(child);
+  if (!isVfork && event === 0) return tid;
   t.restart.phase = PHASE_VFORK;
   t.restart.object = child;
   t.restart.value = tid;
-  return t.blockKillable();
+  // Whether there is a vfork(2) to wait for: plain tasks come back here only to tell of an event.
+  t.restart.moved = isVfork ? 1 : 0;
+  if (event === 0) return t.blockKillable();
+  stopForEvent(t, t.tracing!, event, TraceNext.HANDLER);
+  return BLOCKED;
+}
+
+/** Has the child of a traced task traced too, if its tracer wants that. Returns the event to tell it of, 0 for none. */
+function traceChild(t: Task, child: Task): number {
+  const tracing = t.tracing!;
+  if ((cloneArgs.flags & CLONE_UNTRACED) !== 0) return 0;
+  const event = cloneEvent(t, cloneArgs.flags, cloneArgs.exitSignal);
+  if (event === 0 && (cloneArgs.flags & CLONE_PTRACE) === 0) return 0;
+  attachChild(t, child);
+  child.state = TaskState.WOKEN;
+  child.traceNext = TraceNext.LEAVE;
+  t.kernel.enqueueWoken(child);
+  tracing.eventMessage = child.threadPid.in(tracing.tracer.pidNs);
+  return event;
 }
 
 /** The parent of vfork(2) waits until the child no longer uses its memory. */
 function waitForVforkChild(t: Task): SysResult {
   const child = t.restart.object as Task;
-  if (child.vforkParent !== t) return t.restart.value;
+  if (child.vforkParent !== t) return vforkDone(t);
   const result = t.blockKillable();
   if (t.signals.isKillPending) child.vforkParent = null;
   return result;
+}
+
+/** The child has its own memory: a tracer that wants to know is told. */
+function vforkDone(t: Task): SysResult {
+  const { tracing, restart } = t;
+  const wasVfork = restart.moved !== 0;
+  if (wasVfork && tracing !== null && (tracing.options & PTRACE_O_TRACEVFORKDONE) !== 0) {
+    tracing.pendingEvent = PTRACE_EVENT_VFORK_DONE;
+  }
+  return restart.value;
 }
 
 /** Reads `struct clone_args` into {@link cloneArgs}. */

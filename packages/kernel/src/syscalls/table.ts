@@ -154,6 +154,7 @@ import { sysNiSyscall } from './ni-syscall.js';
 import { sysMsgctl, sysMsgget, sysMsgrcv, sysMsgsnd } from './msg.js';
 import { sysSemctl, sysSemget, sysSemop, sysSemtimedop } from './sem.js';
 import { sysShmat, sysShmctl, sysShmdt, sysShmget } from './shm.js';
+import { sysPtrace } from './ptrace.js';
 import { sysSeccomp } from './seccomp.js';
 import { sysSetns } from './setns.js';
 import { sysUnshare } from './unshare.js';
@@ -558,6 +559,13 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 69, name: 'msgsnd', run: sysMsgsnd },
   { nr: 70, name: 'msgrcv', run: sysMsgrcv },
   { nr: 71, name: 'msgctl', run: sysMsgctl },
+  // ptrace.ts
+  {
+    nr: 101,
+    name: 'ptrace',
+    run: sysPtrace,
+    partial: 'no SYSEMU, SINGLEBLOCK, PEEKSIGINFO, seccomp stops, debug registers',
+  },
   // ni-syscall.ts
   { nr: 134, name: 'uselib', run: sysNiSyscall, partial: NI },
   { nr: 156, name: '_sysctl', run: sysNiSyscall, partial: NI },

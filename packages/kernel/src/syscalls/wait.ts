@@ -84,6 +84,7 @@ function nothingYet(t: Task, options: number): SysResult {
 function selectByPid(t: Task, pid: number): void {
   target.type = pid === -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
   target.group = pid > 0 ? groupOf(t, pid) : null;
+  target.tid = pid;
   if (pid === 0) target.processGroup = t.threadGroup.processGroup;
   else target.processGroup = pid < -1 ? (t.pidNs.lookup(-pid)?.processGroup ?? null) : null;
 }
@@ -95,6 +96,7 @@ function selectByType(t: Task, type: number, id: number): SysResult {
   if (type === P_ALL) return 0;
   if (type === P_PID) {
     if (id <= 0) return -EINVAL;
+    target.tid = id;
     target.group = groupOf(t, id);
     return 0;
   }

@@ -1,5 +1,5 @@
-import { SIGCHLD, type Errno } from '@tsv/abi';
-import { REG_RIP, REG_RSP, type Context } from '@tsv/platform';
+import { PTRACE_EVENT_EXEC, SIGCHLD, type Errno } from '@tsv/abi';
+import { REG_CS, REG_EFLAGS, REG_ORIG_RAX, REG_RIP, REG_RSP, REG_SS, type Context } from '@tsv/platform';
 import type { OpenFile } from '@tsv/vfs';
 import { isPrivilegedChange } from '../cred/exec-credentials.js';
 import type { Credentials } from '../cred/credentials.js';
@@ -8,6 +8,10 @@ import { exitOtherThreads, releaseMemory } from './exit.js';
 import { loadExecutable, type ExecIdentity } from './load-executable.js';
 import type { Task } from './task.js';
 
+/** Segments of 64-bit user code, and flags of a new program, as Linux has them: a tracer looks at them. */
+const USER_CS = 0x33;
+const USER_DS = 0x2b;
+const INITIAL_FLAGS = 0x202;
 /** Longest command name, as PR_SET_NAME counts. */
 const COMM_BYTES_MAX = 15;
 
@@ -22,12 +26,21 @@ export function execute(task: Task, file: OpenFile, path: string, argv: string[]
     loaded.mm.decRef();
     return context;
   }
+  const formerTid = task.threadPid;
   becomeOnlyThread(task);
   enterProgram(task, loaded.mm, context);
+  context.page.set(REG_ORIG_RAX, task.syscallNr);
+  context.page.set(REG_CS, USER_CS);
+  context.page.set(REG_SS, USER_DS);
+  context.page.set(REG_EFLAGS, INITIAL_FLAGS);
   context.page.set(REG_RIP, loaded.entry);
   context.page.set(REG_RSP, loaded.stackPointer);
   resetForExec(task, loaded.creds);
   task.comm = commOf(path);
+  if (task.tracing !== null) {
+    task.tracing.pendingEvent = PTRACE_EVENT_EXEC;
+    task.tracing.eventMessage = formerTid.in(task.tracing.tracer.pidNs);
+  }
   return 0;
 }
 

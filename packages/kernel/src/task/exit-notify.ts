@@ -12,6 +12,7 @@ import {
   SIG_IGN,
   WCOREFLAG,
 } from '@tsv/abi';
+import { releaseTracees } from '../ptrace/attach.js';
 import { childSignal } from '../signal/child-signal.js';
 import { killGroup, sendSignal } from '../signal/send-signal.js';
 import { kernelSignal, userSignal } from '../signal/sig-info.js';
@@ -22,6 +23,7 @@ import type { ThreadGroup } from './thread-group.js';
 /** The last thread of `group` has exited: children find a new parent, and the old parent is told. */
 export function exitGroupNotify(group: ThreadGroup): void {
   group.isZombie = true;
+  releaseTracees(group);
   group.pending.clear();
   group.intervalTimers?.clear();
   group.posixTimers?.clear();

@@ -3,6 +3,8 @@ import { leaveFutexes } from '../futex/futex-wait.js';
 import { wakeFutex } from '../futex/futex-wake.js';
 import { releaseRobustFutexes } from '../futex/robust-list.js';
 import { leaveSemaphoreUndo } from '../ipc/semaphore-undo.js';
+import { endTracee } from '../ptrace/attach.js';
+import { TraceStopKind } from '../ptrace/tracing.js';
 import { reportStopIfComplete } from '../signal/job-control.js';
 import { retargetShared } from '../signal/send-signal.js';
 import { exitGroupNotify } from './exit-notify.js';
@@ -17,11 +19,12 @@ export function exitTask(task: Task, status: number): void {
     group.exitStatus = status;
   }
   task.exitCode = group.isExiting ? group.exitStatus : status;
-  if (task.state === TaskState.STOPPED) group.stoppedCount--;
+  if (task.state === TaskState.STOPPED || isGroupStopped(task)) group.stoppedCount--;
   task.wait.clear();
   leaveFutexes(task);
   leaveSemaphoreUndo(task);
   task.state = TaskState.ZOMBIE;
+  endTracee(task, task.exitCode);
   retargetShared(task);
   releaseMemory(task);
   task.fds.decRef(task);
@@ -80,6 +83,11 @@ export function completeVfork(task: Task): void {
   if (parent === null) return;
   task.vforkParent = null;
   parent.wake();
+}
+
+/** Whether it stands in the stop of its process for its tracer. */
+function isGroupStopped(task: Task): boolean {
+  return task.tracing?.stop?.kind === TraceStopKind.GROUP;
 }
 
 function removeThread(task: Task): void {

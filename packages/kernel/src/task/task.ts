@@ -12,6 +12,8 @@ import type { UserIo } from '../mm/user-io.js';
 import type { NsProxy } from '../namespace/ns-proxy.js';
 import type { Pid } from '../namespace/pid.js';
 import type { PidNamespace } from '../namespace/pid-namespace.js';
+import { wakeFromTraceStop } from '../ptrace/trace-stop.js';
+import type { TraceNext, Tracing } from '../ptrace/tracing.js';
 import type { SeccompFilter } from '../seccomp/seccomp-filter.js';
 import type { TaskSignals } from '../signal/task-signals.js';
 import { SyscallArgs } from '../syscalls/syscall-args.js';
@@ -31,12 +33,14 @@ export const TaskState = {
   BLOCKED: 1,
   /** Woken; its handler runs again soon. */
   WOKEN: 2,
-  /** Stopped by a signal or a tracer. */
+  /** Stopped by a signal. */
   STOPPED: 3,
+  /** Stopped for its tracer. */
+  TRACED: 4,
   /** Exited, not yet reaped. */
-  ZOMBIE: 4,
+  ZOMBIE: 5,
   /** Gone. */
-  DEAD: 5,
+  DEAD: 6,
 } as const;
 export type TaskState = (typeof TaskState)[keyof typeof TaskState];
 
@@ -95,6 +99,10 @@ export class Task implements Caller {
   isLeaving = false;
   /** Would run in the guest if its process were not frozen. Written by the dispatcher. */
   isHeld = false;
+  /** ptrace(2); null while nobody traces it. */
+  tracing: Tracing | null = null;
+  /** Where it goes on after a trace stop; null once it does. */
+  traceNext: TraceNext | null = null;
   /** prctl(2) PR_SET_NO_NEW_PRIVS. */
   hasNoNewPrivs = false;
   #seccomp: SeccompFilter | null = null;
@@ -243,7 +251,7 @@ export class Task implements Caller {
   /** Makes the task look at its signals: a wait ends, and a running guest stops. */
   interrupt(): void {
     if (this.state === TaskState.BLOCKED) this.wake();
-    else if (this.state === TaskState.STOPPED) this.#unparkForExit();
+    else if (this.state === TaskState.STOPPED || this.state === TaskState.TRACED) this.#unparkForExit();
     else if (this.isInGuest) this.context.interrupt();
   }
 
@@ -256,7 +264,9 @@ export class Task implements Caller {
   }
 
   #unparkForExit(): void {
-    if (this.threadGroup.isExiting) this.unpark();
+    if (!this.threadGroup.isExiting) return;
+    if (this.tracing !== null) wakeFromTraceStop(this, this.tracing);
+    this.unpark();
   }
 
   #sleep(): number {

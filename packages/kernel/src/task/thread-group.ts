@@ -2,6 +2,7 @@ import { SIGCHLD } from '@tsv/abi';
 import { WaitQueue } from '@tsv/waiter';
 import type { Kernel } from '../kernel.js';
 import type { PidNamespace } from '../namespace/pid-namespace.js';
+import type { EndedTracee } from '../ptrace/tracing.js';
 import type { SignalActions } from '../signal/signal-actions.js';
 import { SignalQueue } from '../signal/signal-queue.js';
 import type { CpuTimer } from '../time/cpu-timer.js';
@@ -21,6 +22,10 @@ export class ThreadGroup {
   readonly tasks: Task[] = [];
   parent: ThreadGroup | null = null;
   readonly children = new Set<ThreadGroup>();
+  /** Tasks that its threads trace, ptrace(2). */
+  readonly tracees = new Set<Task>();
+  /** Traced threads that have ended and that wait(2) has not told of. */
+  readonly endedTracees: EndedTracee[] = [];
   /** Set by {@link ProcessGroup.add}. */
   processGroup!: ProcessGroup;
   signalActions: SignalActions;

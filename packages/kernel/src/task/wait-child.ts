@@ -1,6 +1,9 @@
 import {
   CLD_CONTINUED,
+  CLD_EXITED,
+  CLD_KILLED,
   CLD_STOPPED,
+  CLD_TRAPPED,
   P_ALL,
   P_PGID,
   P_PID,
@@ -27,6 +30,8 @@ export class WaitTarget {
   type: number = P_ALL;
   /** For P_PID and P_PIDFD; null matches none. */
   group: ThreadGroup | null = null;
+  /** For P_PID: the number itself, which may be a traced thread's. */
+  tid = 0;
   /** For P_PGID; null matches none. */
   processGroup: ProcessGroup | null = null;
 }
@@ -57,12 +62,56 @@ export type WaitResult = (typeof WaitResult)[keyof typeof WaitResult];
 /** Looks for a child of `task` with something to tell of what `options` ask for, wait(2), and fills `found`. */
 export function waitChild(task: Task, target: WaitTarget, options: number, found: WaitedChild): WaitResult {
   let result: WaitResult = WaitResult.NO_CHILD;
+  for (const tracee of task.threadGroup.tracees) {
+    if (!matchesTracee(tracee, target)) continue;
+    result = WaitResult.NOTHING_YET;
+    if (tellsTraceStop(task, tracee, options, found)) return WaitResult.FOUND;
+  }
+  if (tellsEndedTracee(task, target, options, found)) return WaitResult.FOUND;
   for (const child of task.threadGroup.children) {
     if (!matches(child, target, options)) continue;
     result = WaitResult.NOTHING_YET;
     if (tells(task, child, options, found)) return WaitResult.FOUND;
   }
   return result;
+}
+
+function matchesTracee(tracee: Task, target: WaitTarget): boolean {
+  if (target.type === P_PID) return tracee.tracing?.tracer.pidNs.lookup(target.tid)?.task === tracee;
+  if (target.type === P_PIDFD) return tracee.isLeader && tracee.threadGroup === target.group;
+  return target.type !== P_PGID || tracee.threadGroup.processGroup === target.processGroup;
+}
+
+/** Tells of a trace stop once, ptrace(2): whatever the options say of stops. */
+function tellsTraceStop(task: Task, tracee: Task, options: number, found: WaitedChild): boolean {
+  const { tracing } = tracee;
+  if (tracing === null || tracing.stop === null || tracing.isStopTold || tracing.isListening) return false;
+  if ((options & WNOWAIT) === 0) tracing.isStopTold = true;
+  found.pid = tracee.threadPid.in(task.pidNs);
+  found.uid = task.creds.userNs.uidInside(tracee.creds.uid);
+  found.status = (tracing.stop.code << 8) | 0x7f;
+  found.code = CLD_TRAPPED;
+  found.sigStatus = tracing.stop.code;
+  found.group = tracee.threadGroup;
+  return true;
+}
+
+/** Tells of a traced thread that has ended and is no child. */
+function tellsEndedTracee(task: Task, target: WaitTarget, options: number, found: WaitedChild): boolean {
+  const { endedTracees } = task.threadGroup;
+  if ((options & WEXITED) === 0 || endedTracees.length === 0) return false;
+  const index = target.type === P_PID ? endedTracees.findIndex(({ tid }) => tid === target.tid) : 0;
+  const ended = endedTracees[index];
+  if (ended === undefined || target.type === P_PGID || target.type === P_PIDFD) return false;
+  if ((options & WNOWAIT) === 0) endedTracees.splice(index, 1);
+  const signo = ended.status & 0x7f;
+  found.pid = ended.tid;
+  found.uid = ended.uid;
+  found.status = ended.status;
+  found.code = signo === 0 ? CLD_EXITED : CLD_KILLED;
+  found.sigStatus = signo === 0 ? (ended.status >> 8) & 0xff : signo;
+  found.group = task.threadGroup;
+  return true;
 }
 
 function matches(child: ThreadGroup, target: WaitTarget, options: number): boolean {
