@@ -16,6 +16,7 @@ export const GUEST_CASES = [
   guest('pi-futex'),
   guest('inotify'),
   guest('scm-rights'),
+  guest('ptrace'),
   guest('sysv-shm'),
   guest('sysv-sem'),
   guest('sysv-msg'),

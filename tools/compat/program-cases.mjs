@@ -55,8 +55,72 @@ export const PROGRAM_CASES = [
     `console.log(require('node:crypto').createHash('sha256').update('x').digest('hex')); require('node:dns').lookup('127.0.0.1', (e, a) => console.log(e, a));`,
   ),
   sh(
+    'strace: calls, signals and exit',
+    `strace -f -e trace=write,close,kill,exit_group -o log sh -c 'echo out; kill -USR1 $$'; echo $?; sed 's/^[0-9]* *//; s/kill([0-9]*/kill(PID/; s/si_pid=[0-9]*/si_pid=PID/' log | grep -v close; strace -c -o count true && tail -1 count | awk '{print $NF}'`,
+    { needs: 'strace' },
+  ),
+  sh(
+    'strace: children and threads',
+    `strace -ff -e trace=execve,exit_group -o log sh -c '/bin/true; (exit 3); :'; ls log.* | wc -l; cat log.* | grep -c exited; strace -f -e trace=none -o log python3 -c 'import threading as t; x=[t.Thread(target=print, args=(i,)) for i in range(3)]; [(y.start(), y.join()) for y in x]'; grep -c exited log`,
+    { needs: 'strace' },
+  ),
+  sh(
+    'gdb: breakpoints, steps and calls',
+    `gcc -g -O0 -o hello hello.c && gdb -batch -nx -ex 'break main' -ex run -ex next -ex 'print argc + 41' -ex 'print (int)getppid() > 0' -ex stepi -ex 'info registers cs ss' -ex continue ./hello 2>/dev/null | grep -v -E 'libthread|0x0|Thread debugging|process [0-9]'`,
+    { needs: 'gdb' },
+  ),
+  sh(
     'ipcmk, ipcs and ipcrm',
     'id() { grep -o "[0-9]*$"; }; m=$(ipcmk -M 1000 | id); s=$(ipcmk -S 3 | id); q=$(ipcmk -Q | id); for x in "-m $m" "-s $s" "-q $q"; do ipcs $x -i ${x#* } 2>/dev/null | grep -E "bytes=|nsems|qbytes|mode" | sed "s/cuid.*//; s/lpid.*//; s/cpid.*//"; ipcrm $x && echo gone; done',
+  ),
+  sh(
+    'sqlite3',
+    `sqlite3 t.db 'create table t(a); insert into t values(1),(2); select sum(a) from t; pragma integrity_check; pragma journal_mode=wal; insert into t values(5); select count(*) from t'`,
+    { needs: 'sqlite3' },
+  ),
+  sh(
+    'vim -es',
+    `vi=$(command -v vim || command -v vim.tiny); $vi -es -u NONE -c 'normal ihello' -c 'wq v.txt' < /dev/null; $vi -es -u NONE -c '%s/l/L/g' -c 'wq' v.txt < /dev/null; cat v.txt`,
+  ),
+  sh(
+    'openssl',
+    'echo x | openssl dgst -sha256; openssl genrsa 1024 2>/dev/null | openssl rsa -check -noout; openssl rand -hex 8 | wc -c',
+    { needs: 'openssl' },
+  ),
+  sh(
+    'redis over a unix socket',
+    `redis-server --port 0 --unixsocket $PWD/r.sock --save '' --daemonize yes --logfile r.log > /dev/null; r="redis-cli -s r.sock"; until $r ping 2>/dev/null | grep PONG; do sleep 0.1; done; $r set a 1; $r incr a; $r eval 'return redis.call("get","a")' 0; $r bgsave; until $r info persistence | grep -q rdb_bgsave_in_progress:0; do sleep 0.1; done; $r info persistence | grep last_bgsave_status; $r shutdown nosave`,
+    { needs: 'redis-server' },
+  ),
+  sh(
+    'tmux',
+    `export TERM=xterm; t="tmux -S t.sock -f /dev/null"; $t new-session -d -x 80 -y 24 'PS1="> " sh'; $t send-keys 'echo in-tmux $((6*7))' Enter; until $t capture-pane -p | grep '^in-tmux'; do sleep 0.1; done; $t split-window -d 'stty size > size; sleep 5'; until test -s size; do sleep 0.1; done; cat size; $t kill-server`,
+    { needs: 'tmux' },
+  ),
+  sh(
+    'screen',
+    `export TERM=xterm SCREENDIR=$PWD/sd; mkdir -m 700 sd; screen -dmS s sh -c 'tty > /dev/null && echo hi > out; sleep 30'; until test -s out; do sleep 0.1; done; cat out; screen -S s -X quit; screen -ls | grep -c Detached`,
+    { needs: 'screen' },
+  ),
+  sh(
+    'go run',
+    `export HOME=$PWD GOCACHE=$PWD/cache GOTOOLCHAIN=local; printf 'package main\nimport ("fmt"; "sync")\nfunc main() { var w sync.WaitGroup; c := make(chan int, 100); for i := 0; i < 100; i++ { w.Add(1); go func(i int) { c <- i; w.Done() }(i) }; w.Wait(); close(c); s := 0; for x := range c { s += x }; fmt.Println("sum", s) }\n' > h.go; go run h.go`,
+    { needs: 'go' },
+  ),
+  sh(
+    'rustc',
+    `printf 'fn main() { let h: Vec<_> = (0..4).map(|i| std::thread::spawn(move || i * i)).collect(); println!("{}", h.into_iter().map(|x| x.join().unwrap()).sum::<i32>()); }' > h.rs; export HOME=/root; rustc -O h.rs -o h && ./h`,
+    { needs: 'rustc' },
+  ),
+  sh(
+    'java',
+    `java -version 2>&1 | head -1; printf 'public class H { public static void main(String[] a) throws Exception { Thread t = new Thread(() -> System.out.println("thread")); t.start(); t.join(); System.gc(); System.out.println("hello"); } }' > H.java; java -XX:TieredStopAtLevel=1 H.java`,
+    { needs: 'java' },
+  ),
+  sh(
+    'postgres over a unix socket',
+    `P=$(ls -d /usr/lib/postgresql/*/bin | tail -1); test -n "$P" || exit 0; mkdir pg; chown postgres pg .; chmod 755 .; cd pg; su postgres -s /bin/bash -c "$P/initdb -D d -N > /dev/null && $P/pg_ctl -D d -w -o '-c listen_addresses= -k $PWD' -l log start > /dev/null && psql -h $PWD -d postgres -Atc 'create table t as select generate_series(1,1000) a; select sum(a) from t'; $P/pg_ctl -D d -m fast -w stop"`,
+    { needs: 'psql' },
   ),
   sh(
     'bash: ulimit -v',

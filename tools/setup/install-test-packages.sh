@@ -6,7 +6,7 @@ packages=(
   bash bsdutils build-essential busybox-static coreutils diffutils file findutils gawk git grep gzip make mawk perl
   procps python3 sed strace tar util-linux xz-utils runsc iproute2
   podman conmon containerd docker.io crun
-  musl-tools openssl redis-server screen sqlite3 tmux vim-tiny
+  gdb musl-tools openssl redis-server screen sqlite3 tmux vim-tiny
   curl iperf3 iptables iputils-ping netcat-openbsd nginx-light socat traceroute tshark
 )
 missing=()

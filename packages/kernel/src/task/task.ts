@@ -99,8 +99,7 @@ export class Task implements Caller {
   isLeaving = false;
   /** Would run in the guest if its process were not frozen. Written by the dispatcher. */
   isHeld = false;
-  /** ptrace(2); null while nobody traces it. */
-  tracing: Tracing | null = null;
+  #tracing: Tracing | null = null;
   /** Where it goes on after a trace stop; null once it does. */
   traceNext: TraceNext | null = null;
   /** prctl(2) PR_SET_NO_NEW_PRIVS. */
@@ -164,12 +163,22 @@ export class Task implements Caller {
     this.context.forgetAnswers?.();
   }
 
+  /** ptrace(2); null while nobody traces it. */
+  get tracing(): Tracing | null {
+    return this.#tracing;
+  }
+  set tracing(tracing: Tracing | null) {
+    this.#tracing = tracing;
+    this.context.forgetAnswers?.();
+  }
+
   /**
-   * Lets the platform give `result` for call `nr` by itself from now on: until {@link creds} or {@link seccomp} change, or
-   * somebody tells the context to forget it. Returns `result`.
+   * Lets the platform give `result` for call `nr` by itself from now on: until {@link creds}, {@link seccomp} or
+   * {@link tracing} change, or somebody tells the context to forget it. Returns `result`.
    */
   answer(nr: number, result: number): number {
-    if (this.#seccomp === null && this.kernel.strace === null) this.context.answer?.(nr, result);
+    const isUnseen = this.#seccomp === null && this.#tracing === null && this.kernel.strace === null;
+    if (isUnseen) this.context.answer?.(nr, result);
     return result;
   }
 
