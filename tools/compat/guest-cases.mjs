@@ -16,6 +16,7 @@ export const GUEST_CASES = [
   guest('pi-futex'),
   guest('inotify'),
   guest('scm-rights'),
+  guest('kcmp-ioprio'),
   guest('ptrace'),
   guest('sysv-shm'),
   guest('sysv-sem'),

@@ -265,7 +265,8 @@ function setNice(t: Task, target: Task, nice: number): SysResult {
   return 0;
 }
 
-function maySchedule(t: Task, target: Task): boolean {
+/** Whether `t` may change how `target` is scheduled: its own, or CAP_SYS_NICE. */
+export function maySchedule(t: Task, target: Task): boolean {
   const { creds } = t;
   return (
     creds.euid === target.creds.uid ||
@@ -274,7 +275,8 @@ function maySchedule(t: Task, target: Task): boolean {
   );
 }
 
-function priorityTargets(t: Task, which: number, who: number): Task[] | number {
+/** Whom PRIO_* and `who` mean, getpriority(2). Errors: EINVAL, ESRCH. */
+export function priorityTargets(t: Task, which: number, who: number): Task[] | number {
   if (which === PRIO_PROCESS) {
     const target = taskOf(t, who);
     return target === null ? -ESRCH : [target];

@@ -154,6 +154,8 @@ import { sysNiSyscall } from './ni-syscall.js';
 import { sysMsgctl, sysMsgget, sysMsgrcv, sysMsgsnd } from './msg.js';
 import { sysSemctl, sysSemget, sysSemop, sysSemtimedop } from './sem.js';
 import { sysShmat, sysShmctl, sysShmdt, sysShmget } from './shm.js';
+import { sysIoprioGet, sysIoprioSet } from './ioprio.js';
+import { sysKcmp } from './kcmp.js';
 import { sysPtrace } from './ptrace.js';
 import { sysSeccomp } from './seccomp.js';
 import { sysSetns } from './setns.js';
@@ -559,13 +561,13 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 69, name: 'msgsnd', run: sysMsgsnd },
   { nr: 70, name: 'msgrcv', run: sysMsgrcv },
   { nr: 71, name: 'msgctl', run: sysMsgctl },
+  // ioprio.ts
+  { nr: 251, name: 'ioprio_set', run: sysIoprioSet },
+  { nr: 252, name: 'ioprio_get', run: sysIoprioGet },
+  // kcmp.ts
+  { nr: 312, name: 'kcmp', run: sysKcmp, partial: 'KCMP_EPOLL_TFD: EOPNOTSUPP' },
   // ptrace.ts
-  {
-    nr: 101,
-    name: 'ptrace',
-    run: sysPtrace,
-    partial: 'no SYSEMU, SINGLEBLOCK, PEEKSIGINFO, seccomp stops, debug registers',
-  },
+  { nr: 101, name: 'ptrace', run: sysPtrace, partial: 'no SYSEMU, seccomp stops or debug registers' },
   // ni-syscall.ts
   { nr: 134, name: 'uselib', run: sysNiSyscall, partial: NI },
   { nr: 156, name: '_sysctl', run: sysNiSyscall, partial: NI },

@@ -7,6 +7,8 @@ export class Scheduling {
   priority = 0;
   /** -20 to 19. */
   nice = 0;
+  /** ioprio_set(2): class and level; 0 for none. */
+  ioPriority = 0;
   resetsOnFork = false;
   /** sched_setaffinity(2): one bit a CPU; empty for all. */
   affinity = new Uint8Array(0);
@@ -21,6 +23,7 @@ export class Scheduling {
     child.policy = isReset ? SCHED_OTHER : this.policy;
     child.priority = isReset ? 0 : this.priority;
     child.nice = isReset && this.nice < 0 ? 0 : this.nice;
+    child.ioPriority = this.ioPriority;
     child.affinity = this.affinity.slice();
   }
 }
