@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Suite, exec, ok } from './suite.mjs';
 
-const IMAGE = 'local/busybox:latest';
-
 /** Runs every test in `dir`; returns how many passed and failed. */
 export async function testContainerd(dir, runtime, ociArchive) {
   mkdirSync(dir, { recursive: true });
@@ -23,13 +21,14 @@ export async function testContainerd(dir, runtime, ociArchive) {
   const tryCtr = (...args) => exec(['ctr', '--address', address, ...args]);
   const run = (...args) => ['run', '--runc-binary', runtime, '--snapshotter', 'native', ...args];
   const suite = new Suite('containerd');
+  let image;
 
   suite.test('run', async () => {
-    assert.equal(await ctr(...run('--rm', IMAGE, 'a', 'echo', 'hello')), 'hello\n');
-    assert.equal((await tryCtr(...run('--rm', IMAGE, 'b', 'sh', '-c', 'exit 7'))).status, 7);
+    assert.equal(await ctr(...run('--rm', image, 'a', 'echo', 'hello')), 'hello\n');
+    assert.equal((await tryCtr(...run('--rm', image, 'b', 'sh', '-c', 'exit 7'))).status, 7);
   });
   suite.test('run detached, exec, ps, pause, kill, rm', async () => {
-    await ctr(...run('-d', IMAGE, 'c', 'sleep', '600'));
+    await ctr(...run('-d', image, 'c', 'sleep', '600'));
     assert.match(await ctr('task', 'ls'), /^c\s+\d+\s+RUNNING$/m);
     assert.equal(
       await ctr('task', 'exec', '--exec-id', 'x', 'c', 'sh', '-c', 'id -u; hostname >/dev/null; echo in'),
@@ -50,6 +49,7 @@ export async function testContainerd(dir, runtime, ociArchive) {
   try {
     for (let i = 0; i < 200 && (await tryCtr('version')).status !== 0; i++) await sleep(50);
     await ctr('image', 'import', '--snapshotter', 'native', ociArchive);
+    image = (await ctr('image', 'ls', '-q')).trim();
     return await suite.run();
   } finally {
     daemon.kill('SIGTERM');

@@ -26,14 +26,14 @@ export async function testDocker(dir, runtime, archive) {
     assert.equal((await tryDocker(...run('--rm', 'busybox', 'nosuchprogram'))).status, 127);
   });
   suite.test('run detached, exec, ps, top, kill, rm', async () => {
-    await docker(...run('-d', '--name', 'a', 'busybox', 'sleep', '600'));
-    assert.equal((await tryDocker('exec', 'a', 'sh', '-c', 'id -u; exit 9')).status, 9);
-    assert.equal(await docker('exec', 'a', 'id', '-u'), '0\n');
-    assert.match(await docker('ps', '--format', '{{.Names}} {{.Status}}'), /^a Up /);
-    assert.match(await docker('top', 'a'), /tsv-container\n$/);
-    await docker('kill', 'a');
-    assert.equal(await docker('inspect', '-f', '{{.State.ExitCode}}', 'a'), '137\n');
-    await docker('rm', 'a');
+    await docker(...run('-d', '--name', 'one', 'busybox', 'sleep', '600'));
+    assert.equal((await tryDocker('exec', 'one', 'sh', '-c', 'id -u; exit 9')).status, 9);
+    assert.equal(await docker('exec', 'one', 'id', '-u'), '0\n');
+    assert.match(await docker('ps', '--format', '{{.Names}} {{.Status}}'), /^one Up /);
+    assert.match(await docker('top', 'one'), /tsv-container\n$/);
+    await docker('kill', 'one');
+    assert.equal(await docker('inspect', '-f', '{{.State.ExitCode}}', 'one'), '137\n');
+    await docker('rm', 'one');
   });
 
   try {

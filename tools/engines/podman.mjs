@@ -93,7 +93,7 @@ export async function testPodman(dir, runtime, archive) {
   });
   suite.test('pause, unpause, stats, stop, rm', async () => {
     await podman('pause', 'a');
-    assert.equal(await podman('ps', '--format', '{{.Status}}'), 'paused\n');
+    assert.equal(await podman('inspect', '-f', '{{.State.Status}}', 'a'), 'paused\n');
     await podman('unpause', 'a');
     assert.match(await podman('stats', '--no-stream', '--format', '{{.Name}}', 'a'), /^a$/m);
     await podman('stop', 'a');
