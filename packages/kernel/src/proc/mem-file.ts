@@ -68,7 +68,11 @@ class OpenMem extends OpenFile {
       const addr = offset + moved;
       const len = io.take(piece, 0, Math.min(io.remaining, PIECE_BYTES - (addr % PIECE_BYTES)));
       if (len <= 0) return len < 0 && moved === 0 ? len : moved;
-      if (mm.poke(addr, piece, 0, len) !== 0) return moved === 0 ? -EIO : moved;
+      // Threads of that process may run: what they have mapped is not given to others meanwhile.
+      mm.addressMap.isForeignAccess = true;
+      const status = mm.poke(addr, piece, 0, len);
+      mm.addressMap.isForeignAccess = false;
+      if (status !== 0) return moved === 0 ? -EIO : moved;
       moved += len;
     }
     return moved;

@@ -20,6 +20,9 @@ import type { ThreadGroup } from '../task/thread-group.js';
 import { tellTracer, wakeFromTraceStop } from './trace-stop.js';
 import { Tracing } from './tracing.js';
 
+/** Ends that are kept for a tracer that does not wait: as many as there can be threads. */
+const ENDED_MAX = 32768;
+
 /** Makes `task` a tracee of `tracer`. A stop of its process becomes a trace stop. */
 export function attach(task: Task, tracer: ThreadGroup, options: number, isSeized: boolean): void {
   task.tracing = new Tracing(tracer, options, isSeized);
@@ -92,6 +95,7 @@ export function endTracee(task: Task, status: number): void {
   tracer.tracees.delete(task);
   if (tracer.isZombie || (task.isLeader && task.threadGroup.parent === tracer)) return;
   const signo = status & 0x7f;
+  if (tracer.endedTracees.length >= ENDED_MAX) tracer.endedTracees.shift();
   tracer.endedTracees.push({
     tid: task.threadPid.in(tracer.pidNs),
     uid: tracer.leader.creds.userNs.uidInside(task.creds.uid),
