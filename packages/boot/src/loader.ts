@@ -22,6 +22,7 @@ import {
 } from './container/signal-container.js';
 import { createKernel } from './create-kernel.js';
 import { EventLoop } from './event-loop.js';
+import { withEngineNetwork } from './network/engine-network.js';
 import { writeResolverFile } from './network/resolver-file.js';
 import { openNetwork, type SandboxNetwork } from './network/sandbox-network.js';
 import { seccompOf } from './oci/seccomp/seccomp-of.js';
@@ -131,10 +132,15 @@ export class Loader {
     this.#onFailure = listener;
   }
 
-  /** Joins the sandbox to the network that the command line and its first container ask for. Throws {@link SandboxError}. */
-  async openNetwork(spec: Spec): Promise<void> {
+  /**
+   * Joins the sandbox to the network that the command line and its first container ask for. One that an engine made has a
+   * process of the host that stands for it, in whose network namespace the engine works. Throws {@link SandboxError}.
+   */
+  async openNetwork({ spec, io, hostPid }: ContainerArgs): Promise<void> {
     const { kernel, watcher, log, config } = this;
-    this.#network = await openNetwork({ mode: config.network, spec, kernel, watcher, log });
+    const engineSpec = io.standIn === null ? spec : withEngineNetwork(spec, hostPid);
+    const mode = engineSpec === null && config.network === 'sandbox' ? 'none' : config.network;
+    this.#network = await openNetwork({ mode, spec: engineSpec ?? spec, kernel, watcher, log });
   }
 
   /** Prepares a container: its files, and all that its first process needs. Throws {@link SandboxError}. */

@@ -80,7 +80,7 @@ export class Sentry {
     loader.onFailure((error) => {
       this.#fail(error);
     });
-    await loader.openNetwork(spec);
+    await loader.openNetwork(args);
     const container = loader.createContainer(args);
     void container.ended.then((status) => {
       this.#finish(exitStatusOf(status));
