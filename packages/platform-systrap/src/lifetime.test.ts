@@ -14,6 +14,9 @@ import native from '../native/index.js';
 import { CODE, DATA, Guest, asm, must } from './testing/guest.js';
 import { liveInSession, sessionOf, stubsOf, threadCount } from './testing/host-processes.js';
 
+/** Of 300 ms: who looks all the time uses all of them; what the test itself does takes a part on a loaded machine. */
+const CPU_MS_MAX = 150;
+
 let guest: Guest;
 let before: number[];
 beforeEach(() => {
@@ -190,7 +193,7 @@ describe('Platform.sleep', () => {
       await ofTimer();
     }
     const used = process.cpuUsage(start);
-    expect((used.user + used.system) / 1000).toBeLessThan(60);
+    expect((used.user + used.system) / 1000).toBeLessThan(CPU_MS_MAX);
   });
 
   it('uses no processor time while a guest computes', async () => {
@@ -206,7 +209,7 @@ describe('Platform.sleep', () => {
       await ofTimer();
     }
     const used = process.cpuUsage(start);
-    expect((used.user + used.system) / 1000).toBeLessThan(60);
+    expect((used.user + used.system) / 1000).toBeLessThan(CPU_MS_MAX);
   });
 
   it('ends at its time', () => {
