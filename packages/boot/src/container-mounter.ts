@@ -10,6 +10,7 @@ import {
   bindMount,
   mountFileSystem,
   remountBind,
+  setPropagation,
   type Caller,
   type FileSystem,
   type MountNamespace,
@@ -18,6 +19,10 @@ import { isAbsolute, join, normalize } from 'node:path';
 import { toByteString } from './byte-string.js';
 import type { RuntimeConfig } from './config.js';
 import type { HostDirectory } from './confinement/confine-sentry.js';
+import { checkSpec } from './oci/check-spec.js';
+import { parseMountOptions, type MountOptions } from './oci/mount-options.js';
+import { SharedVolumes } from './oci/shared-volumes.js';
+import { setSysctls } from './oci/sysctl.js';
 import { SandboxError } from './sandbox-error.js';
 
 /** The mount of a container's root and everything below, ready for its first process. */
@@ -34,31 +39,6 @@ export interface MountCaller extends Caller {
   readonly pidNs: PidNamespace;
 }
 
-/** Mount options that are flags, mount(8); the others go to the filesystem. */
-const FLAG_OPTIONS: Readonly<Record<string, readonly [set: number, clear: number]>> = {
-  ro: [abi.MS_RDONLY, 0],
-  rw: [0, abi.MS_RDONLY],
-  nosuid: [abi.MS_NOSUID, 0],
-  suid: [0, abi.MS_NOSUID],
-  nodev: [abi.MS_NODEV, 0],
-  dev: [0, abi.MS_NODEV],
-  noexec: [abi.MS_NOEXEC, 0],
-  exec: [0, abi.MS_NOEXEC],
-  noatime: [abi.MS_NOATIME, 0],
-  nodiratime: [abi.MS_NODIRATIME, 0],
-  relatime: [abi.MS_RELATIME, 0],
-  strictatime: [abi.MS_STRICTATIME, 0],
-  sync: [abi.MS_SYNCHRONOUS, 0],
-  bind: [abi.MS_BIND, 0],
-  rbind: [abi.MS_BIND | abi.MS_REC, 0],
-};
-/** Propagation and recursive forms: accepted, as each container's tree is its own. */
-const IGNORED_OPTIONS = new Set(
-  'defaults private rprivate shared rshared slave rslave unbindable runbindable rro rnosuid rnodev rnoexec rw rec'.split(
-    ' ',
-  ),
-);
-
 /** Devices that a container has whatever its configuration says, config-linux.md "Default Devices". */
 const DEFAULT_DEVICES = [
   ['null', 1, 3],
@@ -68,6 +48,8 @@ const DEFAULT_DEVICES = [
   ['urandom', 1, 9],
   ['tty', 5, 0],
 ] as const;
+type Device = NonNullable<NonNullable<Spec['linux']>['devices']>[number];
+const DEVICE_TYPES = { c: abi.S_IFCHR, u: abi.S_IFCHR, b: abi.S_IFBLK, p: abi.S_IFIFO } as const;
 const DEFAULT_LINKS = [
   ['fd', '/proc/self/fd'],
   ['stdin', '/proc/self/fd/0'],
@@ -112,6 +94,7 @@ export class ContainerMounter {
 
   /** Mounts everything. Throws {@link SandboxError} naming the field that cannot be done. */
   setUp(): ContainerFiles {
+    checkSpec(this.#spec);
     const { vfs } = this.#kernel;
     const rootDir = rootPath(this.#spec, this.#bundleDir);
     const isOverlaid = this.#config.overlay !== 'none';
@@ -124,6 +107,7 @@ export class ContainerMounter {
     const caller = this.#caller(root);
     for (const [index, mount] of (this.#spec.mounts ?? []).entries()) this.#mount(caller, mount, `mounts.${index}`);
     this.#makeDevices(caller);
+    setSysctls(vfs, caller, this.#spec);
     this.#restrictPaths(caller);
     if (this.#spec.root?.readonly === true) remountBind(root, abi.MS_RDONLY);
     return { namespace, root, caller };
@@ -179,20 +163,50 @@ export class ContainerMounter {
 
   #mount(caller: Caller, mount: Mount, where: string): void {
     const { vfs } = this.#kernel;
-    const { flags, data } = splitOptions(mount.options ?? []);
-    const isBind = isBindMount(mount);
+    const options = parseMountOptions(mount.options ?? [], mount.type, where);
+    const volume = SharedVolumes.of(this.#kernel, this.#spec).rootFor(mount, caller);
+    if (volume !== null) {
+      this.#mountVolume(caller, volume, mount, options, where);
+      return;
+    }
+    const { isBind, data } = options;
     const destination = toByteString(normalize(join('/', mount.destination)));
     const fs = isBind ? this.#bindSource(mount, where) : this.#createFileSystem(caller, mount, data, where);
     const at = this.#mountpoint(caller, destination, fs.root.isDirectory, where);
-    const error = mountFileSystem(
-      vfs,
-      fs,
-      toByteString(mount.source ?? 'none'),
-      at,
-      (flags & ~(abi.MS_BIND | abi.MS_REC)) | (isBind && this.#mustNotWrite(fs) ? abi.MS_RDONLY : 0),
-    );
+    const flags = options.flags | (isBind && this.#mustNotWrite(fs) ? abi.MS_RDONLY : 0);
+    const error = mountFileSystem(vfs, fs, toByteString(mount.source ?? 'none'), at, flags);
     at.decRef();
     if (error < 0) throw new SandboxError(`Cannot mount ${where} on "${mount.destination}": ${abi.errnoText(-error)}`);
+    this.#propagate(caller, destination, options, where);
+  }
+
+  /** A volume in memory that containers of the sandbox share. */
+  #mountVolume(caller: Caller, volume: VfsPath, mount: Mount, options: MountOptions, where: string): void {
+    const destination = toByteString(normalize(join('/', mount.destination)));
+    const at = this.#mountpoint(caller, destination, true, where);
+    let error = bindMount(this.#kernel.vfs, volume, at, false);
+    at.decRef();
+    if (error === 0) error = this.#onMount(caller, destination, (over) => remountBind(over, options.flags));
+    if (error < 0) throw new SandboxError(`Cannot mount ${where} on "${mount.destination}": ${abi.errnoText(-error)}`);
+    this.#propagate(caller, destination, options, where);
+  }
+
+  #propagate(caller: Caller, destination: string, options: MountOptions, where: string): void {
+    const { propagation, isPropagationRecursive } = options;
+    if (propagation === 0) return;
+    const error = this.#onMount(caller, destination, (over) =>
+      setPropagation(this.#kernel.vfs, over, propagation, isPropagationRecursive),
+    );
+    if (error < 0) throw new SandboxError(`Cannot set the propagation of ${where}: ${abi.errnoText(-error)}`);
+  }
+
+  /** Does something with the topmost mount at `path`. */
+  #onMount(caller: Caller, path: string, change: (over: VfsPath) => number): number {
+    const over = this.#kernel.vfs.resolve(caller, caller.root, path);
+    if (typeof over === 'number') return over;
+    const error = change(over);
+    over.decRef();
+    return error;
   }
 
   /** A single file of the host has no overlay: where nothing may reach the host, it is read only. */
@@ -249,13 +263,23 @@ export class ContainerMounter {
       this.#accept(vfs.symlinkAt(caller, target, caller.root, `/dev/${name}`), `/dev/${name}`);
     }
     for (const [index, device] of (this.#spec.linux?.devices ?? []).entries()) {
-      if (device.type !== 'c' && device.type !== 'u' && device.type !== 'p') continue;
-      const type = device.type === 'p' ? abi.S_IFIFO : abi.S_IFCHR;
-      const rdev = abi.makedev(device.major ?? 0, device.minor ?? 0);
-      const path = toByteString(device.path);
-      const error = vfs.mknodAt(caller, caller.root, path, type | (device.fileMode ?? 0o666), rdev);
-      this.#accept(error, `linux.devices.${index} "${device.path}"`);
+      this.#makeDevice(caller, device, `linux.devices.${index} "${device.path}"`);
     }
+  }
+
+  #makeDevice(caller: Caller, device: Device, where: string): void {
+    const { vfs } = this.#kernel;
+    const rdev = abi.makedev(device.major ?? 0, device.minor ?? 0);
+    const path = toByteString(device.path);
+    const mode = DEVICE_TYPES[device.type] | (device.fileMode ?? 0o666);
+    const made = vfs.mknodAt(caller, caller.root, path, mode, rdev);
+    this.#accept(made, where);
+    if (made < 0) return;
+    const owner = { uid: device.uid ?? 0, gid: device.gid ?? 0 };
+    this.#accept(
+      this.#onMount(caller, path, ({ inode }) => inode.setAttributes(owner, caller)),
+      where,
+    );
   }
 
   /** A device that is there already is as good; without /dev there is nowhere to put it. */
@@ -266,46 +290,31 @@ export class ContainerMounter {
 
   /** config-linux.md "Masked Paths" and "Readonly Paths": what is not there needs no hiding. */
   #restrictPaths(caller: Caller): void {
-    const { vfs, clock, memoryFile } = this.#kernel;
-    for (const path of this.#spec.linux?.maskedPaths ?? []) {
-      const at = vfs.resolve(caller, caller.root, toByteString(path));
-      if (typeof at === 'number') continue;
-      if (at.inode.isDirectory) {
-        const empty = new TmpfsFileSystem({ dev: vfs.allocateDev(), pool: memoryFile, clock });
-        mountFileSystem(vfs, empty, 'tmpfs', at, abi.MS_RDONLY);
-      } else {
-        const nothing = vfs.resolve(caller, caller.root, '/dev/null');
-        if (typeof nothing !== 'number') {
-          bindMount(vfs, nothing, at, false);
-          nothing.decRef();
-        }
+    const restrict = (name: 'maskedPaths' | 'readonlyPaths', change: (at: VfsPath, path: string) => number): void => {
+      for (const [index, path] of (this.#spec.linux?.[name] ?? []).entries()) {
+        const at = this.#kernel.vfs.resolve(caller, caller.root, toByteString(path));
+        if (typeof at === 'number') continue;
+        const error = change(at, toByteString(path));
+        at.decRef();
+        if (error < 0) throw new SandboxError(`Cannot use linux.${name}.${index} "${path}": ${abi.errnoText(-error)}`);
       }
-      at.decRef();
-    }
-    for (const path of this.#spec.linux?.readonlyPaths ?? []) {
-      const at = vfs.resolve(caller, caller.root, toByteString(path));
-      if (typeof at === 'number') continue;
-      if (bindMount(vfs, at, at, true) === 0) {
-        const over = vfs.resolve(caller, caller.root, toByteString(path));
-        if (typeof over !== 'number') {
-          remountBind(over, over.mount.flags | abi.MS_RDONLY);
-          over.decRef();
-        }
-      }
-      at.decRef();
-    }
+    };
+    restrict('maskedPaths', (at) => this.#mask(caller, at));
+    restrict('readonlyPaths', (at, path) => {
+      const error = bindMount(this.#kernel.vfs, at, at, true);
+      if (error < 0) return error;
+      return this.#onMount(caller, path, (over) => remountBind(over, over.mount.flags | abi.MS_RDONLY));
+    });
   }
-}
 
-function splitOptions(options: readonly string[]): { flags: number; data: string } {
-  let flags = 0;
-  const data: string[] = [];
-  for (const option of options) {
-    const known = FLAG_OPTIONS[option];
-    if (known !== undefined) flags = (flags | known[0]) & ~known[1];
-    else if (!IGNORED_OPTIONS.has(option)) data.push(option);
+  #mask(caller: Caller, at: VfsPath): number {
+    const { vfs, clock, memoryFile } = this.#kernel;
+    if (at.inode.isDirectory) {
+      const empty = new TmpfsFileSystem({ dev: vfs.allocateDev(), pool: memoryFile, clock });
+      return mountFileSystem(vfs, empty, 'tmpfs', at, abi.MS_RDONLY);
+    }
+    return this.#onMount(caller, '/dev/null', (nothing) => bindMount(vfs, nothing, at, false));
   }
-  return { flags, data: data.join(',') };
 }
 
 function rootPath(spec: Spec, bundleDir: string): string {

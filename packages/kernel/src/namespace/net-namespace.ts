@@ -15,6 +15,8 @@ export class NetNamespace {
 
   /** Ports below need CAP_NET_BIND_SERVICE, net.ipv4.ip_unprivileged_port_start. */
   unprivilegedPortStart = 1024;
+  /** First and last group that may make ping sockets, net.ipv4.ping_group_range: none at first. */
+  pingGroupRange: readonly [low: number, high: number] = [1, 0];
   /** AF_UNIX sockets by abstract name, unix(7). */
   readonly abstractSockets = new Map<string, UnixSocket>();
   /** AF_INET and AF_INET6 sockets. */

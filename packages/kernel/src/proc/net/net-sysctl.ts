@@ -74,8 +74,26 @@ export function netSysctls(fs: ProcFileSystem): [path: string, file: GeneratedFi
     path,
     new GeneratedFile(fs, (caller) => `${fact(stackOf(fs, caller))}\n`),
   ]);
-  return [...settable, ...fixed];
+  return [...settable, ...fixed, ['ipv4/ping_group_range', pingGroupRange(fs)]];
 }
+
+/** Groups whose members may make sockets for echo requests, icmp(7). Kept and shown; the socket family has the say. */
+function pingGroupRange(fs: ProcFileSystem): SettableFile {
+  return new SettableFile(
+    fs,
+    (caller) => `${netOf(fs, caller).pingGroupRange.join('\t')}\n`,
+    (text, caller) => {
+      if (!caller.creds.hasCap(CAP_NET_ADMIN)) return -EPERM;
+      const words = text.trim().split(/\s+/);
+      const [low, high] = words.map((word) => parseSetting(word, 0, GID_MAX));
+      if (words.length !== 2 || low === undefined || high === undefined || low < 0 || high < 0) return -EINVAL;
+      netOf(fs, caller).pingGroupRange = [low, high];
+      return 0;
+    },
+  );
+}
+
+const GID_MAX = 2 ** 31 - 1;
 
 function change(fs: ProcFileSystem, setting: NetSetting, text: string, caller: Caller): 0 | Errno {
   if (!caller.creds.hasCap(CAP_NET_ADMIN)) return -EPERM;
