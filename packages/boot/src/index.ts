@@ -6,7 +6,7 @@ export { ContainerManager } from './container/container-manager.js';
 export { containerStatus, ociState, type ContainerState, type ContainerStatus } from './container/container-state.js';
 export type { ExecOptions } from './container/execute-in-container.js';
 export { CREATOR_FD, LISTEN_FD } from './container/launch-sentry.js';
-export { runForeground } from './container/run-foreground.js';
+export { runForeground, runUnlisted } from './container/run-foreground.js';
 export type { DeliveryMode } from './container/signal-container.js';
 export type { ListedContainer } from './container/state-store.js';
 export { describeSyscalls } from './describe-syscalls.js';

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -218,6 +227,13 @@ describe('tsv run', () => {
   it('runs a command without a bundle', async () => {
     const { stdout, status } = await runTsv(['run', '--', 'echo', '--strace', 'x']);
     expect([stdout, status]).toEqual(['--strace x\n', 0]);
+  });
+
+  it('writes --pid-file while it runs', async () => {
+    const file = join(dir, 'pid');
+    const result = await runTsv(['run', '--pid-file', file, '--', 'cat', file]);
+    expect(result).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+$/) });
+    expect(existsSync(file)).toBe(false);
   });
 
   it('runs a bundle', async () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runContainer } from '../run-container.js';
+import { runContainer, type RunOptions } from '../run-container.js';
 import type { CreateOptions, ManagerContext } from './container-creator.js';
 import { firstState, writePidFile } from './container-creator.js';
 import { DIRECTORY_FILES, SOCKET_FILE } from './container-directory.js';
@@ -36,6 +36,22 @@ export async function runForeground(
   directory.unlock(); // Others may do with it what they want while it runs.
   try {
     return await runContainer({ id, spec, bundleDir, config, preservedCount, listenFd });
+  } finally {
+    leftovers.remove();
+  }
+}
+
+/**
+ * Runs a container in this process that no other command can find. Resolves with its exit status; nothing is left behind.
+ * Throws {@link SandboxError}.
+ */
+export async function runUnlisted(options: RunOptions, pidFile: string | undefined): Promise<number> {
+  if (pidFile === undefined) return runContainer(options);
+  const leftovers = new Leftovers();
+  leftovers.add(pidFile, 0);
+  writePidFile(pidFile, process.pid);
+  try {
+    return await runContainer(options);
   } finally {
     leftovers.remove();
   }

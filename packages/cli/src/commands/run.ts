@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty';
-import { hostFilesConfig, runContainer, runForeground } from '@tsv/boot';
+import { hostFilesConfig, runForeground, runUnlisted } from '@tsv/boot';
 import { containerManager } from '../container-manager.js';
 import { CommandError, textOf, type CommandArguments, type CommandRun } from '../command.js';
 import { runtimeConfig } from '../runtime-config.js';
@@ -26,7 +26,8 @@ export const run: CommandRun = async (args, guest) => {
 function runOnHostFiles(args: CommandArguments, guest: readonly string[]): Promise<number> {
   const argv = guest.length > 0 ? guest : [process.env['SHELL'] ?? '/bin/sh'];
   const spec = hostFilesConfig({ argv, cwd: process.cwd(), env: process.env, isTerminal: isatty(0) && isatty(1) });
-  return runContainer({ id: `run-${process.pid}`, spec, bundleDir: '/', config: runtimeConfig(args) });
+  const config = runtimeConfig(args);
+  return runUnlisted({ id: `run-${process.pid}`, spec, bundleDir: '/', config }, textOf(args, 'pidFile'));
 }
 
 async function runDetached(args: CommandArguments): Promise<number> {
