@@ -184,38 +184,50 @@ describe('Context.interrupt', () => {
   });
 });
 
+/** A fifth of a round. */
+const CPU_MS_MAX = 60;
+
 describe('Platform.sleep', () => {
   // In a timer's callback, as in the loop's prepare phase, nothing else is due.
   const ofTimer = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 1));
 
+  /** Processor time that a round of 300 ms takes, in milliseconds: the least of several, for Node.js works beside it. */
+  async function leastCpuMs(round: (endMs: number) => Promise<void>): Promise<number> {
+    let least = Infinity;
+    for (let rounds = 0; rounds < 10 && least >= CPU_MS_MAX; rounds++) {
+      await ofTimer();
+      const start = process.cpuUsage();
+      await round(performance.now() + 300);
+      const used = process.cpuUsage(start);
+      least = Math.min(least, (used.user + used.system) / 1000);
+    }
+    return least;
+  }
+
   it('uses no processor time while guests are stopped', async () => {
     const { space } = guest.space(asm.syscall);
     guest.step(guest.thread(space));
-    await ofTimer();
-    const start = process.cpuUsage();
-    const end = performance.now() + 300;
-    while (performance.now() < end) {
-      guest.platform.sleep(end - performance.now());
-      await ofTimer();
-    }
-    const used = process.cpuUsage(start);
-    expect((used.user + used.system) / 1000).toBeLessThan(60);
+    const cpuMs = await leastCpuMs(async (endMs) => {
+      while (performance.now() < endMs) {
+        guest.platform.sleep(endMs - performance.now());
+        await ofTimer();
+      }
+    });
+    expect(cpuMs).toBeLessThan(CPU_MS_MAX);
   });
 
   it('uses no processor time while a guest computes', async () => {
     const { space } = guest.space(asm.loop);
     const context = guest.thread(space);
     context.resume();
-    await ofTimer();
-    const start = process.cpuUsage();
-    const end = performance.now() + 300;
-    while (performance.now() < end) {
-      expect(guest.platform.next()).toBe(-1);
-      guest.platform.sleep(end - performance.now());
-      await ofTimer();
-    }
-    const used = process.cpuUsage(start);
-    expect((used.user + used.system) / 1000).toBeLessThan(60);
+    const cpuMs = await leastCpuMs(async (endMs) => {
+      while (performance.now() < endMs) {
+        expect(guest.platform.next()).toBe(-1);
+        guest.platform.sleep(endMs - performance.now());
+        await ofTimer();
+      }
+    });
+    expect(cpuMs).toBeLessThan(CPU_MS_MAX);
   });
 
   it('ends at its time', () => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { checkContainerId } from './container-id.js';
 import { STATE_VERSION, containerStatus, type ContainerState } from './container-state.js';
 import { identifyProcess, isAlive } from './host-process.js';
@@ -136,13 +137,19 @@ describe('containerStatus', () => {
   });
 
   it('does not take a zombie for alive', async () => {
-    // The shell's child has ended and is not reaped: the shell has become a program that does not know of it.
-    const shell = spawn('sh', ['-c', 'true & echo $!; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const pid = Number(await new Promise((resolve) => shell.stdout.once('data', resolve)));
+    // The shell starts a program that ends with descriptor 3, and becomes one that does not know of it.
+    const shell = spawn('sh', ['-c', 'cat <&3 >&2 & echo $!; exec cat 3<&-'], {
+      stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
+    });
+    const line = () => new Promise<string>((resolve) => shell.stdout!.once('data', (data) => resolve(String(data))));
+    const pid = Number(await line());
+    shell.stdin!.write('the second program\n');
+    await line();
     const zombie = identifyProcess(pid)!;
+    (shell.stdio[3] as Writable).end();
     for (let i = 0; i < 1000 && isAlive(zombie); i++) await new Promise((resolve) => setTimeout(resolve, 5));
     expect([isAlive(zombie), identifyProcess(pid)]).toEqual([false, zombie]);
-    shell.stdin.destroy();
+    shell.stdin!.destroy();
     await new Promise((resolve) => shell.once('close', resolve));
   });
 });
