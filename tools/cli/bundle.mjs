@@ -3,6 +3,7 @@
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -19,6 +20,29 @@ const addons = {
   },
 };
 
+/**
+ * Loads what only the text of --help needs when that is asked for: it makes regular expressions and a segmenter of all of
+ * Unicode as soon as it is loaded, which takes longer than everything else.
+ */
+const helpText = {
+  name: 'help text',
+  setup(context) {
+    context.onResolve({ filter: /^(cliui|string-width)$/ }, ({ path, importer, pluginData }) =>
+      pluginData === 'real' || !importer.includes('/yargs/') ? null : { path, namespace: 'lazy', pluginData: importer },
+    );
+    context.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path, pluginData }) => {
+      const { path: real } = await context.resolve(path, {
+        kind: 'import-statement',
+        importer: pluginData,
+        resolveDir: dirname(pluginData),
+        pluginData: 'real',
+      });
+      const contents = `export default (...args) => require(${JSON.stringify(real)}).default(...args);`;
+      return { contents, resolveDir: dirname(pluginData) };
+    });
+  },
+};
+
 rmSync(outdir, { recursive: true, force: true });
 await build({
   entryPoints: [`${root}packages/cli/src/main.ts`],
@@ -28,7 +52,7 @@ await build({
   platform: 'node',
   target: 'node20',
   conditions: ['@tsv/source'],
-  plugins: [addons],
+  plugins: [addons, helpText],
   define: { 'import.meta.url': 'importMetaUrl' },
   // What packages/cli/bin/bundle.js calls; a script, because modules of Node.js 20 cannot have a code cache.
   banner: {
