@@ -52,7 +52,7 @@ describe('StandIn', () => {
   });
 });
 
-(process.getuid?.() === 0 ? describe : describe.skip)('a stand-in with a view', () => {
+(process.getuid?.() === 0 ? describe : describe.skip)('a stand-in with a view (as root: it changes its root)', () => {
   it('has the root of the container as its own, and a PID namespace', async () => {
     const root = mkdtempSync(join(tmpdir(), 'tsv-view-'));
     mkdirSync(join(root, 'proc'));
