@@ -126,7 +126,7 @@ function execute(command, args, test, cwd) {
       PYTHONUNBUFFERED: '1',
       ...test.env,
     };
-    const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     const output = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr']) {
       child[name].setEncoding('latin1');
@@ -136,7 +136,7 @@ function execute(command, args, test, cwd) {
     }
     const timer = setTimeout(() => {
       output.stderr += '\n(killed: it took too long)';
-      child.kill('SIGKILL');
+      killGroup(child.pid);
     }, test.timeoutMs ?? 15000);
     child.on('error', reject);
     child.stdin.on('error', () => {
@@ -149,6 +149,15 @@ function execute(command, args, test, cwd) {
       resolve({ ...output, status: String(code ?? 128 + SIGNALS[signal]) });
     });
   });
+}
+
+/** Kills a command with what it started. */
+function killGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 function show(text) {

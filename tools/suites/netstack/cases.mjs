@@ -25,13 +25,18 @@ import { serveIperf3 } from './iperf3-server.mjs';
 import { connectLinux, ip } from './link-to-linux.mjs';
 
 const POLLIN = 1;
-const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const RA_SENDER = fileURLToPath(new URL('./send-ra.py', import.meta.url));
 const LOSS = 0.05;
 /** What a path without a name takes, and what a frame around it has more. */
 const BLACK_HOLE_MTU = 1280;
 const ETHERNET_BYTES = 14;
+const COMMAND_TIMEOUT_MS = 150_000;
+
+/** Runs a program of Linux; one that hangs is killed, and its case has failed. */
+function run(file, args, options = {}) {
+  return promisify(execFile)(file, args, { timeout: COMMAND_TIMEOUT_MS, killSignal: 'SIGKILL', ...options });
+}
 
 /** Runs `body` with a cable of that kind, and takes it away. */
 async function withCable(kind, options, body) {

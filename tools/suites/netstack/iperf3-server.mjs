@@ -66,6 +66,8 @@ class Test {
 
   #exchangeResults(stream) {
     this.#isOver = true;
+    // A client that receives waits for the end of the stream before it looks at the control connection again.
+    stream.end();
     this.#say(EXCHANGE_RESULTS);
     this.#readJson(() => {
       const ofStream = {
@@ -88,9 +90,7 @@ class Test {
       this.#writeJson(results);
       this.#say(DISPLAY_RESULTS);
       this.#reader.take(1, ([state]) => {
-        if (state !== IPERF_DONE) return;
-        stream.destroy();
-        this.#control.end();
+        if (state === IPERF_DONE) this.#control.end();
       });
     });
   }
