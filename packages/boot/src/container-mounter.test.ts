@@ -4,7 +4,7 @@ import { defaultConfig, type Spec } from '@tsv/oci';
 import { createMemoryFile } from '@tsv/pgalloc';
 import type { MemoryFile } from '@tsv/platform';
 import { MemoryIo } from '@tsv/vfs';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RuntimeConfig } from './config.js';
@@ -149,6 +149,22 @@ describe('ContainerMounter, config-linux.md', () => {
       rdev: abi.makedev(10, 229),
     });
     expect(inodeAt('/dev/disk').mode & abi.S_IFMT).toBe(abi.S_IFBLK);
+  });
+
+  it('"Default Devices" in a directory of the host, where no device can be made', () => {
+    mkdirSync(join(dir, 'rootfs/dev'));
+    writeFileSync(join(dir, 'rootfs/dev/zero'), 'a file of the host');
+    const { caller, root } = setUp({ overlay: 'none', mounts: [] });
+    const modes = ['null', 'zero', 'tty'].map((name) => {
+      const at = kernel.vfs.resolve(caller, root, `/dev/${name}`);
+      return typeof at === 'number' ? at : [at.inode.mode, at.inode.rdev];
+    });
+    expect(modes).toEqual([
+      [abi.S_IFCHR | 0o666, abi.makedev(1, 3)],
+      [abi.S_IFCHR | 0o666, abi.makedev(1, 5)],
+      [abi.S_IFCHR | 0o666, abi.makedev(5, 0)],
+    ]);
+    expect(statSync(join(dir, 'rootfs/dev/null')).isFile()).toBe(true);
   });
 
   it('"Sysctl"', () => {

@@ -19,6 +19,7 @@ import { isAbsolute, join, normalize } from 'node:path';
 import { toByteString } from './byte-string.js';
 import type { RuntimeConfig } from './config.js';
 import type { HostDirectory } from './confinement/confine-sentry.js';
+import { ContainerDevices } from './container-devices.js';
 import { checkSpec } from './oci/check-spec.js';
 import { parseMountOptions, type MountOptions } from './oci/mount-options.js';
 import { SharedVolumes } from './oci/shared-volumes.js';
@@ -38,25 +39,6 @@ export interface MountCaller extends Caller {
   /** Whose processes a procfs that it mounts shows. */
   readonly pidNs: PidNamespace;
 }
-
-/** Devices that a container has whatever its configuration says, config-linux.md "Default Devices". */
-const DEFAULT_DEVICES = [
-  ['null', 1, 3],
-  ['zero', 1, 5],
-  ['full', 1, 7],
-  ['random', 1, 8],
-  ['urandom', 1, 9],
-  ['tty', 5, 0],
-] as const;
-type Device = NonNullable<NonNullable<Spec['linux']>['devices']>[number];
-const DEVICE_TYPES = { c: abi.S_IFCHR, u: abi.S_IFCHR, b: abi.S_IFBLK, p: abi.S_IFIFO } as const;
-const DEFAULT_LINKS = [
-  ['fd', '/proc/self/fd'],
-  ['stdin', '/proc/self/fd/0'],
-  ['stdout', '/proc/self/fd/1'],
-  ['stderr', '/proc/self/fd/2'],
-  ['ptmx', 'pts/ptmx'],
-] as const;
 
 /** Where the host's files of a container are. */
 export interface MountPlace {
@@ -106,7 +88,7 @@ export class ContainerMounter {
     const root = vfs.rootOf(namespace);
     const caller = this.#caller(root);
     for (const [index, mount] of (this.#spec.mounts ?? []).entries()) this.#mount(caller, mount, `mounts.${index}`);
-    this.#makeDevices(caller);
+    new ContainerDevices(this.#kernel, caller).make(this.#spec.linux?.devices ?? []);
     setSysctls(vfs, caller, this.#spec);
     this.#restrictPaths(caller);
     if (this.#spec.root?.readonly === true) remountBind(root, abi.MS_RDONLY);
@@ -251,41 +233,6 @@ export class ContainerMounter {
       throw new SandboxError(`Cannot find the mount point of ${where} "${destination}": ${abi.errnoText(-path)}`);
     }
     return path;
-  }
-
-  #makeDevices(caller: Caller): void {
-    const { vfs } = this.#kernel;
-    for (const [name, major, minor] of DEFAULT_DEVICES) {
-      const error = vfs.mknodAt(caller, caller.root, `/dev/${name}`, abi.S_IFCHR | 0o666, abi.makedev(major, minor));
-      this.#accept(error, `/dev/${name}`);
-    }
-    for (const [name, target] of DEFAULT_LINKS) {
-      this.#accept(vfs.symlinkAt(caller, target, caller.root, `/dev/${name}`), `/dev/${name}`);
-    }
-    for (const [index, device] of (this.#spec.linux?.devices ?? []).entries()) {
-      this.#makeDevice(caller, device, `linux.devices.${index} "${device.path}"`);
-    }
-  }
-
-  #makeDevice(caller: Caller, device: Device, where: string): void {
-    const { vfs } = this.#kernel;
-    const rdev = abi.makedev(device.major ?? 0, device.minor ?? 0);
-    const path = toByteString(device.path);
-    const mode = DEVICE_TYPES[device.type] | (device.fileMode ?? 0o666);
-    const made = vfs.mknodAt(caller, caller.root, path, mode, rdev);
-    this.#accept(made, where);
-    if (made < 0) return;
-    const owner = { uid: device.uid ?? 0, gid: device.gid ?? 0 };
-    this.#accept(
-      this.#onMount(caller, path, ({ inode }) => inode.setAttributes(owner, caller)),
-      where,
-    );
-  }
-
-  /** A device that is there already is as good; without /dev there is nowhere to put it. */
-  #accept(error: number, what: string): void {
-    if (error >= 0 || error === -abi.EEXIST || error === -abi.ENOENT) return;
-    throw new SandboxError(`Cannot make ${what}: ${abi.errnoText(-error)}`);
   }
 
   /** config-linux.md "Masked Paths" and "Readonly Paths": what is not there needs no hiding. */
