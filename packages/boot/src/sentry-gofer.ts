@@ -54,6 +54,7 @@ export class SentryGofer implements HostFdListener {
   hostFdReady(): void {
     if (!this.#isWatched) return;
     this.#stopWatching();
+    this.#client.reap();
     this.#onGone();
   }
 

@@ -1,5 +1,5 @@
 import * as abi from '@tsv/abi';
-import { close, getThreadCapabilities, openat2, read, readlinkat, statx } from '@tsv/host';
+import { close, getThreadCapabilities, openat2, pollFd, read, readlinkat, statx } from '@tsv/host';
 import {
   chmodSync,
   existsSync,
@@ -46,6 +46,18 @@ function textOf(fd: number): string {
 }
 
 describe('GoferClient', () => {
+  it('leaves no process behind when it is closed, nor when the gofer has ended by itself', () => {
+    const other = GoferClient.start(isRoot);
+    other.close();
+    expect(existsSync(`/proc/${other.pid}`)).toBe(false);
+    const third = GoferClient.start(isRoot);
+    process.kill(third.pid, 'SIGKILL');
+    pollFd(third.pidfd, abi.POLLIN, 30_000);
+    third.reap();
+    expect(existsSync(`/proc/${third.pid}`)).toBe(false);
+    third.close();
+  });
+
   it('opens files and gives their descriptors', () => {
     writeFileSync(join(dir, 'file'), 'text');
     const path = gofer.call(GoferOperation.OPEN, { flags: abi.O_PATH }, dirFd, 'file');

@@ -1,4 +1,15 @@
-import { close, fcntl, openat2, pollFd, recvFds, sendFds, startProcess, unixSocketpair } from '@tsv/host';
+import {
+  close,
+  fcntl,
+  openat2,
+  pollFd,
+  reapProcess,
+  recvFds,
+  sendFds,
+  signalProcess,
+  startProcess,
+  unixSocketpair,
+} from '@tsv/host';
 import { EINTR, EIO, ENAMETOOLONG, O_CLOEXEC, O_RDWR, POLLIN, SOCK_CLOEXEC, SOCK_SEQPACKET, errnoText } from '@tsv/abi';
 import native from '../native/index.js';
 
@@ -37,6 +48,8 @@ const SIGKILL = 9;
 const STDERR = 2;
 const F_GETFD = 1;
 const READY_MS_MAX = 30_000;
+/** How long a killed gofer may take to end: it may be in a call that the host does not interrupt. */
+const END_MS_MAX = 1_000;
 
 const HEADER_BYTES = 60;
 const TIMES_AT = 28;
@@ -126,10 +139,21 @@ export class GoferClient {
     return sent < 0 ? -EIO : this.#receive();
   }
 
-  /** Ends the gofer. */
+  /** Ends the gofer and reaps it. */
   close(): void {
+    // Killed before it sees its socket closed, it says nothing. It may have ended: that is no error.
+    signalProcess(this.pidfd, SIGKILL);
     close(this.#socket);
+    let events: number;
+    do events = pollFd(this.pidfd, POLLIN, END_MS_MAX);
+    while (events === -EINTR);
+    this.reap();
     close(this.pidfd);
+  }
+
+  /** Lets a gofer that has ended go. */
+  reap(): void {
+    reapProcess(this.pidfd, new Int32Array(2));
   }
 
   /** The gofer's first message, which nobody asked for, says that it serves. */

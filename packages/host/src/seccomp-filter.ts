@@ -14,6 +14,10 @@ export const SyscallGroup = {
   PTRACE: 'PTRACE',
   /** Runs guests with /dev/kvm. */
   KVM: 'KVM',
+  /** Ends processes that it has started and waits for their end. */
+  CHILDREN: 'CHILDREN',
+  /** Removes names that it has made, beneath directories that it holds. */
+  LEFTOVERS: 'LEFTOVERS',
 } as const;
 export type SyscallGroup = (typeof SyscallGroup)[keyof typeof SyscallGroup];
 
@@ -73,6 +77,8 @@ const BY_GROUP: Record<SyscallGroup, readonly string[]> = {
   ],
   PTRACE: [],
   KVM: [],
+  CHILDREN: ['waitid', 'pidfd_send_signal'],
+  LEFTOVERS: ['unlinkat'],
 };
 
 /** ioctl(2) requests for terminals and of libuv. */

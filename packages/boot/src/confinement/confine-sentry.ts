@@ -116,7 +116,8 @@ function confine(namespaces: number, emptiesRoot: boolean, landlock: number): [e
 
 function installFilters({ platform, network, isDirectfs }: ConfinementOptions): void {
   const files = isDirectfs ? SyscallGroup.HOST_FILES : SyscallGroup.DONATED_FILES;
-  const groups: SyscallGroup[] = [files, ...(GROUPS_OF_PLATFORM[platform] ?? [])];
+  const always = [SyscallGroup.CHILDREN, SyscallGroup.LEFTOVERS];
+  const groups: SyscallGroup[] = [files, ...always, ...(GROUPS_OF_PLATFORM[platform] ?? [])];
   if (network === 'host') groups.push(SyscallGroup.HOST_NETWORK);
   for (const filter of sentryFilters(groups)) {
     const error = installSeccompFilter(filter);
