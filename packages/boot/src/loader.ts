@@ -49,8 +49,6 @@ export interface ContainerArgs {
   readonly spec: Spec;
   readonly bundleDir: string;
   readonly io: ProcessIo;
-  /** The host's process that stands for it, 0 if none does. */
-  readonly hostPid: number;
   /** Descriptors of the host's files that it sees, by path, where the sentry cannot open them itself. */
   readonly donated?: ReadonlyMap<string, number>;
 }
@@ -136,9 +134,9 @@ export class Loader {
    * Joins the sandbox to the network that the command line and its first container ask for. One that an engine made has a
    * process of the host that stands for it, in whose network namespace the engine works. Throws {@link SandboxError}.
    */
-  async openNetwork({ spec, io, hostPid }: ContainerArgs): Promise<void> {
+  async openNetwork({ spec, io }: ContainerArgs): Promise<void> {
     const { kernel, watcher, log, config } = this;
-    const engineSpec = io.standIn === null ? spec : withEngineNetwork(spec, hostPid);
+    const engineSpec = io.standIn === null ? spec : withEngineNetwork(spec, io.standIn.hostPid);
     const mode = engineSpec === null && config.network === 'sandbox' ? 'none' : config.network;
     this.#network = await openNetwork({ mode, spec: engineSpec ?? spec, kernel, watcher, log });
   }
@@ -166,9 +164,8 @@ export class Loader {
     }
     const seccomp = seccompOf(spec, this.config, this.log);
     const starter = new ProcessStarter(this.#context, { containerId: id, files, ns, seccomp }, process, args.io);
-    const { hostPid } = args;
     const { standIn } = args.io;
-    const container = new Container(this.kernel, { id, spec, process, files, ns, seccomp, starter, hostPid, standIn });
+    const container = new Container(this.kernel, { id, spec, process, files, ns, seccomp, starter, standIn });
     this.#containers.set(id, container);
     if (standIn !== null) {
       const signalled = (signo: number): void => {
@@ -258,6 +255,11 @@ export class Loader {
     const container = this.#containers.get(id);
     if (container === undefined) throw new SandboxError(`Cannot find container "${id}": container does not exist`);
     return container;
+  }
+
+  /** The host's process that stands for a process of a guest, 0 if none does. */
+  hostPidOf(threadGroup: ThreadGroup): number {
+    return this.#guests.get(threadGroup)?.standIn?.hostPid ?? 0;
   }
 
   get containers(): Container[] {

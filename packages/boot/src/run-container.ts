@@ -27,7 +27,7 @@ export async function runContainer(options: RunOptions): Promise<number> {
   const sentry = new Sentry({ config, platformType, log, listenFd: options.listenFd ?? -1 });
   try {
     const io = hostStdio(spec.process?.terminal === true, options.preservedCount ?? 0);
-    const loader = await sentry.create({ id, spec, bundleDir, io, hostPid: process.pid });
+    const loader = await sentry.create({ id, spec, bundleDir, io });
     loader.startContainer(id);
   } catch (error) {
     sentry.destroy();

@@ -128,7 +128,7 @@ export class Sentry {
     fds: readonly number[],
     connection: number,
   ): Promise<Record<string, never>> {
-    const { id, bundleDir, hostPid } = params;
+    const { id, bundleDir } = params;
     return withPassedIo(params, fds, this.#watcher, async (io) => {
       if (connection !== this.#creator) throw new SandboxError('Cannot create the sandbox: it exists already');
       const spec = parseConfig(params.config, `${bundleDir}/config.json`);
@@ -137,7 +137,6 @@ export class Sentry {
         id,
         spec,
         bundleDir,
-        hostPid,
         io: { ...io, fds: [...stable, ...io.fds.slice(stable.length)] },
       });
       return {};

@@ -277,6 +277,11 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
   });
 
   it('lists processes', async () => {
+    await leaving('exec', '-d', '--pid-file', join(dir, 'pid'), 'a', 'sleep', '500');
+    const executed = Number(readFileSync(join(dir, 'pid'), 'utf8'));
+    expect(JSON.parse(await ok('ps', '--format', 'json', 'a'))).toEqual([(await stateOf('a')).pid, executed]);
+    process.kill(executed, 'SIGKILL');
+    for (let i = 0; i < 200 && (await ok('ps', 'a')).split('\n').length > 3; i++) await sleep(20);
     expect(JSON.parse(await ok('ps', '--format', 'json', 'a'))).toEqual([(await stateOf('a')).pid]);
     expect(await ok('ps', 'a')).toMatch(
       /^UID +PID +PPID +C +TTY +STIME +TIME +CMD\n1000 +1 +0 +\d+ +\? +[\d:]+ +\S+ +sleep\n$/,

@@ -117,7 +117,7 @@ class Creation {
     const { hooks } = spec;
     await runHooks('prestart', hooks?.prestart, ociState(this.#state, 'creating'));
     await runHooks('createRuntime', hooks?.createRuntime, ociState(this.#state, 'creating'));
-    const params = { id, config: configText, bundleDir, hostPid: process.pid, ...this.#stdio.params, hasStandIn: true };
+    const params = { id, config: configText, bundleDir, ...this.#stdio.params, hostPid: process.pid };
     const fds = [...this.#stdio.fds, socketFd];
     if (isRoot) await this.#client.call('containerManager.CreateRoot', params, fds);
     else await this.#createInPod(this.#client, params, fds);

@@ -20,7 +20,6 @@ export interface ContainerParts {
   readonly ns: NsProxy;
   readonly seccomp: SeccompFilter | null;
   readonly starter: ProcessStarter;
-  readonly hostPid: number;
   readonly standIn: StandIn | null;
 }
 
@@ -33,7 +32,6 @@ export class Container implements NamespaceOwner {
   readonly ns: NsProxy;
   readonly seccomp: SeccompFilter | null;
   readonly pidNsPath: string | null;
-  readonly hostPid: number;
   readonly standIn: StandIn | null;
   /** Resolves with the wait status of the first process, when it has exited. */
   readonly ended: Promise<number>;
@@ -59,12 +57,15 @@ export class Container implements NamespaceOwner {
     this.ns = parts.ns;
     this.seccomp = parts.seccomp;
     this.pidNsPath = pidNamespacePath(parts.spec);
-    this.hostPid = parts.hostPid;
     this.standIn = parts.standIn;
     this.#starter = parts.starter;
     this.ended = new Promise((resolve) => {
       this.#settle = resolve;
     });
+  }
+
+  get hostPid(): number {
+    return this.standIn?.hostPid ?? 0;
   }
 
   /** Whether it has not been started. */

@@ -41,7 +41,7 @@ export async function executeInContainer(client: ControlClient, id: string, opti
     if (needsStandIn) standIn = startStandIn(stdio.params.terminal === 'own' ? stdio.fds[0]! : -1, null);
     const { pid } = await client.call(
       'containerManager.ExecuteAsync',
-      { id, process: JSON.stringify(process), ...stdio.params, hasStandIn: standIn !== null },
+      { id, process: JSON.stringify(process), ...stdio.params, hostPid: standIn?.process.pid ?? 0 },
       standIn === null ? stdio.fds : [...stdio.fds, standIn.socketFd],
     );
     if (internalPidFile !== undefined) writePidFile(internalPidFile, pid);

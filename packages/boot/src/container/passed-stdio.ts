@@ -16,11 +16,11 @@ export interface StdioOptions {
 
 /** Descriptors to send along with a call. */
 export class PassedStdio {
-  readonly params: Omit<IoParams, 'hasStandIn'>;
+  readonly params: Omit<IoParams, 'hostPid'>;
   readonly fds: readonly number[];
   readonly #owned: readonly number[];
 
-  constructor(params: Omit<IoParams, 'hasStandIn'>, fds: readonly number[], owned: readonly number[]) {
+  constructor(params: Omit<IoParams, 'hostPid'>, fds: readonly number[], owned: readonly number[]) {
     this.params = params;
     this.fds = fds;
     this.#owned = owned;
@@ -36,7 +36,7 @@ export class PassedStdio {
 export function passedStdio(options: StdioOptions): PassedStdio {
   const { wantsTerminal, consoleSocket, preservedCount } = options;
   const passed = Array.from({ length: preservedCount }, (_, index) => 3 + index);
-  const params = (terminal: IoParams['terminal']): Omit<IoParams, 'hasStandIn'> => ({
+  const params = (terminal: IoParams['terminal']): Omit<IoParams, 'hostPid'> => ({
     terminal,
     passedCount: preservedCount,
   });

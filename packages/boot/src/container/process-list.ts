@@ -1,4 +1,5 @@
-import type { Kernel, ThreadGroup } from '@tsv/kernel';
+import type { ThreadGroup } from '@tsv/kernel';
+import type { Loader } from '../loader.js';
 import type { Container } from './container.js';
 
 /** A row of `ps`. IDs are those that the container sees. */
@@ -14,11 +15,13 @@ export interface ProcessRow {
   readonly startedMs: number;
   readonly cpuMs: number;
   readonly command: string;
+  /** The host's process that stands for it, 0 if none does. */
+  readonly hostPid: number;
 }
 
 /** The processes of a container that have not ended, the oldest first. */
-export function listProcesses(kernel: Kernel, container: Container): ProcessRow[] {
-  return container.threadGroups.filter((group) => !group.isZombie).map((group) => describe(kernel, container, group));
+export function listProcesses(loader: Loader, container: Container): ProcessRow[] {
+  return container.threadGroups.filter((group) => !group.isZombie).map((group) => describe(loader, container, group));
 }
 
 /** CPU time of a process in milliseconds. */
@@ -32,7 +35,8 @@ export function cpuTimes(group: ThreadGroup): { userMs: number; systemMs: number
   return { userMs, systemMs };
 }
 
-function describe(kernel: Kernel, container: Container, group: ThreadGroup): ProcessRow {
+function describe(loader: Loader, container: Container, group: ThreadGroup): ProcessRow {
+  const { kernel } = loader;
   const ns = container.ns.pidForChildren;
   const { userMs, systemMs } = cpuTimes(group);
   const nowMs = kernel.clock.monotonicMs();
@@ -48,5 +52,6 @@ function describe(kernel: Kernel, container: Container, group: ThreadGroup): Pro
     startedMs: kernel.clock.realtimeMs() - ageMs,
     cpuMs: userMs + systemMs,
     command: group.leader.comm,
+    hostPid: loader.hostPidOf(group),
   };
 }

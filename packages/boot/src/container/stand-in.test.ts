@@ -26,7 +26,7 @@ describe('StandIn', () => {
         signals.push(signo);
         resolve();
       };
-      standIn = new StandIn(socketFd, watcher, { signalled, killed: () => undefined });
+      standIn = new StandIn(socketFd, process.pid, watcher, { signalled, killed: () => undefined });
     });
     expect(killProcess(process, 'SIGTERM')).toBe(true);
     await heard;
@@ -38,7 +38,7 @@ describe('StandIn', () => {
   it('tells of a kill', async () => {
     const { process, socketFd } = startStandIn(-1, null);
     const killed = new Promise<void>((resolve) => {
-      standIn = new StandIn(socketFd, watcher, { signalled: () => undefined, killed: resolve });
+      standIn = new StandIn(socketFd, process.pid, watcher, { signalled: () => undefined, killed: resolve });
     });
     killProcess(process);
     await killed;
@@ -64,7 +64,7 @@ describe('StandIn', () => {
       expect(readlinkSync(`/proc/${process.pid}/ns/${kind}`)).not.toBe(readlinkSync(`/proc/self/ns/${kind}`));
     }
     const heard = new Promise<number>((resolve) => {
-      standIn = new StandIn(socketFd, watcher, { signalled: resolve, killed: () => undefined });
+      standIn = new StandIn(socketFd, process.pid, watcher, { signalled: resolve, killed: () => undefined });
     });
     killProcess(process, 'SIGTERM');
     expect(await heard).toBe(SIGTERM);

@@ -18,6 +18,8 @@ export interface StandInListener {
  * crates/stand-in.
  */
 export class StandIn implements HostFdListener {
+  /** Its ID on the host. */
+  readonly hostPid: number;
   readonly #fd: number;
   readonly #watcher: HostFdWatcher;
   /** Who is told; changed when the process that it stands for is made. */
@@ -26,8 +28,9 @@ export class StandIn implements HostFdListener {
   #hasEnded = false;
 
   /** Takes `fd` over. */
-  constructor(fd: number, watcher: HostFdWatcher, listener: StandInListener) {
+  constructor(fd: number, hostPid: number, watcher: HostFdWatcher, listener: StandInListener) {
     this.#fd = fd;
+    this.hostPid = hostPid;
     this.#watcher = watcher;
     this.listener = listener;
     watcher.add(fd, this);

@@ -56,12 +56,12 @@ export class ControlHandlers {
       'containerManager.StartRoot': start,
       'containerManager.StartSubcontainer': start,
       'containerManager.CreateSubcontainer': (params, fds) => {
-        const { id, bundleDir, hostPid, donatedPaths } = params;
+        const { id, bundleDir, donatedPaths } = params;
         const ioCount = Math.max(0, fds.length - donatedPaths.length);
         const donated = new Map(donatedPaths.map((path, index) => [path, fds[ioCount + index] ?? -1]));
         return withPassedIo(params, fds.slice(0, ioCount), this.#watcher, (io) => {
           const spec = parseConfig(params.config, `${bundleDir}/config.json`);
-          this.#loader().createContainer({ id, spec, bundleDir, hostPid, io, donated });
+          this.#loader().createContainer({ id, spec, bundleDir, io, donated });
           return {};
         }).finally(() => {
           for (const fd of donated.values()) close(fd);
@@ -124,7 +124,7 @@ export class ControlHandlers {
       'containerManager.Event': ({ id }) => this.#statistics(this.#running(id)),
       'containerManager.Processes': ({ id }) => {
         const loader = this.#loader();
-        return { processes: listProcesses(loader.kernel, loader.container(id)) };
+        return { processes: listProcesses(loader, loader.container(id)) };
       },
       'containerManager.ContainerRuntimeState': ({ id }) => {
         const container = this.#loader().container(id);

@@ -95,7 +95,7 @@ describe('ControlServer and ControlClient', () => {
       process: 'x'.repeat(3_000_000),
       terminal: 'none',
       passedCount: 0,
-      hasStandIn: false,
+      hostPid: 0,
     } as const;
     expect(await connected().call('containerManager.ExecuteAsync', params)).toEqual({ pid: 3_000_000 });
   });

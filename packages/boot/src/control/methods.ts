@@ -14,10 +14,11 @@ const waitStatus = v.object({ waitStatus: count });
 const io = {
   terminal: v.picklist(['none', 'own', 'shared']),
   passedCount: count,
-  hasStandIn: v.boolean(),
+  /** The host's process that stands for it, 0 if none does. */
+  hostPid: count,
 };
 export type IoParams = v.InferOutput<v.ObjectSchema<typeof io, undefined>>;
-const creation = { id, config: v.string(), bundleDir: v.string(), hostPid: count, ...io };
+const creation = { id, config: v.string(), bundleDir: v.string(), ...io };
 const processRow = v.object({
   uid: count,
   pid: count,
@@ -28,6 +29,8 @@ const processRow = v.object({
   startedMs: v.number(),
   cpuMs: v.number(),
   command: v.string(),
+  /** The host's process that stands for it, 0 if none does. */
+  hostPid: count,
 });
 
 const method = <P extends v.GenericSchema, R extends v.GenericSchema>(

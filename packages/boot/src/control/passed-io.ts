@@ -19,15 +19,15 @@ export async function withPassedIo<T>(
   body: (io: ProcessIo) => T | Promise<T>,
 ): Promise<T> {
   const standardCount = params.terminal === 'none' ? STDIO_FDS : TERMINAL_FDS;
-  const wantedCount = standardCount + params.passedCount + (params.hasStandIn ? 1 : 0);
+  const wantedCount = standardCount + params.passedCount + (params.hostPid === 0 ? 0 : 1);
   let standIn: StandIn | null = null;
   try {
     if (fds.length !== wantedCount) {
       throw new SandboxError(`Cannot use the descriptors: ${fds.length} came instead of ${wantedCount}`);
     }
-    if (params.hasStandIn) {
+    if (params.hostPid !== 0) {
       const ignore = (): void => undefined;
-      standIn = new StandIn(fds[wantedCount - 1]!, watcher, { signalled: ignore, killed: ignore });
+      standIn = new StandIn(fds[wantedCount - 1]!, params.hostPid, watcher, { signalled: ignore, killed: ignore });
     }
     const passed = fds.slice(standardCount, standardCount + params.passedCount);
     if (params.terminal === 'none') {

@@ -4,14 +4,17 @@ import { textTable } from '../text-table.js';
 
 const HEAD = ['UID', 'PID', 'PPID', 'C', 'TTY', 'STIME', 'TIME', 'CMD'];
 
-/** `tsv ps`: the processes of a container, by their IDs in it; as JSON, the host's process that stands for it. */
+/** `tsv ps`: the processes of a container, by their IDs in it; as JSON, the host's processes that stand for it. */
 export const run: CommandRun = async (args) => {
   const id = wordOf(args, 'id');
   const manager = containerManager(args);
   const { processes } = await manager.ask(id, 'containerManager.Processes', { id });
   if (textOf(args, 'format') === 'json') {
-    // Engines look these IDs up on the host, as runc's: only the one that stands for the container is there.
-    process.stdout.write(`${JSON.stringify([manager.state(id).process?.pid ?? 0])}\n`);
+    // Engines look these IDs up on the host, as runc's: there are those that stand for the container's first process
+    // and for what was executed detached.
+    const own = manager.state(id).process?.pid ?? 0;
+    const pids = [own, ...processes.map(({ hostPid }) => hostPid).filter((pid) => pid !== 0 && pid !== own)];
+    process.stdout.write(`${JSON.stringify(pids)}\n`);
     return 0;
   }
   const rows = processes.map(({ uid, pid, parentPid, cpuPercent, tty, startedMs, cpuMs, command }) => [
