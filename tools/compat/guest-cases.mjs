@@ -21,6 +21,7 @@ export const GUEST_CASES = [
   guest('sysv-shm'),
   guest('sysv-sem'),
   guest('sysv-msg'),
+  guest('posix-mq'),
   linked('dynamic PIE', 'gcc', ['-pie', '-fPIE']),
   linked('dynamic, not PIE', 'gcc', ['-no-pie']),
   linked('static', 'gcc', ['-static']),

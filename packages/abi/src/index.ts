@@ -18,6 +18,7 @@ export * from './memfd.js';
 export * from './memory.js';
 export * from './mman.js';
 export * from './mount.js';
+export * from './mqueue.js';
 export * from './msghdr.js';
 export * from './netlink.js';
 export * from './poll.js';

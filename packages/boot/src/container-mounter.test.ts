@@ -38,7 +38,7 @@ function setUp(change: Partial<Spec> & { overlay?: 'none' } = {}): ContainerFile
   };
   const config = { overlay } as RuntimeConfig;
   const place = { bundleDir: dir, donated: new Map<string, number>() };
-  return new ContainerMounter(kernel, config, spec, place, kernel.pidNs).setUp();
+  return new ContainerMounter(kernel, config, spec, place, kernel.ns).setUp();
 }
 
 function read({ caller, root }: ContainerFiles, path: string): string | number {

@@ -1,7 +1,7 @@
 import * as abi from '@tsv/abi';
 import { HostFileSystem } from '@tsv/gofer';
 import { fcntl } from '@tsv/host';
-import { Credentials, type Kernel, type PidNamespace } from '@tsv/kernel';
+import { Credentials, type Kernel, type NsProxy } from '@tsv/kernel';
 import type { Mount, Spec } from '@tsv/oci';
 import {
   OverlayFileSystem,
@@ -36,8 +36,8 @@ export interface ContainerFiles {
 
 /** The kernel itself as the caller that mounts. */
 export interface MountCaller extends Caller {
-  /** Whose processes a procfs that it mounts shows. */
-  readonly pidNs: PidNamespace;
+  /** Whose processes and message queues a procfs and an mqueue that it mounts show. */
+  readonly ns: NsProxy;
 }
 
 /** Where the host's files of a container are. */
@@ -62,16 +62,16 @@ export class ContainerMounter {
   readonly #donated: ReadonlyMap<string, number>;
   /** Directories of the host that the container sees. */
   readonly hostDirectories: HostDirectory[] = [];
-  readonly #pidNs: PidNamespace;
+  readonly #ns: NsProxy;
 
-  /** `pidNs` is whose processes its /proc shows. */
-  constructor(kernel: Kernel, config: RuntimeConfig, spec: Spec, place: MountPlace, pidNs: PidNamespace) {
+  /** `ns` are the namespaces that the container's processes start in. */
+  constructor(kernel: Kernel, config: RuntimeConfig, spec: Spec, place: MountPlace, ns: NsProxy) {
     this.#kernel = kernel;
     this.#config = config;
     this.#spec = spec;
     this.#bundleDir = place.bundleDir;
     this.#donated = place.donated;
-    this.#pidNs = pidNs;
+    this.#ns = ns;
   }
 
   /** Mounts everything. Throws {@link SandboxError} naming the field that cannot be done. */
@@ -103,7 +103,7 @@ export class ContainerMounter {
       root,
       cwd: root,
       memory: { copyIn: refuse, copyOut: refuse },
-      pidNs: this.#pidNs,
+      ns: this.#ns,
     };
   }
 

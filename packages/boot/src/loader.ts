@@ -155,7 +155,7 @@ export class Loader {
       });
     }
     const place = { bundleDir: args.bundleDir, donated: args.donated ?? new Map<string, number>() };
-    const mounter = new ContainerMounter(this.kernel, this.config, spec, place, ns.pidForChildren);
+    const mounter = new ContainerMounter(this.kernel, this.config, spec, place, ns);
     const files = mounter.setUp();
     this.#directories.push(...mounter.hostDirectories);
     const nameServer = this.#network?.nameServer ?? null;

@@ -1,6 +1,6 @@
 import type { MountCaller } from './container-mounter.js';
-import { ProcFileSystem, SysFileSystem, Task, type CpuDescription, type Kernel } from '@tsv/kernel';
-import { TmpfsFileSystem, devtmpfsType, overlayType, tmpfsType, type FileSystemType } from '@tsv/vfs';
+import { ProcFileSystem, SysFileSystem, Task, type CpuDescription, type Kernel, type NsProxy } from '@tsv/kernel';
+import { TmpfsFileSystem, devtmpfsType, overlayType, tmpfsType, type Caller, type FileSystemType } from '@tsv/vfs';
 import { readFileSync } from 'node:fs';
 
 /** Makes the filesystems known that mount(2) and config.json can name. */
@@ -13,12 +13,14 @@ export function registerFileSystems(kernel: Kernel): void {
   vfs.registerType(devtmpfsType(vfs, kernel.memoryFile));
   vfs.registerType(overlayType(vfs));
   const cpu = describeCpu();
+  const nsOf = (caller: Caller): NsProxy => (caller as Partial<Task & MountCaller>).ns ?? kernel.ns;
   nodev('proc', ({ caller }) => {
-    const pidNs = caller instanceof Task ? caller.pidNs : ((caller as Partial<MountCaller>).pidNs ?? kernel.pidNs);
+    const pidNs = caller instanceof Task ? caller.pidNs : nsOf(caller).pidForChildren;
     return new ProcFileSystem({ kernel, pidNs, dev: vfs.allocateDev(), cpu });
   });
-  // Differs: there are no POSIX message queues and no control groups inside yet, and nothing to show of them.
-  for (const name of ['mqueue', 'cgroup', 'cgroup2']) {
+  nodev('mqueue', ({ caller }) => nsOf(caller).ipc.mqueues(kernel));
+  // Differs: there are no control groups inside yet, and nothing to show of them.
+  for (const name of ['cgroup', 'cgroup2']) {
     nodev(name, () => {
       const { memoryFile: pool, clock } = kernel;
       return new TmpfsFileSystem({ dev: vfs.allocateDev(), pool, clock, mode: 0o755, pageCountMax: 1 });

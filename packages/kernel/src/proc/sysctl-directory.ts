@@ -15,6 +15,7 @@ import { PID_MAX } from '../namespace/pid-namespace.js';
 import { Task } from '../task/task.js';
 import { GeneratedFile, SettableFile, parseSetting } from './generated-file.js';
 import { netSysctls } from './net/net-sysctl.js';
+import { mqueueSysctls } from './mqueue-sysctl.js';
 import type { ProcFileSystem } from './proc-file-system.js';
 import { OS_RELEASE } from './system-files.js';
 
@@ -72,6 +73,7 @@ export function createSysctlDirectory(fs: ProcFileSystem): SyntheticDirectory {
     add(fs, root, path, new GeneratedFile(fs, () => `${value}\n`));
   }
   for (const [path, file] of netSysctls(fs)) add(fs, root, `net/${path}`, file);
+  for (const [name, file] of mqueueSysctls(fs)) add(fs, root, `fs/mqueue/${name}`, file);
   add(fs, root, 'kernel/hostname', hostname(fs, 'hostname'));
   add(fs, root, 'kernel/domainname', hostname(fs, 'domainname'));
   const bootId = uuid(fs.kernel);

@@ -215,6 +215,12 @@ pwritev2 fd iovec:2 int off hex
 statx dirfd path atflags hex ptr
 rseq ptr int hex hex
 pidfd_send_signal fd sig ptr hex
+mq_open path openflags mode ptr = fd
+mq_unlink path
+mq_timedsend fd data:2 size int timespec
+mq_timedreceive fd >data:2 size >int32 timespec
+mq_notify fd ptr
+mq_getsetattr fd ptr ptr
 pidfd_open int hex = fd
 clone3 ptr size
 close_range int int hex

@@ -151,9 +151,6 @@ import {
   sysTimerSettime,
 } from './timer.js';
 import { sysNiSyscall } from './ni-syscall.js';
-import { sysMsgctl, sysMsgget, sysMsgrcv, sysMsgsnd } from './msg.js';
-import { sysSemctl, sysSemget, sysSemop, sysSemtimedop } from './sem.js';
-import { sysShmat, sysShmctl, sysShmdt, sysShmget } from './shm.js';
 import { sysIoprioGet, sysIoprioSet } from './ioprio.js';
 import { sysKcmp } from './kcmp.js';
 import { sysPtrace } from './ptrace.js';
@@ -211,6 +208,7 @@ import {
 import { sysMount, sysPivotRoot, sysUmount2 } from './mount.js';
 import { sysFlock } from './file-lock.js';
 import type { Syscall, SyscallHandler } from './syscall.js';
+import { IPC_SYSCALLS } from './table-ipc.js';
 
 const NI = 'ENOSYS, as on Linux';
 
@@ -546,21 +544,7 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 254, name: 'inotify_add_watch', run: sysInotifyAddWatch },
   { nr: 255, name: 'inotify_rm_watch', run: sysInotifyRmWatch },
   { nr: 294, name: 'inotify_init1', run: sysInotifyInit1 },
-  // shm.ts
-  { nr: 29, name: 'shmget', run: sysShmget, partial: 'SHM_HUGETLB: ENOMEM' },
-  { nr: 30, name: 'shmat', run: sysShmat },
-  { nr: 31, name: 'shmctl', run: sysShmctl },
-  { nr: 67, name: 'shmdt', run: sysShmdt },
-  // sem.ts
-  { nr: 64, name: 'semget', run: sysSemget },
-  { nr: 65, name: 'semop', run: sysSemop },
-  { nr: 66, name: 'semctl', run: sysSemctl },
-  { nr: 220, name: 'semtimedop', run: sysSemtimedop },
-  // msg.ts
-  { nr: 68, name: 'msgget', run: sysMsgget },
-  { nr: 69, name: 'msgsnd', run: sysMsgsnd },
-  { nr: 70, name: 'msgrcv', run: sysMsgrcv },
-  { nr: 71, name: 'msgctl', run: sysMsgctl },
+  ...IPC_SYSCALLS,
   // ioprio.ts
   { nr: 251, name: 'ioprio_set', run: sysIoprioSet },
   { nr: 252, name: 'ioprio_get', run: sysIoprioGet },
