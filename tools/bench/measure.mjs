@@ -1,6 +1,7 @@
 // Runs the rows once under one runner.
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuMs, processTree, residentMb } from './process-tree.mjs';
 
@@ -40,13 +41,16 @@ export async function measure(runner, rows, bench) {
   return figures;
 }
 
+/** Programs that measure many operations by themselves, and share a sandbox for them. */
+const SHARING = ['micro', 'network'];
+
 /** Micro-benchmarks share a sandbox; others have one each. */
 function commandsFor(rows, { directory, programs, budgetMs }) {
   const commands = [];
-  const shared = rows.filter((row) => row.program === 'micro' && row.tsvOptions === undefined);
-  if (shared.length > 0) {
-    const names = shared.map((row) => row.name);
-    commands.push({ argv: [join(programs, 'micro'), budgetMs, ...names], options: [], names });
+  const shared = rows.filter((row) => SHARING.includes(row.program) && row.tsvOptions === undefined);
+  for (const program of SHARING) {
+    const names = shared.filter((row) => row.program === program).map((row) => row.name);
+    if (names.length > 0) commands.push({ argv: [join(programs, program), budgetMs, ...names], options: [], names });
   }
   for (const row of rows) {
     if (row.program === 'sandbox' || shared.includes(row)) continue;
@@ -56,6 +60,8 @@ function commandsFor(rows, { directory, programs, budgetMs }) {
 }
 
 function commandOf(row, directory, programs, budgetMs) {
+  if (row.program.endsWith('.sh'))
+    return ['sh', fileURLToPath(new URL(`programs/${row.program}`, import.meta.url)), row.name];
   const program = join(programs, row.program);
   if (row.program === 'micro') return [program, budgetMs, row.operation];
   if (row.program === 'bulk') return [program, directory, row.name];

@@ -4,12 +4,12 @@
  * @typedef {object} Row
  * @property {string} name
  * @property {string} title What the table and the chart call it.
- * @property {string} group `calls`, `files`, `memory`, `processes`, `programs` or `sandbox`.
+ * @property {string} group `calls`, `files`, `memory`, `processes`, `programs`, `network` or `sandbox`.
  * @property {number | null} targetRatio Times native, at most; null without a target of that kind.
- * @property {string} program Which program of tools/bench/programs measures it, or `sandbox`.
+ * @property {string} program Which program of tools/bench/programs measures it, a script if it ends so, or `sandbox`.
  * @property {readonly string[]} [command] What `timed` runs; `@` stands for the directory of the fixtures.
  * @property {readonly string[]} [fixtures] What it needs there.
- * @property {string} [operation] Of `micro`, if that is not its name.
+ * @property {string} [operation] Of `micro` or `network`, if that is not its name.
  * @property {string} [platform] The only platform of TSV that measures it.
  * @property {readonly string[]} [tsvOptions] Options of tsv for this row only; without them, it shares a sandbox.
  */
@@ -58,6 +58,12 @@ export const ROWS = [
   timed('sqlite_100k', 'sqlite3, 100,000 inserts', 'programs', 1.5, sqliteInserts(), ['inserts.sql']),
   timed('make', 'make of a C project', 'programs', 2, ['make', '-s', '-B', '-C', '@/project'], ['project']),
 
+  network('tcp_connect_close', 'TCP over loopback: connect, a byte, close', 4),
+  network('tcp_ping_pong', 'TCP over loopback: a byte there and back', 4),
+  network('tcp_1m', 'TCP over loopback: 1 MiB, and an answer', 4),
+  script('iperf3', 'iperf3 over loopback, a gigabit', null),
+  script('redis_get', 'redis-benchmark GET, a request', 2),
+
   {
     name: 'start',
     title: 'start of /bin/true, whole command',
@@ -73,6 +79,14 @@ export const LIMITS = { start_ms: 150, rss_mb: 70, idle_cpu_ms_per_s: 3.3 };
 
 function micro(name, title, group, targetRatio) {
   return { name, title, group, targetRatio, program: 'micro' };
+}
+
+function network(name, title, targetRatio) {
+  return { name, title, group: 'network', targetRatio, program: 'network' };
+}
+
+function script(name, title, targetRatio) {
+  return { name, title, group: 'network', targetRatio, program: `${name.split('_')[0]}.sh` };
 }
 
 function bulk(name, title, group, targetRatio, fixtures) {

@@ -34,7 +34,7 @@ async function run() {
   const rows = pickRows();
   const scratch = mkdtempSync(join(tmpdir(), 'tsv-bench-'));
   try {
-    for (const name of ['micro', 'bulk', 'timed']) compile(name, scratch);
+    for (const name of ['micro', 'bulk', 'timed', 'network']) compile(name, scratch);
     makeFixtures(
       scratch,
       rows.flatMap((row) => row.fixtures ?? []),
