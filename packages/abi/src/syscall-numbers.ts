@@ -759,3 +759,11 @@ const NAMES: readonly (string | undefined)[] = /* @__PURE__ */ (() => {
 export function syscallName(nr: number): string {
   return NAMES[nr] ?? `syscall_${nr}`;
 }
+
+let numbers: ReadonlyMap<string, number> | null = null;
+
+/** Number of the system call of that name, such as `read`; undefined if there is none. */
+export function syscallNumber(name: string): number | undefined {
+  numbers ??= new Map(NAMES.flatMap((known, nr) => (known === undefined ? [] : [[known, nr] as const])));
+  return numbers.get(name);
+}

@@ -1,5 +1,5 @@
 import { SPEC_VERSION, type Mount, type Spec } from '@tsv/oci';
-import { CAPABILITY_NAMES } from './process-args.js';
+import { CAPABILITY_NAMES } from '@tsv/abi';
 
 /** What `tsv do` and a `tsv run` without a bundle run. */
 export interface HostFilesOptions {

@@ -14,6 +14,5 @@ export { hostFilesConfig, type HostFilesOptions } from './host-files-config.js';
 export { MetricRegistry, type Labels } from './metrics/metric-registry.js';
 export { createSandboxMetrics } from './metrics/sandbox-metrics.js';
 export { PLATFORM_NAMES, describePlatforms } from './platforms.js';
-export { CAPABILITY_NAMES } from './process-args.js';
 export { runContainer, runSentry, type RunOptions } from './run-container.js';
 export { SandboxError } from './sandbox-error.js';

@@ -59,15 +59,10 @@ export function createCredentials(process: Process, userNs: UserNamespace): Cred
   });
 }
 
-/** Names of all capabilities, `CAP_CHOWN` and so on. */
-export const CAPABILITY_NAMES: readonly string[] = Object.keys(abi).filter(
-  (name) => name.startsWith('CAP_') && name !== 'CAP_LAST_CAP',
-);
-
 function parseCapabilities(names: readonly string[] | undefined, set: string): CapSet {
   const caps = (names ?? []).map((name, index) => {
-    const cap = (abi as unknown as Record<string, unknown>)[name];
-    if (typeof cap !== 'number' || !CAPABILITY_NAMES.includes(name)) {
+    const cap = abi.CAPABILITY_NAMES.indexOf(name);
+    if (cap < 0) {
       throw new SandboxError(`Cannot use process.capabilities.${set}.${index}: "${name}" is no capability`);
     }
     return cap;

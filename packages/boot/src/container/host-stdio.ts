@@ -2,7 +2,12 @@ import { fcntl } from '@tsv/host';
 import { F_DUPFD_CLOEXEC } from '@tsv/abi';
 import { hostTerminal } from '../terminal.js';
 import type { ProcessIo } from './process-starter.js';
-import { STABLE_STDIO_FD } from './stable-stdio.js';
+
+/**
+ * The lowest number of a copy. The first descriptor past 63 makes Linux enlarge the table, for which it waits until all
+ * CPUs have seen the old one go: 12 ms, a twentieth of the start of a program.
+ */
+const COPY_FD_MIN = 3;
 
 /**
  * This process's own descriptors for a container that runs in it: its terminal, or copies of 0, 1 and 2; then
@@ -10,7 +15,7 @@ import { STABLE_STDIO_FD } from './stable-stdio.js';
  */
 export function hostStdio(wantsTerminal: boolean, preservedCount: number): ProcessIo {
   const terminal = wantsTerminal ? hostTerminal() : null;
-  const copy = (fd: number): number => fcntl(fd, F_DUPFD_CLOEXEC, STABLE_STDIO_FD);
+  const copy = (fd: number): number => fcntl(fd, F_DUPFD_CLOEXEC, COPY_FD_MIN);
   const preserved = Array.from({ length: preservedCount }, (_, index) => copy(3 + index));
   const stdio = terminal === null ? [copy(0), copy(1), copy(2)] : [];
   return { terminal, fds: [...stdio, ...preserved], standIn: null };

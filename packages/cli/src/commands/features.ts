@@ -1,4 +1,4 @@
-import { CAPABILITY_NAMES } from '@tsv/boot';
+import { CAPABILITY_NAMES } from '@tsv/abi';
 import { SPEC_VERSION } from '@tsv/oci';
 import type { CommandRun } from '../command.js';
 

@@ -113,7 +113,7 @@ function rangesOf(config: SeccompConfig, fallback: number): Range[] {
     const args = rule.args ?? [];
     for (const [position, argument] of args.entries()) checkArgument(argument, `${where}.args.${position}`);
     for (const name of rule.names) {
-      const nr = NUMBERS[`SYS_${name}`];
+      const nr = abi.syscallNumber(name);
       if (nr === undefined) continue;
       const list = decisions.get(nr) ?? [];
       list.push({ action, args });
@@ -133,8 +133,6 @@ function rangesOf(config: SeccompConfig, fallback: number): Range[] {
   }
   return ranges;
 }
-
-const NUMBERS = abi as unknown as Readonly<Record<string, number | undefined>>;
 
 /** Whether both decide without looking at arguments, and the same. */
 function isAlike(left: readonly Decision[], right: readonly Decision[], fallback: number): boolean {
