@@ -68,6 +68,7 @@ global_asm!(
     root_at = const l::BELL_ROOT_AT,
     sleeper_at = const l::BELL_SLEEPER_AT,
     spin_at = const l::BELL_SPIN_AT,
+    watched_at = const l::WATCHED_AT,
     sleeper_sleeps = const l::SLEEPER_SLEEPS,
     sleeper_woken = const l::SLEEPER_WOKEN,
     state_kernel = const mailbox::STATE_KERNEL,

@@ -70,6 +70,8 @@ tsv_systrap_stop:                   # eax is the reason; the handler comes here 
     mov eax, {state_kernel}
     xchg [rbx], eax
 tsv_systrap_published:
+    cmp dword ptr [rbx + {watched_at}], 0
+    jne tsv_systrap_wait            # the sentry clears it, looks at the state once more, and then sleeps
     mov rcx, rbx                    # the bell: leaf first, for the sentry clears it from the root
     movabs rax, {slots_addr}
     sub rcx, rax

@@ -109,13 +109,15 @@ pub const INTERRUPT_AT: usize = 576;
 pub const GS_AT: usize = 584;
 /// Address behind the page's `eflags`. Written before the thread begins.
 pub const FLAGS_END_AT: usize = 592;
-
-/// How often the context was resumed, written by the sentry.
-pub const RUNS_AT: usize = 600;
+/// Not zero while the sentry looks at the page's state by itself, so that a stop need not ring. Written by the sentry.
+pub const WATCHED_AT: usize = 600;
 
 /// Answers to calls that need no kernel, by their place in [`ANSWERED_CALLS`] plus one; [`NO_ANSWER`] without one, and
 /// at place 0. Written by the sentry.
 pub const ANSWERS_AT: usize = 640;
+/// How often the context was resumed, written by the sentry: in a cache line that stubs do not use.
+pub const RUNS_AT: usize = 704;
+
 /// The call must be told.
 pub const NO_ANSWER: u32 = u32::MAX;
 /// What can be answered: getpid, gettid, getppid, getuid, geteuid, getgid, getegid.

@@ -54,7 +54,7 @@ export class Bell {
 /** Who is told of rings. */
 export interface Candidates {
   /** Looks whether context `index`, below 16384, has stopped. */
-  add(index: number): void;
+  add(index: number): unknown;
 }
 
 const ROOT = 0;

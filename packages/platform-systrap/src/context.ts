@@ -43,6 +43,7 @@ export class SystrapContext implements Context {
   resume(): void {
     const { index } = this.page;
     this.space.prepareRun();
+    this.#parts.watchList.add(index);
     const before = this.#parts.queue.run(index);
     if (before === STATE_ASLEEP) this.#parts.wakeSleeper(index);
   }
@@ -68,6 +69,7 @@ export class SystrapContext implements Context {
 
   release(): void {
     this.#parts.queue.end(this.page.index);
+    this.#parts.watchList.remove(this.page.index);
     this.#parts.contexts[this.page.index] = undefined;
     this.#parts.stubs.releaseContext(this.page.index);
   }

@@ -1,13 +1,13 @@
-import { Pace } from './pace.js';
+import { Pace, WAKE_US } from './pace.js';
 
 let pace: Pace;
 beforeEach(() => {
   pace = new Pace();
 });
 
-/** Misses until it is time to come near. */
-function missesToNear(): number {
-  for (let count = 1; count < 100; count++) if (pace.missed()) return count;
+/** Microseconds, in steps of 100, that are lost before it is time to come near. */
+function lossToNearUs(): number {
+  for (let lostUs = 100; lostUs < 100_000; lostUs += 100) if (pace.missed(100)) return lostUs;
   throw new Error('it never comes near');
 }
 
@@ -17,21 +17,21 @@ function retriesAt(nowMs: number): boolean {
 }
 
 describe('Pace', () => {
-  it('comes near after a few misses, and after more when spinning went well', () => {
-    expect(missesToNear()).toBe(2);
+  it('comes near when some milliseconds were lost, and after more when spinning went well', () => {
+    expect(lossToNearUs()).toBe(5100);
     pace = new Pace();
-    for (let i = 0; i < 100; i++) pace.found();
-    expect(missesToNear()).toBe(4);
+    for (let i = 0; i < 100_000; i++) pace.found();
+    expect(lossToNearUs()).toBe(20_100);
   });
 
-  it('stays far when one call in twenty is a miss', () => {
-    for (let i = 1; i < 1000; i++) {
-      if (i % 20 === 0) expect(pace.missed()).toBe(false);
+  it('stays far when one call in thirty wakes a processor', () => {
+    for (let i = 1; i < 100_000; i++) {
+      if (i % 30 === 0) expect(pace.missed(WAKE_US)).toBe(false);
       else pace.found();
     }
   });
 
-  it('tries again later and later while the first miss ends it, and soon when spinning went well meanwhile', () => {
+  it('tries again later and later while that is lost soon, and soon when spinning went well meanwhile', () => {
     let nowMs = 1000;
     const waits = [];
     for (let i = 0; i < 8; i++) {
@@ -41,9 +41,9 @@ describe('Pace', () => {
       waits.push(waitMs);
       nowMs += waitMs;
       pace.goFar(nowMs);
-      expect(missesToNear()).toBe(1);
+      expect(lossToNearUs()).toBe(600);
     }
-    expect(waits).toEqual([10, 20, 40, 80, 160, 320, 640, 640]);
+    expect(waits).toEqual([10, 20, 40, 80, 160, 160, 160, 160]);
     pace.comeNear(nowMs + 200);
     expect([retriesAt(nowMs + 209), retriesAt(nowMs + 210)]).toEqual([false, true]);
   });

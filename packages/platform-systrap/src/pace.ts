@@ -1,24 +1,28 @@
-/** How spinning has gone: below 0 the sentry comes near, and after a new try the first miss is enough for that. */
-const SCORE_MAX = 32;
-const SCORE_FIRST = 16;
-/** What a miss counts: it costs some 50 us, what a call costs more near than far is 5. */
-const MISS_COST = 10;
+/** What a stop that the sentry saw while it spun has saved, compared with one that is handed over near. */
+const SAVED_US = 2.5;
+/** What it costs to wake a thread on another processor. */
+export const WAKE_US = 50;
+/** What spinning may lose in a row when it has saved much; when it begins; and when it is tried again. */
+const CREDIT_MAX_US = 20_000;
+const CREDIT_FIRST_US = 5000;
+const CREDIT_RETRY_US = 500;
 /** Handovers between two looks whether it is time to try again. */
 const HANDOVERS_PER_LOOK = 64;
 /** After how long spinning is tried again: longer and longer while that is in vain. */
 const RETRY_MS_MIN = 10;
-const RETRY_MS_MAX = 640;
+const RETRY_MS_MAX = 160;
 /** Spinning that has gone well for so long was worth trying. */
 const GOOD_MS = 200;
 
 /**
  * Decides between the two ways to wait for guests. *Far*: guests and the sentry have a processor each and look for each
- * other's answers. *Near*: they hand one processor to each other. Far is many times faster where it works, and many times slower
- * where somebody else takes the processors.
+ * other's answers. *Near*: they hand one processor to each other. Far is many times faster where it works, and slower where
+ * somebody else takes the processors. What far has saved and lost is an account in microseconds: when nothing is left of it,
+ * the sentry comes near.
  */
 export class Pace {
   isNear = false;
-  #score = SCORE_FIRST;
+  #creditUs = CREDIT_FIRST_US;
   #handoverCount = 0;
   #retryMs = RETRY_MS_MIN;
   #retryAtMs = 0;
@@ -26,13 +30,16 @@ export class Pace {
 
   /** A guest stopped while the sentry looked. */
   found(): void {
-    if (this.#score < SCORE_MAX) this.#score++;
+    if (this.#creditUs < CREDIT_MAX_US) this.#creditUs += SAVED_US;
   }
 
-  /** A guest stopped soon after looking was in vain, or slept when it was answered, or there are more guests than processors. Returns whether to come near. */
-  missed(): boolean {
-    this.#score -= MISS_COST;
-    return this.#score < 0;
+  /**
+   * So much time was lost: a guest slept when it was answered, or stopped after the sentry had ceased to look, or there are more
+   * guests than processors. Returns whether to come near.
+   */
+  missed(lostUs: number): boolean {
+    this.#creditUs -= lostUs;
+    return this.#creditUs < 0;
   }
 
   comeNear(nowMs: number): void {
@@ -46,7 +53,7 @@ export class Pace {
   goFar(nowMs: number): void {
     this.isNear = false;
     this.#farSinceMs = nowMs;
-    this.#score = 0;
+    this.#creditUs = CREDIT_RETRY_US;
   }
 
   /** Counts a handover. Returns whether it is time to ask {@link mayRetry}. */

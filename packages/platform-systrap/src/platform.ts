@@ -5,18 +5,20 @@ import native, { type SystrapStubs } from '../native/index.js';
 import { SystrapAddressSpace } from './address-space.js';
 import { Bell } from './bell.js';
 import type { SystrapContext } from './context.js';
-import { Pace } from './pace.js';
+import { Pace, WAKE_US } from './pace.js';
 import { RunQueue } from './run-queue.js';
 import { SitePatcher, SpacePatches } from './site-patcher.js';
+import { WatchList } from './watch-list.js';
 
 /**
- * How often the doorbell is looked at before that was in vain: some 50 us, as long as waking a processor takes, so that
- * waiting longer for a guest that may stop soon costs more than it saves.
+ * How long the sentry looks for a stop before that was in vain: as long as waking a processor takes, so that waiting longer
+ * for a guest that may stop soon costs more than it saves.
  */
-const LOOKS_MAX = 16_000;
+const SPIN_MS_MAX = 0.05;
 /** Guests that compute cost the sentry no more than this a call: it still notices when they begin to make calls. */
-const LOOKS_MIN = 1000;
-const LOOKS_PER_CERTAIN_LOOK = 256;
+const SPIN_MS_MIN = 0.003;
+/** Looks between two at the clock, some microsecond. */
+const LOOKS_PER_CLOCK_LOOK = 256;
 /** Cycles that a stopped thread waits for its answer before it sleeps: 20 to 40 us. */
 const SPIN_CYCLES = 80_000;
 /** How long a handover is waited for before the event loop gets its turn, which is made ready then. */
@@ -34,6 +36,7 @@ export interface SystrapParts {
   readonly stubs: SystrapStubs;
   readonly pages: Uint32Array;
   readonly queue: RunQueue;
+  readonly watchList: WatchList;
   /** Wakes the thread of a context that was resumed in its sleep. */
   readonly wakeSleeper: (index: number) => void;
   readonly patcher: SitePatcher;
@@ -53,12 +56,13 @@ export class SystrapPlatform implements Platform {
   readonly #pages: Uint32Array;
   readonly #bell: Bell;
   readonly #queue: RunQueue;
+  readonly #watchList: WatchList;
   /** Guests that may run while the sentry spins. */
   readonly #freeProcessors = availableParallelism() - 1;
   readonly #wake: (index: number) => number;
   readonly #wait: (limitUs: number) => number;
   readonly #pace = new Pace();
-  #looks = LOOKS_MAX;
+  #spinMs = SPIN_MS_MAX;
   /** When looking was first in vain for the stop that comes next, or 0. */
   #lookingSinceMs = 0;
   #doStubsSpin = false;
@@ -71,10 +75,11 @@ export class SystrapPlatform implements Platform {
     this.#pages = new Uint32Array(this.#stubs.contextPages());
     this.#bell = new Bell(this.#stubs.bellPage());
     this.#queue = new RunQueue(this.#pages, native.contextMax());
+    this.#watchList = new WatchList(this.#pages, native.contextMax(), this.#queue);
     const patcher = new SitePatcher(this.#stubs);
     this.#wake = this.#stubs.wakeFunction();
     const wakeSleeper = (index: number): void => {
-      if (!this.#pace.isNear) this.#missed(performance.now());
+      if (!this.#pace.isNear) this.#missed(WAKE_US, performance.now());
       this.#wake(index);
     };
     this.#wait = this.#stubs.waitFunction();
@@ -82,6 +87,7 @@ export class SystrapPlatform implements Platform {
       stubs: this.#stubs,
       pages: this.#pages,
       queue: this.#queue,
+      watchList: this.#watchList,
       wakeSleeper,
       patcher,
       mayPatch,
@@ -95,14 +101,17 @@ export class SystrapPlatform implements Platform {
   }
 
   next(): number {
-    const index = this.#queue.take();
-    if (index >= 0) return this.#admit(index);
-    if (this.#bell.isRung) this.#found();
-    else if (this.#queue.runningCount > 0) this.#await();
-    return this.#admit(this.#queue.take());
+    let index = this.#queue.take();
+    if (index < 0) {
+      if (this.#bell.isRung) this.#found();
+      else if (this.#queue.runningCount > 0) index = this.#await();
+      if (index < 0) index = this.#queue.take();
+    }
+    return this.#admit(index);
   }
 
   sleep(timeoutMs: number): boolean {
+    if (this.#watchList.dismiss()) return false;
     if (this.#queue.hasInterrupted) return this.#sleepForInterrupted(timeoutMs);
     return this.#stubs.sleep(timeoutMs);
   }
@@ -132,64 +141,86 @@ export class SystrapPlatform implements Platform {
     return this.#stubs.sleep(Math.min(timeoutMs, INTERRUPT_PATIENCE_MS / 2));
   }
 
-  /** Waits for a stop for a while. */
-  #await(): void {
+  /** Waits for a stop for a while. Returns the context that has stopped, if it did so without a ring, or -1. */
+  #await(): number {
     const pace = this.#pace;
     const isCrowded = this.#queue.runningCount > this.#freeProcessors;
-    if (pace.isNear) {
-      if (pace.handedOver() && !isCrowded) this.#tryFar(performance.now());
-    } else if (isCrowded) {
-      this.#missed(performance.now());
-    }
-    if (!pace.isNear && !isCrowded) {
-      this.#spin();
-      return;
-    }
+    if (isCrowded && !pace.isNear) this.#missed(WAKE_US, performance.now());
+    if (!pace.isNear && !isCrowded) return this.#spin();
     this.#adviseStubs(false);
+    if (this.#watchList.dismiss()) return -1;
     this.#wait(HANDOVER_US);
-    if (this.#bell.isRung) this.#collect();
+    if (this.#bell.isRung) this.#found();
+    return -1;
   }
 
-  /** Takes what has rung, and counts how long that was looked for. */
+  /** Takes what has rung. */
   #found(): void {
-    const sinceMs = this.#lookingSinceMs;
-    if (sinceMs !== 0) {
-      this.#lookingSinceMs = 0;
-      const nowMs = performance.now();
-      if (!this.#pace.isNear && nowMs - sinceMs < SOON_MS) this.#missed(nowMs);
-    } else {
-      this.#looks = LOOKS_MAX;
-      this.#pace.found();
-    }
+    this.#seen();
     this.#collect();
   }
 
-  #missed(nowMs: number): void {
-    if (!this.#pace.missed()) return;
+  /** A guest has stopped: counts how long that was looked for. */
+  #seen(): void {
+    const sinceMs = this.#lookingSinceMs;
+    this.#lookingSinceMs = 0;
+    if (this.#pace.isNear) {
+      if (this.#pace.handedOver()) this.#tryFar(performance.now());
+    } else if (sinceMs === 0) {
+      this.#spinMs = SPIN_MS_MAX;
+      this.#pace.found();
+    } else {
+      const nowMs = performance.now();
+      const lostMs = nowMs - sinceMs;
+      if (lostMs < SOON_MS) this.#missed(lostMs * 1000, nowMs);
+    }
+  }
+
+  #missed(lostUs: number, nowMs: number): void {
+    if (!this.#pace.missed(lostUs)) return;
     this.#pace.comeNear(nowMs);
     this.#adviseStubs(false);
+    this.#watchList.isOpen = false;
+    this.#watchList.dismiss();
     this.#stubs.comeNear();
   }
 
   #tryFar(nowMs: number): void {
-    if (!this.#pace.mayRetry(nowMs)) return;
+    if (this.#queue.runningCount > this.#freeProcessors || !this.#pace.mayRetry(nowMs)) return;
     this.#pace.goFar(nowMs);
     this.#stubs.goFar();
-    this.#looks = LOOKS_MAX;
+    this.#watchList.isOpen = true;
+    this.#spinMs = SPIN_MS_MAX;
   }
 
-  /** Looks at the doorbell for a while: for less and less when that was in vain. */
-  #spin(): void {
+  /** Looks for a stop for a while: for less and less when that was in vain. */
+  #spin(): number {
     this.#adviseStubs(true);
     const bell = this.#bell;
-    for (let looks = this.#looks; looks > 0; looks--) {
+    const watchList = this.#watchList;
+    let endMs = 0;
+    for (let looks = 1; ; looks++) {
+      let index = watchList.find();
       // A compiler may take it that nobody else writes; now and then it may not.
-      if (!bell.isRung && (looks % LOOKS_PER_CERTAIN_LOOK !== 0 || !bell.isCertainlyRung)) continue;
-      this.#found();
-      return;
+      const isClockLook = looks % LOOKS_PER_CLOCK_LOOK === 0;
+      if (isClockLook && index < 0) index = watchList.findCertainly();
+      if (index >= 0) {
+        this.#queue.claim(index);
+        this.#seen();
+        return index;
+      }
+      if (bell.isRung || (isClockLook && bell.isCertainlyRung)) {
+        this.#found();
+        return -1;
+      }
+      if (!isClockLook) continue;
+      const nowMs = performance.now();
+      if (endMs === 0) endMs = nowMs + this.#spinMs;
+      else if (nowMs >= endMs) break;
     }
     if (this.#lookingSinceMs === 0) this.#lookingSinceMs = performance.now();
-    this.#looks = Math.max(LOOKS_MIN, this.#looks >>> 1);
+    this.#spinMs = Math.max(SPIN_MS_MIN, this.#spinMs / 2);
+    return -1;
   }
 
   #collect(): void {

@@ -1,7 +1,10 @@
-//! How the sentry and guests hand the processor to each other when they cannot both spin: next to each other.
+//! Which processors guests run on: when they spin for the sentry, any but its own; when they hand the processor to it and
+//! back, its own.
 //!
 //! To wake a thread on another processor takes some 40 us, on the same one 4. So guests that make calls all the time are
-//! kept on the sentry's processor while it is *near* them, and those that compute are sent away.
+//! kept on the sentry's processor while it is *near* them, and those that compute are sent away. While it is *far*, a guest
+//! that was woken on its processor would spin in vain: the one who is to answer waits for the processor. The host's scheduler
+//! does that, and leaves the two together for milliseconds.
 
 use crate::control::Control;
 use crate::doorbell::Doorbell;
@@ -25,15 +28,15 @@ pub struct Handover {
     home: Option<i32>,
     /// By context.
     threads: Vec<Thread>,
-    /// Contexts that are kept near.
-    kept: Vec<u32>,
+    /// Contexts whose threads may not run anywhere.
+    bound: Vec<u32>,
     looked: Instant,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Thread {
     tid: Tid,
-    is_kept: bool,
+    place: Place,
     barred: u8,
     /// Its process.
     pid: Tid,
@@ -41,6 +44,17 @@ struct Thread {
     runs: u32,
     /// Processor time of its process at the first of the looks at which it was at the same run; None before.
     used: Option<Duration>,
+}
+
+/// Where a thread may run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Anywhere,
+    /// On the sentry's processor only.
+    Near,
+    /// Anywhere but on this processor.
+    AwayFrom(i32),
 }
 
 impl Handover {
@@ -53,7 +67,7 @@ impl Handover {
             all,
             home: None,
             threads: Vec::new(),
-            kept: Vec::new(),
+            bound: Vec::new(),
             looked: Instant::now(),
         }
     }
@@ -64,7 +78,7 @@ impl Handover {
         if self.threads.len() <= index {
             self.threads.resize(index + 1, Thread::default());
         }
-        self.kept.retain(|kept| *kept != context);
+        self.bound.retain(|bound| *bound != context);
         self.threads[index] = Thread {
             tid,
             pid,
@@ -75,18 +89,33 @@ impl Handover {
 
     /// Wakes the thread of a resumed context, which sleeps.
     pub fn wake(&mut self, context: u32) {
-        if let Some(home) = self.home
-            && let Some(thread) = self.threads.get_mut(context as usize)
-        {
-            if thread.barred > 0 {
-                thread.barred -= 1;
-            } else if !thread.is_kept {
-                sys::place(thread.tid, &sys::only(home));
-                thread.is_kept = true;
-                self.kept.push(context);
-            }
-        }
+        self.bind(context);
         sys::futex_wake(self.control.state(context));
+    }
+
+    fn bind(&mut self, context: u32) {
+        let Some(thread) = self.threads.get_mut(context as usize) else {
+            return;
+        };
+        if self.home.is_some() && thread.barred > 0 {
+            thread.barred -= 1;
+            return;
+        }
+        let place = match self.home {
+            Some(_) => Place::Near,
+            None => Place::AwayFrom(sys::processor()),
+        };
+        if thread.place == place {
+            return;
+        }
+        if thread.place == Place::Anywhere {
+            self.bound.push(context);
+        }
+        thread.place = place;
+        match (place, self.home) {
+            (Place::AwayFrom(processor), _) => sys::place(thread.tid, &sys::without(&self.all, processor)),
+            (_, home) => sys::place(thread.tid, &home.map_or(self.all, sys::only)),
+        }
     }
 
     /// Waits until a guest stops or the sentry is rung for, at most for a little while. Guests that ran on meanwhile are sent
@@ -105,16 +134,22 @@ impl Handover {
         let home = sys::processor();
         sys::place(0, &sys::only(home));
         self.home = Some(home);
+        for context in core::mem::take(&mut self.bound) {
+            let thread = &mut self.threads[context as usize];
+            thread.place = Place::Anywhere;
+            sys::place(thread.tid, &self.all);
+        }
     }
 
-    /// All may run anywhere; guests that run begin elsewhere.
+    /// The sentry may run anywhere, and guests that were near run elsewhere.
     pub fn go_far(&mut self) {
         let Some(home) = self.home.take() else {
             return;
         };
-        for context in core::mem::take(&mut self.kept) {
-            self.threads[context as usize].is_kept = false;
-            evict(self.threads[context as usize].tid, home, &self.all);
+        for context in &self.bound {
+            let thread = &mut self.threads[*context as usize];
+            thread.place = Place::AwayFrom(home);
+            sys::place(thread.tid, &sys::without(&self.all, home));
         }
         sys::place(0, &self.all);
     }
@@ -124,13 +159,13 @@ impl Handover {
             return;
         };
         let Self {
-            kept,
+            bound,
             threads,
             control,
             all,
             ..
         } = self;
-        kept.retain(|context| {
+        bound.retain(|context| {
             let thread = &mut threads[*context as usize];
             let runs = control.runs(*context);
             let is_same_run = runs == thread.runs && control.state(*context).load(SeqCst) == STATE_GUEST;
@@ -146,7 +181,7 @@ impl Handover {
                 return true;
             }
             thread.used = None;
-            thread.is_kept = false;
+            thread.place = Place::Anywhere;
             thread.barred = BARRED_WAKES;
             evict(thread.tid, home, all);
             false
