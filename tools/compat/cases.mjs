@@ -180,6 +180,10 @@ export const CASES = [
     { files: true },
   ),
   py(
+    'python reads what is not in the page cache',
+    'import os,threading,hashlib\nf=os.open("/lib/x86_64-linux-gnu/libc.so.6",os.O_RDONLY); end=[False]; r=set(); size=os.fstat(f).st_size\ndef stats():\n  while not end[0]: os.stat(".")\nt=threading.Thread(target=stats); t.start()\ndef read(k):\n  h=hashlib.sha1(); at=0\n  while b:=os.pread(f,50000+k,at): h.update(b); at+=len(b)\n  r.add(h.hexdigest())\ndrop=lambda: os.posix_fadvise(f,0,0,os.POSIX_FADV_DONTNEED)\nfor k in range(3):\n  drop(); s=[threading.Thread(target=read,args=(k*j,)) for j in range(3)]; [x.start() for x in s]; [x.join() for x in s]\ndrop(); b=os.read(f,size+1); end[0]=True; t.join(); print(len(b)==size==os.lseek(f,0,1), r=={hashlib.sha1(b).hexdigest()}, hashlib.sha1(b).hexdigest())',
+  ),
+  py(
     'python anonymous shared mmap over fork',
     'import mmap,os\nm=mmap.mmap(-1,4096)\nif os.fork()==0:\n  m[:5]=b"child"; os._exit(0)\nos.wait(); print(m[:5])',
   ),

@@ -62,6 +62,8 @@ export class HostFileSystem implements FileSystem {
   readonly idleHandles = new IdleHandles();
   /** Mounts of the host whose files were mapped: twice the mount's number, and 1 more where to be executed. */
   readonly mappableMounts = new Set<number>();
+  /** Mounts of the host, by number, whose files do not say whether a read would wait (tmpfs, overlayfs). */
+  readonly coldUntoldMounts = new Set<number>();
   readonly #inodes = new Map<number, HostInode>();
   readonly #devices = new Map<number, number>();
   readonly #statfs = new Float64Array(9);

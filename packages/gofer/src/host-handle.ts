@@ -14,12 +14,21 @@ export class HostHandle {
   readonly fd: number;
   /** Open files that use it. */
   userCount = 1;
+  /** Whether the host can say that a read would wait for a device: RWF_NOWAIT, preadv2(2). */
+  canTellCold: boolean;
   #mappable: HostMappable | null = null;
 
-  /** Takes `fd` over. */
-  constructor(inode: HostInode, fd: number) {
+  /** Takes `fd` over. `isDirect`: it is read past the page cache, open(2) O_DIRECT. */
+  constructor(inode: HostInode, fd: number, isDirect: boolean) {
     this.inode = inode;
     this.fd = fd;
+    this.canTellCold = !isDirect && !inode.fs.coldUntoldMounts.has(inode.mountId);
+  }
+
+  /** The host cannot, for files of this mount. */
+  cannotTellCold(): void {
+    this.canTellCold = false;
+    this.inode.fs.coldUntoldMounts.add(this.inode.mountId);
   }
 
   get mappable(): HostMappable {

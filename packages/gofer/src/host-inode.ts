@@ -98,6 +98,11 @@ export class HostInode extends Inode {
     this.#isStale = true;
   }
 
+  /** Whether the file is known to have nothing at `offset` and behind it. */
+  isKnownToEndAt(offset: number): boolean {
+    return !this.#isStale && offset >= this.sizeBytes;
+  }
+
   override refresh(): number {
     if (!this.#isStale && !this.fs.mustRevalidate) return 0;
     const error = this.#load();
@@ -262,7 +267,7 @@ export class HostInode extends Inode {
     }
     const fd = this.#open(flags);
     if (fd < 0) return fd;
-    const handle = new HostHandle(this, fd);
+    const handle = new HostHandle(this, fd, (flags & abi.O_DIRECT) !== 0);
     if (flags === abi.O_RDONLY && !this.fs.mustRevalidate) this.#readHandle = handle;
     return handle;
   }

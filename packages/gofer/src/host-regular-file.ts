@@ -1,13 +1,30 @@
-import { fallocate, fdatasync, fsync, ftruncate, lseek, preadv2, pwritev2 } from '@tsv/host';
-import { EINVAL, O_APPEND, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET } from '@tsv/abi';
+import { dropCached, fallocate, fdatasync, fsync, ftruncate, lseek, preadv2, pwritev2 } from '@tsv/host';
+import {
+  EAGAIN,
+  EINVAL,
+  EOPNOTSUPP,
+  O_APPEND,
+  RWF_NOWAIT,
+  SEEK_CUR,
+  SEEK_DATA,
+  SEEK_END,
+  SEEK_HOLE,
+  SEEK_SET,
+} from '@tsv/abi';
 import { OpenFile, type Caller, type IoBuffer, type Mappable, type VfsPath } from '@tsv/vfs';
+import { HostColdRead } from './host-cold-read.js';
 import type { HostHandle } from './host-handle.js';
 import type { HostInode } from './host-inode.js';
+
+/** posix_fadvise(2). */
+const POSIX_FADV_DONTNEED = 4;
 
 /** An open regular file of the host: data goes straight between the host's file and the caller's memory. */
 export class HostRegularFile extends OpenFile {
   declare readonly inode: HostInode;
   readonly #handle: HostHandle;
+  /** Where the last read of what was not in the page cache ended. */
+  #coldEnd = -1;
 
   /** Takes over a use of `handle`. */
   constructor(inode: HostInode, path: VfsPath | null, flags: number, handle: HostHandle) {
@@ -20,7 +37,8 @@ export class HostRegularFile extends OpenFile {
     return true;
   }
 
-  override readAt(io: IoBuffer, offset: number, _caller: Caller): number {
+  override readAt(io: IoBuffer, offset: number, caller: Caller): number {
+    if (io.canWait && this.#handle.canTellCold) return this.#readOrWait(io, offset, caller);
     let moved = 0;
     while (io.remaining > 0) {
       const len = io.segment(io.remaining);
@@ -32,6 +50,48 @@ export class HostRegularFile extends OpenFile {
       if (n < len) return moved;
     }
     return moved;
+  }
+
+  /** Reads what the host has in its page cache; the rest is read by a thread, and the caller waits for it. */
+  #readOrWait(io: IoBuffer, offset: number, caller: Caller): number {
+    const { pendingRead } = io;
+    let moved = 0;
+    if (pendingRead instanceof HostColdRead && pendingRead.isOf(this.#handle, offset)) {
+      if (!pendingRead.isDone) return -EAGAIN;
+      moved = pendingRead.give(io);
+      if (moved < pendingRead.len) {
+        io.pendingRead = null;
+        return moved;
+      }
+    }
+    io.pendingRead = null;
+    while (io.remaining > 0) {
+      const len = io.segment(io.remaining);
+      if (len <= 0) return len < 0 && moved === 0 ? len : moved;
+      const at = offset + moved;
+      let n = preadv2(this.#handle.fd, io.seg, io.segAt, len, at, RWF_NOWAIT);
+      if (n === -EAGAIN && !HostColdRead.hasRoom) n = preadv2(this.#handle.fd, io.seg, io.segAt, len, at, 0);
+      if (n === -EAGAIN) {
+        io.pendingRead = this.#readLater(at, len);
+        return moved > 0 ? moved : -EAGAIN;
+      }
+      if (n === -EOPNOTSUPP && moved === 0) {
+        this.#handle.cannotTellCold();
+        return this.readAt(io, offset, caller);
+      }
+      if (n <= 0) return n < 0 && moved === 0 ? n : moved;
+      io.advance(n);
+      moved += n;
+      // A short read ends where the file does, or where the page cache does.
+      if (n < len && this.inode.isKnownToEndAt(at + n)) return moved;
+    }
+    return moved;
+  }
+
+  #readLater(offset: number, len: number): HostColdRead {
+    const read = new HostColdRead(this.#handle, offset, len, offset === this.#coldEnd);
+    this.#coldEnd = offset + read.len;
+    return read;
   }
 
   override write(io: IoBuffer, caller: Caller): number {
@@ -85,6 +145,10 @@ export class HostRegularFile extends OpenFile {
 
   override sync(isDataOnly: boolean, _caller: Caller): number {
     return isDataOnly ? fdatasync(this.#handle.fd) : fsync(this.#handle.fd);
+  }
+
+  override advise(offset: number, len: number, advice: number): void {
+    if (advice === POSIX_FADV_DONTNEED) dropCached(this.#handle.fd, offset, len);
   }
 
   override mappable(): Mappable {

@@ -131,6 +131,9 @@ export declare function cpuid(leaf: U32, subleaf: U32, registers: U32s): number
  */
 export declare function createLandlockRuleset(readable: Array<ByteString>, writable: Array<ByteString>, handled: U32): number
 
+/** posix_fadvise(2) POSIX_FADV_DONTNEED: what is written out leaves the page cache. `len` 0 is to the end of the file. */
+export declare function dropCached(fd: Fd, offset: U64, len: U64): number
+
 /** dup3(2). Returns `newfd`. */
 export declare function dup3(oldfd: Fd, newfd: Fd, flags: I32): number
 
@@ -287,6 +290,12 @@ export declare function pivotRoot(newRoot: ByteString, putOld: ByteString): numb
 
 /** poll(2) of one descriptor. Returns `revents`, 0 when `timeout_ms` (-1 for none) has passed. */
 export declare function pollFd(fd: Fd, events: U32, timeoutMs: number): number
+
+/**
+ * pread(2) of up to `len` bytes on a thread of the pool, which then has the host read `ahead` bytes more into its page
+ * cache. Resolves to the bytes, none at the end of the file, or to a negated errno. The descriptor must stay open until then.
+ */
+export declare function preadLater(fd: Fd, len: Len, offset: I64, ahead: U64): Promise<Uint8Array | number>
 
 /** preadv2(2) with one buffer. `offset` -1 is the file's own; `flags` are RWF_*. */
 export declare function preadv2(fd: Fd, buffer: Bytes, at: Len, len: Len, offset: I64, flags: U32): number

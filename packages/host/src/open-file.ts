@@ -1,6 +1,6 @@
 import native from '../native/index.js';
 
-/** Open files: reading, writing, allocation, flags. Each returns a value of 0 or more, or a negated errno. */
+/** Open files: reading, writing, allocation, flags. Each returns a value of 0 or more, or a negated errno; `preadLater` a promise. */
 export const {
   openat2,
   close,
@@ -10,6 +10,8 @@ export const {
   write,
   preadv2,
   pwritev2,
+  preadLater,
+  dropCached,
   lseek,
   ftruncate,
   fallocate,

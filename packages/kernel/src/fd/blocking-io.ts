@@ -6,6 +6,7 @@ import { waitForSocket } from '../socket/blocking-socket.js';
 import { SocketFile } from '../socket/socket-file.js';
 import { BLOCKED } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
+import { continueRead, waitForRead, waitForReadAt, type ColdRead } from './cold-read.js';
 import { limitFileSizeAtPos } from './file-size-limit.js';
 
 /** The file of a call: the one that it waits on already, else the one that `fd` refers to now. */
@@ -25,11 +26,47 @@ export function waitForFile(t: Task, file: OpenFile, mask: number): number {
   return t.waitOn(waiters, mask);
 }
 
-/** Reads once at the file offset into `t.io`, waiting for data if the file blocks. */
+/**
+ * Reads once at the file offset into `t.io`, waiting for data if the file blocks, and for devices always: what was moved
+ * before is not read again.
+ */
 export function readBlocking(t: Task, file: OpenFile): number {
-  const n = file.read(t.io, t);
+  const { io } = t;
+  io.canWait = true;
+  const { coldRead } = t.restart;
+  if (coldRead !== null) return goOn(t, file, coldRead);
+  const n = file.read(io, t);
+  if (io.pendingRead !== null) return waitForRead(t, file, n);
   if (n > 0) notifyFile(file, IN_ACCESS);
   return n === -EAGAIN && !file.isNonblocking ? waitForFile(t, file, POLLIN | POLLRDNORM) : n;
+}
+
+/** Reads at `offset` into `t.io`, waiting for devices. */
+export function readAtBlocking(t: Task, file: OpenFile, offset: number): number {
+  const { io } = t;
+  io.canWait = true;
+  const { coldRead } = t.restart;
+  if (coldRead !== null) return goOn(t, file, coldRead);
+  const n = file.readAt(io, offset, t);
+  if (io.pendingRead !== null) return waitForReadAt(t, file, offset, n);
+  if (n > 0) notifyFile(file, IN_ACCESS);
+  return n;
+}
+
+/** Reads once what needs no device, preadv2(2) RWF_NOWAIT: from the file offset on if `offset` is -1. */
+export function readNowait(t: Task, file: OpenFile, offset: number): number {
+  const { io } = t;
+  io.canWait = true;
+  const n = offset === -1 ? file.read(io, t) : file.readAt(io, offset, t);
+  // The device reads on: a later try finds it done.
+  io.pendingRead = null;
+  if (n > 0) notifyFile(file, IN_ACCESS);
+  return n;
+}
+
+function goOn(t: Task, file: OpenFile, cold: ColdRead): number {
+  skipMoved(t);
+  return continueRead(t, file, cold);
 }
 
 /**

@@ -29,8 +29,7 @@ export function transfer(from: FileCursor, to: FileCursor, len: number, t: Task)
 
 function transferOnce(from: FileCursor, to: FileCursor, len: number, t: Task): number {
   const at = from.offset < 0 ? from.file.pos : from.offset;
-  source.reset(buffer, 0, len);
-  const read = from.file.readAt(source, at, t);
+  const read = fill(len, from.file, at, t);
   if (read <= 0) return read;
   source.reset(buffer, 0, read);
   const written = writeFrom(source, to, t);
@@ -39,6 +38,20 @@ function transferOnce(from: FileCursor, to: FileCursor, len: number, t: Task): n
   if (from.offset < 0) from.file.pos += written;
   else from.offset += written;
   return written;
+}
+
+/**
+ * Reads up to `len` bytes at `offset`, or at the file offset for -1. What a device has begun to read is kept in `t.io`:
+ * the caller waits for it when it is told -EAGAIN, and forgets it when a call begins.
+ */
+function fill(len: number, file: OpenFile, offset: number, t: Task): number {
+  source.reset(buffer, 0, len);
+  source.canWait = true;
+  source.pendingRead = t.io.pendingRead;
+  const read = offset < 0 ? file.read(source, t) : file.readAt(source, offset, t);
+  t.io.pendingRead = source.pendingRead;
+  source.pendingRead = null;
+  return read;
 }
 
 /** Writes `io` where `to` is, and moves it. */
@@ -54,8 +67,7 @@ function writeFrom(io: MemoryIo, to: FileCursor, t: Task): number {
  * once; or 0 at the end of the file, or an error.
  */
 export function readSome(from: FileCursor, len: number, t: Task): MemoryIo | number {
-  source.reset(buffer, 0, Math.min(len, BUFFER_BYTES));
-  const read = from.offset < 0 ? from.file.read(source, t) : from.file.readAt(source, from.offset, t);
+  const read = fill(Math.min(len, BUFFER_BYTES), from.file, from.offset, t);
   if (read <= 0) return read;
   if (from.offset >= 0) from.offset += read;
   notifyFile(from.file, IN_ACCESS);

@@ -26,6 +26,8 @@ export class UserIo extends IoBuffer {
     this.#isWriteToUser = isWriteToUser;
     this.#next = this.#end = 0;
     this.remaining = 0;
+    this.canWait = false;
+    this.pendingRead = null;
     if (!(addr + len <= mm.layout.maxAddr)) return -EFAULT;
     this.#addr = addr;
     this.#left = Math.min(len, MAX_RW_COUNT);
@@ -39,6 +41,8 @@ export class UserIo extends IoBuffer {
     this.#isWriteToUser = isWriteToUser;
     this.#addr = this.#left = this.#next = this.#end = 0;
     this.remaining = 0;
+    this.canWait = false;
+    this.pendingRead = null;
     if (!(iovCount >= 0 && iovCount <= IOV_MAX)) return -EINVAL;
     const status = this.#loadVec(mm, iovAddr, iovCount);
     if (status < 0) this.remaining = this.#end = 0;

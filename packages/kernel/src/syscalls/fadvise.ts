@@ -4,16 +4,19 @@ import type { SyscallArgs } from './syscall-args.js';
 
 const POSIX_FADV_NOREUSE = 5;
 
-/** posix_fadvise(2): advice that is checked and not needed, files are in memory or the host's. Errors: EBADF, EINVAL, ESPIPE. */
+/** posix_fadvise(2): advice that the file may take. Errors: EBADF, EINVAL, ESPIPE. */
 export function sysFadvise64(t: Task, a: SyscallArgs): SysResult {
   const fd = a.i32(0);
+  const offset = a.i64(1);
   const len = a.i64(2);
   const advice = a.i32(3);
 
   const file = t.fds.get(fd);
   if (file === undefined || file.isPathOnly) return -EBADF;
   if ((file.inode.mode & S_IFMT) === S_IFIFO) return -ESPIPE;
-  return len < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+  if (len < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE) return -EINVAL;
+  file.advise(Math.max(offset, 0), len, advice);
+  return 0;
 }
 
 /** readahead(2). Errors: EBADF, EINVAL. */

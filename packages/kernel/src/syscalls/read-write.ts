@@ -17,8 +17,8 @@ import {
   UIO_MAXIOV,
   type SysResult,
 } from '@tsv/abi';
-import { IN_ACCESS, IN_MODIFY, notifyFile, type OpenFile } from '@tsv/vfs';
-import { fileOf, readBlocking, skipMoved, writeBlocking } from '../fd/blocking-io.js';
+import { IN_MODIFY, notifyFile, type OpenFile } from '@tsv/vfs';
+import { fileOf, readAtBlocking, readBlocking, readNowait, skipMoved, writeBlocking } from '../fd/blocking-io.js';
 import { limitFileSize } from '../fd/file-size-limit.js';
 import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
@@ -61,11 +61,11 @@ export function sysPread64(t: Task, a: SyscallArgs): SysResult {
   const offset = a.i64(3);
 
   if (offset < 0) return -EINVAL;
-  const file = t.fds.get(fd);
+  const file = fileOf(t, fd);
   const status = checkAt(file, true);
   if (status < 0) return status;
   const bufferStatus = setBuffer(t, addr, count, true);
-  return bufferStatus < 0 ? bufferStatus : readAt(t, file!, offset);
+  return bufferStatus < 0 ? bufferStatus : readAtBlocking(t, file!, offset);
 }
 
 /** pwrite(2). Errors: EBADF, EFAULT, EINVAL for a negative offset, ESPIPE. */
@@ -117,7 +117,7 @@ export function sysPreadv(t: Task, a: SyscallArgs): SysResult {
   const offset = a.i64(3);
 
   if (offset < 0) return -EINVAL;
-  return readVectorAt(t, fd, iov, iovcnt, offset);
+  return readVectorAt(t, fd, iov, iovcnt, offset, 0);
 }
 
 /** pwritev(2). Errors: EBADF, EFAULT, EINVAL, ESPIPE. */
@@ -141,12 +141,12 @@ export function sysPreadv2(t: Task, a: SyscallArgs): SysResult {
 
   if (offset < -1) return -EINVAL;
   if ((flags & ~RWF_SUPPORTED) !== 0 || (flags & RWF_APPEND) !== 0) return -EOPNOTSUPP;
-  if (offset !== -1) return readVectorAt(t, fd, iov, iovcnt, offset);
+  if (offset !== -1) return readVectorAt(t, fd, iov, iovcnt, offset, flags);
   const file = fileOf(t, fd);
   if (file === undefined || !file.isReadable) return -EBADF;
   const status = setVector(t, iov, iovcnt, true);
   if (status < 0) return status;
-  return (flags & RWF_NOWAIT) !== 0 ? file.read(t.io, t) : readBlocking(t, file);
+  return (flags & RWF_NOWAIT) !== 0 ? readNowait(t, file, -1) : readBlocking(t, file);
 }
 
 /** pwritev2(2). Offset -1 is the file offset. Errors: as pwritev(2), EAGAIN with RWF_NOWAIT, EOPNOTSUPP. */
@@ -192,12 +192,13 @@ function flagsForWrite(fileFlags: number, rwf: number): number {
   return flags;
 }
 
-function readVectorAt(t: Task, fd: number, iov: number, iovcnt: number, offset: number): number {
-  const file = t.fds.get(fd);
+function readVectorAt(t: Task, fd: number, iov: number, iovcnt: number, offset: number, flags: number): number {
+  const file = fileOf(t, fd);
   const status = checkAt(file, true);
   if (status < 0) return status;
   const vectorStatus = setVector(t, iov, iovcnt, true);
-  return vectorStatus < 0 ? vectorStatus : readAt(t, file!, offset);
+  if (vectorStatus < 0) return vectorStatus;
+  return (flags & RWF_NOWAIT) !== 0 ? readNowait(t, file!, offset) : readAtBlocking(t, file!, offset);
 }
 
 function writeVectorAt(t: Task, fd: number, iov: number, iovcnt: number, offset: number): number {
@@ -206,12 +207,6 @@ function writeVectorAt(t: Task, fd: number, iov: number, iovcnt: number, offset:
   if (status < 0) return status;
   const vectorStatus = setVector(t, iov, iovcnt, false);
   return vectorStatus < 0 ? vectorStatus : writeAt(t, file!, offset);
-}
-
-function readAt(t: Task, file: OpenFile, offset: number): number {
-  const n = file.readAt(t.io, offset, t);
-  if (n > 0) notifyFile(file, IN_ACCESS);
-  return n;
 }
 
 function writeAt(t: Task, file: OpenFile, offset: number): number {

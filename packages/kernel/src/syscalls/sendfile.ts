@@ -16,6 +16,7 @@ import {
 } from '@tsv/abi';
 import type { OpenFile } from '@tsv/vfs';
 import { raiseSigpipe } from '../fd/blocking-io.js';
+import { waitForDevice } from '../fd/cold-read.js';
 import { transfer, type FileCursor } from '../fd/file-transfer.js';
 import type { Task } from '../task/task.js';
 import { BLOCKED } from './syscall.js';
@@ -43,6 +44,7 @@ export function sysSendfile(t: Task, a: SyscallArgs): SysResult {
 /** Sends until `count` bytes are sent or the file ends, waiting for room; what earlier tries have sent counts. */
 function sendAll(t: Task, from: FileCursor, output: OpenFile, count: number, offsetAddr: number): number {
   const { restart } = t;
+  if (restart.tryCount === 0) t.io.pendingRead = null;
   const to: FileCursor = { file: output, offset: -1 };
   let n = 1;
   while (n > 0 && restart.moved < count) {
@@ -50,6 +52,7 @@ function sendAll(t: Task, from: FileCursor, output: OpenFile, count: number, off
     if (n > 0) restart.moved += n;
   }
   if (offsetAddr !== 0 && storeOffset(t, offsetAddr, from.offset) !== 0) return -EFAULT;
+  if (n === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead);
   if (n === -EAGAIN && !output.isNonblocking) return waitForRoom(t, output);
   if (n === -EPIPE) raiseSigpipe(t);
   return restart.moved > 0 || n > 0 ? restart.moved : n;
@@ -81,7 +84,9 @@ export function sysCopyFileRange(t: Task, a: SyscallArgs): SysResult {
   if (input.inode === output.inode && inAt < outAt + count && outAt < inAt + count) return -EINVAL;
   const from: FileCursor = { file: input, offset: offIn };
   const to: FileCursor = { file: output, offset: offOut };
+  if (t.restart.tryCount === 0) t.io.pendingRead = null;
   const n = transfer(from, to, count, t);
+  if (n === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead);
   if (n <= 0) return n;
   if (offInAddr !== 0 && storeOffset(t, offInAddr, from.offset) !== 0) return -EFAULT;
   return offOutAddr !== 0 && storeOffset(t, offOutAddr, to.offset) !== 0 ? -EFAULT : n;

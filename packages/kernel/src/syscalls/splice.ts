@@ -20,6 +20,7 @@ import {
 } from '@tsv/abi';
 import type { OpenFile } from '@tsv/vfs';
 import { raiseSigpipe } from '../fd/blocking-io.js';
+import { waitForDevice } from '../fd/cold-read.js';
 import { readSome, type FileCursor } from '../fd/file-transfer.js';
 import { PipeFile } from '../fd/pipe-file.js';
 import { PipeSource, type Pipe } from '../fd/pipe.js';
@@ -152,7 +153,9 @@ function spliceIn(
     return -EPIPE;
   }
   if (to.free === 0) return wait(t, output, output, flags);
+  if (t.restart.tryCount === 0) t.io.pendingRead = null;
   const read = readSome(from, Math.min(len, to.free), t);
+  if (read === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead);
   const n = typeof read === 'number' ? read : to.write(read, false);
   if (n > 0 && offInAddr !== 0 && storeOffset(t, offInAddr, from.offset) !== 0) return -EFAULT;
   return n === -EAGAIN ? wait(t, input, input, flags | (input.isNonblocking ? SPLICE_F_NONBLOCK : 0)) : n;

@@ -1,4 +1,5 @@
 import type { OpenFile } from '@tsv/vfs';
+import type { ColdRead } from '../fd/cold-read.js';
 
 /** What a blocked system call keeps between its tries, as plain data. Cleared when a new call begins. */
 export class RestartState {
@@ -15,6 +16,8 @@ export class RestartState {
   object: unknown = null;
   /** The file that the call waits on, held: a descriptor closed meanwhile does not end the wait. Set by {@link holdFile}. */
   file: OpenFile | null = null;
+  /** A read of {@link file} that waits for a device. */
+  coldRead: ColdRead | null = null;
 
   /** Keeps `file` open until the call ends. */
   holdFile(file: OpenFile): void {
@@ -27,6 +30,7 @@ export class RestartState {
   dropFile(): void {
     const file = this.file;
     this.file = null;
+    this.coldRead = null;
     file?.decRef();
   }
 

@@ -1,4 +1,5 @@
 import { EFAULT } from '@tsv/abi';
+import type { PendingRead } from './pending-read.js';
 
 /**
  * The caller's side of a read or write: a cursor over pieces of memory. In the kernel the pieces are guest memory in
@@ -11,6 +12,12 @@ export abstract class IoBuffer {
   /** The piece that {@link segment} found: bytes `[segAt, segAt + length)` of `seg`. */
   seg: Uint8Array = EMPTY;
   segAt = 0;
+  /**
+   * Whether the caller can wait for a device: a file that is always ready may then read less than there is, or tell
+   * -EAGAIN, with {@link pendingRead} set. The caller gives that back when it tries again where the read ended.
+   */
+  canWait = false;
+  pendingRead: PendingRead | null = null;
 
   /**
    * Finds the next contiguous piece, at most `max` bytes. Returns its length, 0 when nothing remains, or -EFAULT when

@@ -191,6 +191,11 @@ export abstract class OpenFile {
     return -EINVAL;
   }
 
+  /** posix_fadvise(2): `advice` is POSIX_FADV_*, `len` 0 is to the end of the file. Nothing depends on it. */
+  advise(_offset: number, _len: number, _advice: number): void {
+    // Most files are in memory as they are.
+  }
+
   /** The file as memory for mmap(2). Errors: ENODEV. */
   mappable(): Mappable | Errno {
     return -ENODEV;

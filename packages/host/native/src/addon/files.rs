@@ -5,8 +5,9 @@ use super::results::{count, descriptor, large, number, status};
 use crate::sys;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
-use rustix::fs::{self, FallocateFlags, MemfdFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, Advice, FallocateFlags, MemfdFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{self, Errno, IoSlice, IoSliceMut, ReadWriteFlags};
+use std::num::NonZeroU64;
 
 /// openat2(2). Returns a descriptor.
 #[napi]
@@ -85,6 +86,12 @@ pub fn ftruncate(fd: Fd, length: U64) -> i32 {
 #[napi]
 pub fn fallocate(fd: Fd, mode: U32, offset: U64, length: U64) -> i32 {
     status(|| fs::fallocate(fd.get()?, FallocateFlags::from_bits_retain(mode.0), offset.0, length.0))
+}
+
+/// posix_fadvise(2) POSIX_FADV_DONTNEED: what is written out leaves the page cache. `len` 0 is to the end of the file.
+#[napi]
+pub fn drop_cached(fd: Fd, offset: U64, len: U64) -> i32 {
+    status(|| fs::fadvise(fd.get()?, offset.0, NonZeroU64::new(len.0), Advice::DontNeed))
 }
 
 /// copy_file_range(2). Returns bytes.

@@ -11,6 +11,7 @@ mod names;
 mod namespaces;
 mod network;
 mod pipes;
+mod pool;
 mod process;
 mod results;
 mod sandboxing;

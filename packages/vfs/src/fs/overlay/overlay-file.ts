@@ -78,6 +78,10 @@ export class OpenOverlayFile extends OpenFile {
     return this.#real.sync(isDataOnly, caller);
   }
 
+  override advise(offset: number, len: number, advice: number): void {
+    this.#real.advise(offset, len, advice);
+  }
+
   override mappable(): Mappable | Errno {
     return this.#real.mappable();
   }

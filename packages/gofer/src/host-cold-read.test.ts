@@ -1,0 +1,143 @@
+import { EAGAIN, EOPNOTSUPP, O_RDONLY, POLLIN, RWF_NOWAIT } from '@tsv/abi';
+import { VirtualClock } from '@tsv/clock';
+import * as host from '@tsv/host';
+import { MemoryIo, VirtualFileSystem, type Caller, type OpenFile } from '@tsv/vfs';
+import { WaitEntry } from '@tsv/waiter';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { COLD_READS_MAX, COLD_READ_BYTES_MAX } from './host-cold-read.js';
+import { HostFileSystem } from './host-file-system.js';
+
+/** What the host says of reads that must not wait: the count of bytes that are in the page cache. */
+let cachedBytes: (offset: number) => number = () => Infinity;
+
+jest.mock('@tsv/host', () => {
+  const real = jest.requireActual<typeof host>('@tsv/host');
+  return {
+    ...real,
+    preadv2: (fd: number, buffer: Uint8Array, at: number, len: number, offset: number, flags: number): number => {
+      const cached = (flags & RWF_NOWAIT) === 0 ? Infinity : cachedBytes(offset);
+      return cached <= 0 ? cached : real.preadv2(fd, buffer, at, Math.min(len, cached), offset, 0);
+    },
+  };
+});
+
+let dir: string;
+let caller: Caller;
+let file: OpenFile;
+const content = Uint8Array.from({ length: COLD_READ_BYTES_MAX + 5000 }, (_, i) => (i * 7) ^ (i >> 8));
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'tsv-cold-'));
+  writeFileSync(join(dir, 'f'), content);
+  const vfs = new VirtualFileSystem({ clock: new VirtualClock() });
+  const fs = HostFileSystem.open(dir, { dev: vfs.allocateDev(), isShared: false, setsOwner: false });
+  if (typeof fs === 'number') throw new Error(`open failed: ${fs}`);
+  const root = vfs.rootOf(vfs.createNamespace(fs));
+  const refuse = (): number => -14;
+  caller = {
+    creds: { fsuid: 0, fsgid: 0, inGroup: () => true, hasCap: () => true },
+    umask: 0,
+    root,
+    cwd: root,
+    memory: { copyIn: refuse, copyOut: refuse },
+  };
+  const opened = vfs.open(caller, '/f', O_RDONLY, 0);
+  if (typeof opened === 'number') throw new Error(`open /f: ${opened}`);
+  file = opened;
+});
+afterEach(() => {
+  cachedBytes = () => Infinity;
+  file.decRef();
+  caller.root.decRef();
+  caller.root.mount.namespace?.decRef();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+class Woken extends WaitEntry {
+  readonly #done: () => void;
+  constructor(done: () => void) {
+    super();
+    this.#done = done;
+  }
+  notified(): void {
+    this.leave();
+    this.#done();
+  }
+}
+
+/** Reads as a task does, and counts the waits. */
+async function readWaiting(bytes: Uint8Array, offset: number): Promise<[moved: number, waits: number]> {
+  const io = new MemoryIo(bytes);
+  io.canWait = true;
+  let [moved, waits] = [0, 0];
+  for (;;) {
+    const n = file.readAt(io, offset + moved, caller);
+    if (n > 0) moved += n;
+    const { pendingRead } = io;
+    if (pendingRead === null) return [moved > 0 ? moved : n, waits];
+    waits++;
+    await new Promise<void>((resolve) => {
+      pendingRead.waiters.add(new Woken(resolve), POLLIN);
+    });
+  }
+}
+
+const isSame = (bytes: Uint8Array, offset: number): boolean =>
+  Buffer.compare(bytes, content.subarray(offset, offset + bytes.length)) === 0;
+
+describe('HostRegularFile.readAt, for who can wait', () => {
+  it.each`
+    what                        | cached                                               | waits
+    ${'all cached'}             | ${() => Infinity}                                    | ${0}
+    ${'nothing cached'}         | ${() => -EAGAIN}                                     | ${2}
+    ${'the beginning cached'}   | ${(at: number) => (at < 4096 ? 4096 - at : -EAGAIN)} | ${2}
+    ${'the end cached'}         | ${(at: number) => (at < 4096 ? -EAGAIN : Infinity)}  | ${1}
+    ${'the host does not tell'} | ${() => -EOPNOTSUPP}                                 | ${0}
+  `('reads everything: $what', async ({ cached, waits }: { cached: typeof cachedBytes; waits: number }) => {
+    cachedBytes = cached;
+    const bytes = new Uint8Array(content.length);
+    expect(await readWaiting(bytes, 0)).toEqual([content.length, waits]);
+    expect(isSame(bytes, 0)).toBe(true);
+  });
+
+  it('reads to the end of the file and no further', async () => {
+    cachedBytes = () => -EAGAIN;
+    const bytes = new Uint8Array(100);
+    expect(await readWaiting(bytes, content.length - 60)).toEqual([60, 1]);
+    expect(await readWaiting(bytes, content.length)).toEqual([0, 1]);
+  });
+
+  it('does not take what was read elsewhere', async () => {
+    cachedBytes = () => -EAGAIN;
+    const bytes = new Uint8Array(10);
+    const io = new MemoryIo(bytes);
+    io.canWait = true;
+    expect(file.readAt(io, 0, caller)).toBe(-EAGAIN);
+    const first = io.pendingRead!;
+    await new Promise<void>((resolve) => {
+      first.waiters.add(new Woken(resolve), POLLIN);
+    });
+    expect(file.readAt(io, 500, caller)).toBe(-EAGAIN);
+    expect(io.pendingRead).not.toBe(first);
+    expect(await readWaiting(bytes, 500)).toEqual([10, 1]);
+    expect(isSame(bytes, 500)).toBe(true);
+  });
+
+  it('reads at once when COLD_READS_MAX others wait', async () => {
+    cachedBytes = () => -EAGAIN;
+    const others = Array.from({ length: COLD_READS_MAX }, (_, i) => readWaiting(new Uint8Array(10), 10 * i));
+    const bytes = new Uint8Array(10);
+    expect([await readWaiting(bytes, 20), isSame(bytes, 20)]).toEqual([[10, 0], true]);
+    expect(await Promise.all(others)).toEqual(others.map(() => [10, 1]));
+    expect(await readWaiting(bytes, 30)).toEqual([10, 1]);
+  });
+
+  it('has who cannot wait get everything at once', () => {
+    cachedBytes = () => -EAGAIN;
+    const bytes = new Uint8Array(content.length);
+    expect(file.readAt(new MemoryIo(bytes), 0, caller)).toBe(content.length);
+    expect(isSame(bytes, 0)).toBe(true);
+  });
+});
