@@ -7,21 +7,22 @@ const NO_BYTES = new Uint8Array(0);
 
 /** Memory of rings that were freed, kept for the next ones: a busy connection empties and fills its ring all the time. */
 const SPARE_BYTES_MAX = 8 << 20;
-const spares: Uint8Array[] = [];
+/** By the binary logarithm of their length. */
+const spares: Uint8Array[][] = Array.from({ length: 32 }, () => []);
 let spareBytes = 0;
 
 function takeBytes(capacity: number): Uint8Array {
-  const index = spares.findIndex(({ length }) => length === capacity);
-  if (index < 0) return new Uint8Array(capacity);
-  const [bytes] = spares.splice(index, 1);
+  const bytes = spares[31 - Math.clz32(capacity)]!.pop();
+  if (bytes === undefined) return new Uint8Array(capacity);
   spareBytes -= capacity;
-  return bytes!;
+  return bytes;
 }
 
 function keepBytes(bytes: Uint8Array): void {
-  if (bytes.length < KEPT_BYTES_MAX || spareBytes + bytes.length > SPARE_BYTES_MAX) return;
-  spares.push(bytes);
-  spareBytes += bytes.length;
+  const { length } = bytes;
+  if (length === 0 || spareBytes + length > SPARE_BYTES_MAX) return;
+  spares[31 - Math.clz32(length)]!.push(bytes);
+  spareBytes += length;
 }
 
 /**
