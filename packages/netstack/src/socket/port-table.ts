@@ -23,24 +23,29 @@ export interface PortHolder {
 
 /** Sockets by local port. */
 export class PortTable<S extends PortHolder> {
-  readonly #byPort = new Map<number, Set<S>>();
+  /** A port with many sockets, of which a server's are the connections, has a set; a client's has one. */
+  readonly #byPort = new Map<number, readonly [S] | Set<S>>();
 
   /** Sockets on `port`, oldest first. */
-  on(port: number): ReadonlySet<S> | undefined {
+  on(port: number): Iterable<S> | undefined {
     return this.#byPort.get(port);
   }
 
   add(socket: S): void {
     const sockets = this.#byPort.get(socket.localPort);
-    if (sockets === undefined) this.#byPort.set(socket.localPort, new Set([socket]));
-    else sockets.add(socket);
+    if (sockets === undefined) this.#byPort.set(socket.localPort, [socket]);
+    else if (sockets instanceof Set) sockets.add(socket);
+    else if (sockets[0] !== socket) this.#byPort.set(socket.localPort, new Set([sockets[0], socket]));
   }
 
   remove(socket: S): void {
     const sockets = this.#byPort.get(socket.localPort);
     if (sockets === undefined) return;
-    sockets.delete(socket);
-    if (sockets.size === 0) this.#byPort.delete(socket.localPort);
+    if (sockets instanceof Set) {
+      sockets.delete(socket);
+      if (sockets.size > 0) return;
+    } else if (sockets[0] !== socket) return;
+    this.#byPort.delete(socket.localPort);
   }
 
   /** All sockets. */

@@ -58,7 +58,10 @@ const RMEM_MIN = 2_304;
 const WMEM_MIN = 4_608;
 const FORCED_MAX = 1 << 30;
 
-/** The options of one socket that are a number or a yes or no: socket(7), ip(7), ipv6(7). */
+/**
+ * The options of one socket that are a number or a yes or no: socket(7), ip(7), ipv6(7). Nothing in it is `#private`, for
+ * {@link SocketOptions.create} makes objects that inherit from one.
+ */
 export class SocketOptions {
   reusesAddress = false;
   reusesPort = false;
@@ -108,27 +111,32 @@ export class SocketOptions {
   dontFragment6 = false;
   doesZeroCopy = false;
   dontRoute = false;
-  readonly #isIpv6: boolean;
+  private readonly isIpv6: boolean;
 
   constructor(isIpv6: boolean) {
-    this.#isIpv6 = isIpv6;
+    this.isIpv6 = isIpv6;
+  }
+
+  /** Those of a new socket. What nobody sets is read from one object that all sockets share. */
+  static create(isIpv6: boolean): SocketOptions {
+    return Object.create(isIpv6 ? DEFAULTS_IPV6 : DEFAULTS_IPV4) as SocketOptions;
   }
 
   /** setsockopt(2) of an `int`. Errors: ENOPROTOOPT, EINVAL. Privileges are the caller's business. */
   set(level: number, name: number, value: number): number {
-    if (level === SOL_SOCKET) return this.#setSocket(name, value);
-    if (level === SOL_IP) return this.#setIp(name, value);
-    return level === SOL_IPV6 && this.#isIpv6 ? this.#setIpv6(name, value) : -ENOPROTOOPT;
+    if (level === SOL_SOCKET) return this.setSocket(name, value);
+    if (level === SOL_IP) return this.setIp(name, value);
+    return level === SOL_IPV6 && this.isIpv6 ? this.setIpv6(name, value) : -ENOPROTOOPT;
   }
 
   /** getsockopt(2) of an `int`: the value, or -ENOPROTOOPT. Values are never in the range of errors but TTL -1. */
   get(level: number, name: number): number {
-    const field = this.#fieldOf(level, name);
+    const field = this.fieldOf(level, name);
     if (field === undefined) return -ENOPROTOOPT;
     return Number(this[field]);
   }
 
-  #setSocket(name: number, value: number): number {
+  private setSocket(name: number, value: number): number {
     switch (name) {
       case SO_SNDBUF:
       case SO_SNDBUFFORCE: {
@@ -152,13 +160,13 @@ export class SocketOptions {
       case SO_PRIORITY:
       case SO_BINDTOIFINDEX:
         if (name === SO_BINDTOIFINDEX && value < 0) return -EINVAL;
-        return this.#assign(SOL_SOCKET, name, value);
+        return this.assign(SOL_SOCKET, name, value);
       default:
-        return this.#assign(SOL_SOCKET, name, value !== 0);
+        return this.assign(SOL_SOCKET, name, value !== 0);
     }
   }
 
-  #setIp(name: number, value: number): number {
+  private setIp(name: number, value: number): number {
     switch (name) {
       case IP_TOS:
         this.tos = value & 0xff;
@@ -176,11 +184,11 @@ export class SocketOptions {
         this.pmtuDiscovery = value;
         return 0;
       default:
-        return this.#assign(SOL_IP, name, value !== 0);
+        return this.assign(SOL_IP, name, value !== 0);
     }
   }
 
-  #setIpv6(name: number, value: number): number {
+  private setIpv6(name: number, value: number): number {
     switch (name) {
       case IPV6_TCLASS:
         if (value < -1 || value > 255) return -EINVAL;
@@ -199,23 +207,26 @@ export class SocketOptions {
         this.pmtuDiscovery = value;
         return 0;
       default:
-        return this.#assign(SOL_IPV6, name, value !== 0);
+        return this.assign(SOL_IPV6, name, value !== 0);
     }
   }
 
-  #assign(level: number, name: number, value: number | boolean): number {
-    const field = this.#fieldOf(level, name);
+  private assign(level: number, name: number, value: number | boolean): number {
+    const field = this.fieldOf(level, name);
     if (field === undefined) return -ENOPROTOOPT;
     Object.assign(this, { [field]: value });
     return 0;
   }
 
-  #fieldOf(level: number, name: number): OptionField | undefined {
+  private fieldOf(level: number, name: number): OptionField | undefined {
     if (level === SOL_SOCKET) return SOCKET_FIELDS.get(name);
     if (level === SOL_IP) return IP_FIELDS.get(name);
-    return level === SOL_IPV6 && this.#isIpv6 ? IPV6_FIELDS.get(name) : undefined;
+    return level === SOL_IPV6 && this.isIpv6 ? IPV6_FIELDS.get(name) : undefined;
   }
 }
+
+const DEFAULTS_IPV4 = new SocketOptions(false);
+const DEFAULTS_IPV6 = new SocketOptions(true);
 
 type OptionField = Exclude<keyof SocketOptions, 'set' | 'get'>;
 

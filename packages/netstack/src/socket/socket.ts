@@ -44,7 +44,7 @@ export abstract class Socket {
   constructor(stack: Stack, isIpv6: boolean) {
     this.stack = stack;
     this.isIpv6 = isIpv6;
-    this.options = new SocketOptions(isIpv6);
+    this.options = SocketOptions.create(isIpv6);
     this.localAddress = isIpv6 ? IPV6_ANY : IPV4_ANY;
   }
 

@@ -64,7 +64,7 @@ const WRITE_EVENTS = POLLOUT | POLLWRNORM;
 
 /** A TCP socket, tcp(7). No call blocks. */
 export class TcpSocket extends Socket {
-  readonly tcpOptions: TcpOptions;
+  tcpOptions: TcpOptions;
   /** SO_LINGER: seconds that close(2) waits; negative if it does not. 0 resets the connection. */
   lingerSec = -1;
   #connection: TcpConnection | null = null;
@@ -77,7 +77,7 @@ export class TcpSocket extends Socket {
 
   constructor(stack: Stack, isIpv6: boolean) {
     super(stack, isIpv6);
-    this.tcpOptions = new TcpOptions(stack.tcp.context.settings);
+    this.tcpOptions = TcpOptions.of(stack.tcp.context.settings);
     this.#readiness = this.readiness();
   }
 
@@ -158,7 +158,7 @@ export class TcpSocket extends Socket {
     if (typeof endpoint === 'number') return errnoOfTcpError(endpoint);
     const socket = new TcpSocket(this.stack, this.isIpv6);
     Object.assign(socket.options, this.options);
-    Object.assign(socket.tcpOptions, endpoint.options);
+    socket.tcpOptions = endpoint.options;
     socket.socketFilter = this.socketFilter;
     socket.uid = this.uid;
     socket.lingerSec = this.lingerSec;

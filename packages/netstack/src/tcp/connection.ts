@@ -72,7 +72,7 @@ export abstract class Connection {
     remote: IpAddress,
     remotePort: number,
     pathMss: number,
-    options = new TcpOptions(context.settings),
+    options = TcpOptions.of(context.settings),
   ) {
     this.context = context;
     this.options = options;

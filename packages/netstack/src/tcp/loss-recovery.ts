@@ -24,7 +24,8 @@ export class LossRecovery {
   readonly #rack: Rack;
   readonly #rtt: RttEstimator;
   readonly #rate: DeliveryRate;
-  readonly #prr = new Prr();
+  /** Made with the first recovery. */
+  #prr: Prr | null = null;
   /** Filled in and read while one acknowledgement is taken, so all connections share it. */
   readonly sample = sharedSample;
   readonly #prober: MtuProber;
@@ -158,7 +159,7 @@ export class LossRecovery {
   }
 
   onSent(len: number): void {
-    if (this.isReducing) this.#prr.outBytes += len;
+    if (this.isReducing && this.#prr !== null) this.#prr.outBytes += len;
   }
 
   /** The path MTU shrank: larger segments must go again, without a sign of congestion. */
@@ -379,7 +380,7 @@ export class LossRecovery {
       this.#priorSsthreshBytes = this.cc.ssthreshBytes;
     }
     this.#priorCwndBytes = this.cc.cwndBytes;
-    this.#prr.start(this.cc.cwndBytes);
+    (this.#prr ??= new Prr()).start(this.cc.cwndBytes);
     this.cc.ssthreshBytes = this.cc.ssthreshOnLoss(nowMs);
     this.hasCongestionSignal = true;
   }
@@ -435,7 +436,7 @@ export class LossRecovery {
   }
 
   #reduce(deliveredBytes: number, lostBytes: number, hasProgress: boolean): void {
-    if (this.cc.ownsWindow) return;
+    if (this.cc.ownsWindow || this.#prr === null) return;
     const isSafe = hasProgress && lostBytes === 0;
     const inFlight = this.#queue.inFlightBytes;
     this.cc.cwndBytes = this.#prr.windowBytes(

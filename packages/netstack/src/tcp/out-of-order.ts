@@ -4,16 +4,19 @@ import { seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from './sequence.js';
 /** Ranges of text beyond a gap that are remembered. Text that would need one more is dropped and sent again. */
 export const OUT_OF_ORDER_RANGES_MAX = 256;
 
+const NO_NUMBERS: number[] = [];
+
 /**
  * The sequence numbers received beyond `rcvNxt`: sorted ranges that do not touch, and which of them changed last, for
  * the SACK option (RFC 2018 section 4).
  */
 export class OutOfOrderRanges {
-  readonly #starts: number[] = [];
-  readonly #ends: number[] = [];
+  /** Made with the first range: most connections never have one. */
+  #starts: number[] = NO_NUMBERS;
+  #ends: number[] = NO_NUMBERS;
   #count = 0;
   /** Starts of the ranges that changed last, latest first. */
-  readonly #recent: number[] = [0, 0, 0, 0];
+  #recent: number[] = NO_NUMBERS;
   #recentCount = 0;
 
   get count(): number {
@@ -43,6 +46,7 @@ export class OutOfOrderRanges {
 
   /** Adds [start, end). False, and nothing is added, if there are too many ranges. */
   insert(start: number, end: number): boolean {
+    if (this.#starts === NO_NUMBERS) this.#begin();
     // The ranges [from, to) touch the new one and become one with it.
     const from = this.#firstEndingAfter((start - 1) | 0);
     let to = from;
@@ -98,6 +102,12 @@ export class OutOfOrderRanges {
       this.#addBlock(seg, index);
     }
     for (let i = this.#count - 1; i >= 0 && seg.sackCount < countMax; i--) this.#addBlock(seg, i);
+  }
+
+  #begin(): void {
+    this.#starts = [];
+    this.#ends = [];
+    this.#recent = [0, 0, 0, 0];
   }
 
   #addBlock(seg: Segment, index: number): void {

@@ -56,7 +56,7 @@ export class TcpListener {
     local: IpAddress,
     localPort: number,
     backlog: number,
-    options = new TcpOptions(context.settings),
+    options = TcpOptions.of(context.settings),
   ) {
     this.context = context;
     this.local = local;
@@ -250,7 +250,7 @@ export class TcpListener {
   }
 
   #createEndpoint(syn: Readonly<SynReceived>, pathMss: number): TcpEndpoint {
-    const options = this.options.clone(this.context.settings);
+    const options = this.options.clone();
     return new TcpEndpoint(this.context, syn.local, syn.localPort, syn.remote, syn.remotePort, pathMss, options);
   }
 

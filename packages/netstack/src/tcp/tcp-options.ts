@@ -42,8 +42,35 @@ export class TcpOptions {
     this.congestionControl = settings.congestionControl;
   }
 
-  /** The options that an accepted connection inherits. */
-  clone(settings: TcpSettings): TcpOptions {
-    return Object.assign(new TcpOptions(settings), this);
+  /** Those of a new socket. What nobody sets is read from one object that all sockets share. */
+  static of(settings: TcpSettings): TcpOptions {
+    return Object.create(defaultsOf(settings)) as TcpOptions;
   }
+
+  /** The options that an accepted connection inherits. */
+  clone(): TcpOptions {
+    return Object.assign(Object.create(Object.getPrototypeOf(this) as object) as TcpOptions, this);
+  }
+}
+
+const defaults = new WeakMap<TcpSettings, TcpOptions>();
+
+/** The defaults that `settings` mean now; sockets that were made before keep theirs. */
+function defaultsOf(settings: TcpSettings): TcpOptions {
+  const known = defaults.get(settings);
+  if (known !== undefined && isFrom(known, settings)) return known;
+  const made = new TcpOptions(settings);
+  defaults.set(settings, made);
+  return made;
+}
+
+function isFrom(options: TcpOptions, settings: TcpSettings): boolean {
+  return (
+    options.keepIdleMs === settings.keepIdleMs &&
+    options.keepIntervalMs === settings.keepIntervalMs &&
+    options.keepCount === settings.keepCount &&
+    options.synRetries === settings.synRetries &&
+    options.linger2Ms === settings.finTimeoutMs &&
+    options.congestionControl === settings.congestionControl
+  );
 }

@@ -86,7 +86,7 @@ export class Udp {
 
   /** SO_REUSEPORT: the datagrams of one flow always go to the same socket of the group. */
   #choose(
-    sockets: ReadonlySet<UdpSocket>,
+    sockets: Iterable<UdpSocket>,
     score: number,
     count: number,
     dst: IpAddress,

@@ -12,7 +12,8 @@ const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
 /** CUBIC, RFC 9438, with HyStart++ (RFC 9406). Windows inside are in segments, times in seconds. */
 export class Cubic extends CongestionControl {
   readonly name = 'cubic';
-  readonly #hystart = new HyStart();
+  /** Made with the first acknowledgement of text. */
+  #hystart: HyStart | null = null;
   #wMax = 0;
   #k = 0;
   #wEst = 0;
@@ -26,10 +27,10 @@ export class Cubic extends CongestionControl {
   onAck(sample: Readonly<AckSample>, nowMs: number): void {
     if (sample.rttMs >= 0) this.#srttMs += (sample.rttMs - this.#srttMs) / (this.#srttMs === 0 ? 1 : 8);
     let ackedBytes = sample.ackedBytes;
-    if (this.isInSlowStart && this.#hystart.onAck(sample)) this.ssthreshBytes = this.cwndBytes;
+    if (this.isInSlowStart && (this.#hystart ??= new HyStart()).onAck(sample)) this.ssthreshBytes = this.cwndBytes;
     if (!sample.isCwndLimited) return;
     if (this.isInSlowStart) {
-      if (this.#hystart.isConservative) {
+      if (this.#hystart?.isConservative === true) {
         this.cwndBytes += ackedBytes / CSS_GROWTH_DIVISOR;
         return;
       }
@@ -52,7 +53,7 @@ export class Cubic extends CongestionControl {
   override onStateChange(state: CaState): void {
     if (state !== CaState.LOSS) return;
     this.#epochMs = -1;
-    this.#hystart.reset();
+    this.#hystart?.reset();
   }
 
   override onUndo(): void {
