@@ -29,6 +29,7 @@ const STUB_CODE = 0x7fff_1000_0000;
 const STUB_CONTROL = STUB_CODE + PAGE_BYTES;
 const STUB_SCRATCH = STUB_CODE + 2 * PAGE_BYTES;
 const GETPID = 39;
+const NO_CAPABILITIES = '0'.repeat(16);
 
 let guest: Guest;
 beforeEach(() => {
@@ -67,6 +68,8 @@ describe('a stub process', () => {
       const fds = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\d+/g, ''));
       expect(fds).toEqual([expect.stringContaining('memory'), '/memfd:tsv-control (deleted)', 'socket:[]']);
       expect([statusField(pid, 'Seccomp'), statusField(pid, 'NoNewPrivs')]).toEqual(['2', '1']);
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'])
+        expect([set, statusField(pid, set)]).toEqual([set, NO_CAPABILITIES]);
     }
   });
 });

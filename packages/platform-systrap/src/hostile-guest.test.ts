@@ -37,6 +37,7 @@ const STUB_SCRATCH = STUB_CODE + 5 * PAGE_BYTES;
 const STUB_SLOTS = 0x7fff_4000_0000;
 const SLOT_BYTES = 0x1_0000;
 const GETPID = 39;
+const NO_CAPABILITIES = '0'.repeat(16);
 
 let guest: Guest;
 beforeEach(() => {
@@ -84,6 +85,8 @@ describe('a stub process', () => {
         'anon_inode:[eventfd]',
       ]);
       expect([statusField(pid, 'Seccomp'), statusField(pid, 'NoNewPrivs')]).toEqual(['2', '1']);
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'])
+        expect([set, statusField(pid, set)]).toEqual([set, NO_CAPABILITIES]);
     }
   });
 });

@@ -155,6 +155,7 @@ fn prepare_child(request: &Spawn<'_>) -> Result<RawFd> {
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) })?;
     // SAFETY: as above.
     check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+    sys::drop_capabilities()?;
     let no_core = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
