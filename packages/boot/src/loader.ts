@@ -1,6 +1,6 @@
 import { POLLIN, SIGKILL, SIGWINCH, syscallName } from '@tsv/abi';
 import type { HostFdWatcher } from '@tsv/gofer';
-import { Kernel, type ThreadGroup } from '@tsv/kernel';
+import { Kernel, type Pid, type ThreadGroup } from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
 import { createMemoryFile } from '@tsv/pgalloc';
 import type { MemoryFile, Platform, PlatformType } from '@tsv/platform';
@@ -8,6 +8,7 @@ import { WaitEntry } from '@tsv/waiter';
 import type { RuntimeConfig } from './config.js';
 import { confineSentry, type HostDirectory } from './confinement/confine-sentry.js';
 import { ContainerMounter } from './container-mounter.js';
+import { guestHookExecutor } from './container/guest-hooks.js';
 import { childNamespaces } from './container/container-namespaces.js';
 import { Container } from './container/container.js';
 import type { GuestProcess } from './container/guest-process.js';
@@ -25,6 +26,7 @@ import { EventLoop } from './event-loop.js';
 import { withEngineNetwork } from './network/engine-network.js';
 import { writeResolverFile } from './network/resolver-file.js';
 import { openNetwork, type SandboxNetwork } from './network/sandbox-network.js';
+import { runHooks, type Hook } from './oci/hooks.js';
 import { seccompOf } from './oci/seccomp/seccomp-of.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
@@ -143,7 +145,7 @@ export class Loader {
 
   /** Prepares a container: its files, and all that its first process needs. Throws {@link SandboxError}. */
   createContainer(args: ContainerArgs): Container {
-    const { id, spec } = args;
+    const { id, spec, bundleDir } = args;
     if (this.#containers.has(id)) throw new SandboxError(`Cannot create container "${id}": it exists already`);
     const { process } = spec;
     if (process === undefined) throw new SandboxError('Cannot start the container: config.json has no "process"');
@@ -154,7 +156,7 @@ export class Loader {
         this.#loseGofer();
       });
     }
-    const place = { bundleDir: args.bundleDir, donated: args.donated ?? new Map<string, number>() };
+    const place = { bundleDir, donated: args.donated ?? new Map<string, number>() };
     const mounter = new ContainerMounter(this.kernel, this.config, spec, place, ns);
     const files = mounter.setUp();
     this.#directories.push(...mounter.hostDirectories);
@@ -165,7 +167,17 @@ export class Loader {
     const seccomp = seccompOf(spec, this.config, this.log);
     const starter = new ProcessStarter(this.#context, { containerId: id, files, ns, seccomp }, process, args.io);
     const { standIn } = args.io;
-    const container = new Container(this.kernel, { id, spec, process, files, ns, seccomp, starter, standIn });
+    const container = new Container(this.kernel, {
+      id,
+      spec,
+      bundleDir,
+      process,
+      files,
+      ns,
+      seccomp,
+      starter,
+      standIn,
+    });
     this.#containers.set(id, container);
     if (standIn !== null) {
       const signalled = (signo: number): void => {
@@ -182,16 +194,49 @@ export class Loader {
     return container;
   }
 
-  /** Runs the first process of a container. Throws {@link SandboxError}. */
-  startContainer(id: string): GuestProcess {
+  /** Runs the hooks of startContainer and the first process of a container. Throws {@link SandboxError}. */
+  async startContainer(id: string): Promise<GuestProcess> {
     const container = this.container(id);
     if (!container.isCreated) throw new SandboxError(`Cannot start container "${id}": it was started already`);
     this.#start();
-    const init = this.#adopt(container.start());
+    const hooks = container.spec.hooks?.startContainer ?? [];
+    const reserved = hooks.length === 0 ? null : await this.#runStartHooks(container, hooks);
+    const init = this.#adopt(container.start(reserved));
     // Only the first process of a PID namespace is spared signals that it has no handler for, pid_namespaces(7).
     const hasPidNamespace = container.spec.linux?.namespaces?.some(({ type }) => type === 'pid') ?? false;
     init.threadGroup.isNamespaceInit &&= hasPidNamespace;
     return init;
+  }
+
+  /**
+   * Runs hooks in a container before its first process, whose ID is kept for it: it is process 1 of a new PID namespace.
+   * Returns that ID, or null where another container has the first process. When a hook fails, the container ends,
+   * runtime.md "Lifecycle" 7.
+   */
+  async #runStartHooks(container: Container, hooks: readonly Hook[]): Promise<Pid | null> {
+    const { spec, bundleDir, hostPid, files, ns, seccomp, id } = container;
+    const reserved = ns.pidForChildren.init === null ? ns.pidForChildren.allocate() : null;
+    if (typeof reserved === 'number') throw new SandboxError(`Cannot start container "${id}": there is no free ID`);
+    const place = { containerId: id, files, ns, seccomp };
+    const execute = guestHookExecutor({
+      watcher: this.watcher,
+      base: container.process,
+      start: (process, io) => this.#adopt(new ProcessStarter(this.#context, place, process, io).start()),
+      kill: () => {
+        killContainer(this.kernel, container);
+      },
+    });
+    const { annotations = {}, ociVersion } = spec;
+    const state = { ociVersion, id, status: 'created' as const, pid: hostPid, bundle: bundleDir, annotations };
+    try {
+      await runHooks('startContainer', hooks, state, execute);
+      if (!container.isCreated) throw new SandboxError(`Cannot start container "${id}": it was killed`);
+      return reserved;
+    } catch (error) {
+      reserved?.releaseIfUnused();
+      if (container.isCreated) container.abandon(SIGKILL);
+      throw error;
+    }
   }
 
   /** Runs another process in a container. Returns it and its ID there. Throws {@link SandboxError}. */

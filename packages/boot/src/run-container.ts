@@ -28,7 +28,7 @@ export async function runContainer(options: RunOptions): Promise<number> {
   try {
     const io = hostStdio(spec.process?.terminal === true, options.preservedCount ?? 0);
     const loader = await sentry.create({ id, spec, bundleDir, io });
-    loader.startContainer(id);
+    await loader.startContainer(id);
   } catch (error) {
     sentry.destroy();
     throw error;

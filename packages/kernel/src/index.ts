@@ -11,6 +11,7 @@ export { IpcNamespace } from './namespace/ipc-namespace.js';
 export { NetNamespace } from './namespace/net-namespace.js';
 export type { NsProxy } from './namespace/ns-proxy.js';
 export { PidNamespace } from './namespace/pid-namespace.js';
+export type { Pid } from './namespace/pid.js';
 export { UserNamespace } from './namespace/user-namespace.js';
 export { UtsNamespace } from './namespace/uts-namespace.js';
 export { ProcFileSystem, type ProcOptions } from './proc/proc-file-system.js';

@@ -1,4 +1,4 @@
-import { freeze, thaw, type Kernel, type NsProxy, type SeccompFilter, type ThreadGroup } from '@tsv/kernel';
+import { freeze, thaw, type Kernel, type NsProxy, type Pid, type SeccompFilter, type ThreadGroup } from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
 import type { ContainerFiles } from '../container-mounter.js';
 import type { NamespaceOwner } from './container-namespaces.js';
@@ -15,6 +15,7 @@ const UNCLAIMED_MAX = 256;
 export interface ContainerParts {
   readonly id: string;
   readonly spec: Spec;
+  readonly bundleDir: string;
   readonly process: Process;
   readonly files: ContainerFiles;
   readonly ns: NsProxy;
@@ -27,6 +28,7 @@ export interface ContainerParts {
 export class Container implements NamespaceOwner {
   readonly id: string;
   readonly spec: Spec;
+  readonly bundleDir: string;
   readonly process: Process;
   readonly files: ContainerFiles;
   readonly ns: NsProxy;
@@ -52,6 +54,7 @@ export class Container implements NamespaceOwner {
     this.#kernel = kernel;
     this.id = parts.id;
     this.spec = parts.spec;
+    this.bundleDir = parts.bundleDir;
     this.process = parts.process;
     this.files = parts.files;
     this.ns = parts.ns;
@@ -76,9 +79,9 @@ export class Container implements NamespaceOwner {
     return this.init !== null && !this.#hasEnded;
   }
 
-  /** Runs its first process. Throws {@link SandboxError}. */
-  start(): GuestProcess {
-    this.init = this.#starter.start();
+  /** Runs its first process, whose ID may have been allocated before. Throws {@link SandboxError}. */
+  start(pid: Pid | null): GuestProcess {
+    this.init = this.#starter.start(pid);
     return this.init;
   }
 

@@ -7,6 +7,7 @@ import {
   type Credentials,
   type Kernel,
   type NsProxy,
+  type Pid,
   type ResourceLimits,
   type SeccompFilter,
 } from '@tsv/kernel';
@@ -93,8 +94,8 @@ export class ProcessStarter {
     this.#fds = this.#createFds(io.fds);
   }
 
-  /** Runs it. Throws {@link SandboxError}. */
-  start(): GuestProcess {
+  /** Runs it, by an ID that was allocated before or a new one. Throws {@link SandboxError}. */
+  start(pid: Pid | null = null): GuestProcess {
     const { kernel } = this.#context;
     const { seccomp } = this.#place;
     const threadGroup = kernel.createProcess({
@@ -109,6 +110,7 @@ export class ProcessStarter {
       ...(seccomp !== null && { seccomp }),
       hasNoNewPrivs: this.#process.noNewPrivileges ?? false,
       containerId: this.#place.containerId,
+      ...(pid !== null && { pid }),
     });
     if (typeof threadGroup === 'number') {
       this.#terminal?.close();

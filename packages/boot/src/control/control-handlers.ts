@@ -48,8 +48,8 @@ export class ControlHandlers {
   }
 
   get #lifecycle(): MethodHandlers {
-    const start = ({ id }: { id: string }): Record<string, never> => {
-      this.#loader().startContainer(id);
+    const start = async ({ id }: { id: string }): Promise<Record<string, never>> => {
+      await this.#loader().startContainer(id);
       return {};
     };
     return {

@@ -97,7 +97,8 @@ function endBySignal(signal: string | null, hook: Hook): string {
   return signal === TIMED_OUT ? `it did not end within ${hook.timeout ?? 0} s` : `${signal ?? 'a signal'} ended it`;
 }
 
-const TIMED_OUT = 'timeout';
+/** The signal of a {@link HookOutcome} that took too long. */
+export const TIMED_OUT = 'timeout';
 
 /** Runs a hook on the host: `args` with its name first, `env` and no more, as execv(3) takes them. */
 export const runOnHost: HookExecutor = (hook, stdin, timeoutMs) => {

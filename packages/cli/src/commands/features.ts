@@ -12,7 +12,7 @@ export const run: CommandRun = () => {
   const features = {
     ociVersionMin: '1.0.0',
     ociVersionMax: SPEC_VERSION,
-    hooks: ['prestart', 'createRuntime', 'createContainer', 'poststart', 'poststop'],
+    hooks: ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'],
     mountOptions: MOUNT_OPTIONS.split(' '),
     linux: {
       namespaces: ['ipc', 'mount', 'network', 'pid', 'user', 'uts'],

@@ -196,8 +196,8 @@ function inherit(parent: Task, task: Task): void {
 
 function joinFamily(parent: Task, group: ThreadGroup, flags: number): void {
   const from = parent.threadGroup;
-  const { ns } = group.leader.threadPid;
-  if (ns.init === null) {
+  const { ns, number } = group.leader.threadPid;
+  if (ns.init === null && number === 1) {
     ns.init = group;
     group.isNamespaceInit = true;
   }

@@ -39,6 +39,8 @@ export interface CreateProcessArgs {
   readonly containerId?: string;
   /** Filters of its system calls from the start, seccomp(2). */
   readonly seccomp?: SeccompFilter;
+  /** Its ID, which was allocated before in its PID namespace; a new one when absent. */
+  readonly pid?: Pid;
 }
 
 /**
@@ -73,7 +75,7 @@ function createTask(kernel: Kernel, args: CreateProcessArgs): Task | Errno {
   file.decRef();
   if (typeof loaded === 'number') return loaded;
   const ns = args.ns ?? kernel.ns;
-  const pid = ns.pidForChildren.allocate();
+  const pid = args.pid ?? ns.pidForChildren.allocate();
   if (typeof pid === 'number') {
     loaded.mm.decRef();
     return pid;
@@ -112,9 +114,9 @@ function createTask(kernel: Kernel, args: CreateProcessArgs): Task | Errno {
   return task;
 }
 
-/** Makes `group` the leader of a new session, and process 1 of a namespace that has none. */
+/** Makes `group` the leader of a new session, and the init of its PID namespace when it is process 1 there. */
 export function foundSession(group: ThreadGroup, pid: Pid): void {
-  if (pid.ns.init === null) {
+  if (pid.ns.init === null && pid.number === 1) {
     pid.ns.init = group;
     group.isNamespaceInit = true;
   }
