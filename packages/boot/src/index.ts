@@ -5,6 +5,7 @@ export { writePidFile } from './container/container-creator.js';
 export { ContainerManager } from './container/container-manager.js';
 export { containerStatus, ociState, type ContainerState, type ContainerStatus } from './container/container-state.js';
 export type { ExecOptions } from './container/execute-in-container.js';
+export { serveLateHooks } from './container/late-hooks.js';
 export { CREATOR_FD, LISTEN_FD } from './container/launch-sentry.js';
 export { runForeground, runUnlisted } from './container/run-foreground.js';
 export type { DeliveryMode } from './container/signal-container.js';

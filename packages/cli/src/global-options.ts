@@ -19,8 +19,7 @@ export const GLOBAL_OPTIONS = {
   network: { choices: ['none', 'host', 'sandbox'], default: 'sandbox', describe: 'Network of the sandbox' },
   overlay2: {
     choices: ['none', 'root:memory', 'all:memory'],
-    describe:
-      'Which mounts of host files are written to memory only: root:memory, but none for "create" and "run --detach"',
+    describe: 'Which mounts of host files are written to memory only: none of a bundle, root:memory without a bundle',
   },
   strace: { type: 'string', describe: 'Log system calls; with names separated by commas, only these' },
   'strace-log-size': { type: 'number', default: 48, describe: 'Bytes of a buffer that the log shows' },

@@ -198,7 +198,7 @@ describe('tsv run in the foreground', () => {
     const path = bundle(['sh', '-c', 'echo ready; sleep 600; exit 1']);
     const child = spawn(process.execPath, [TSV, '--root', join(dir, 'root'), 'run', '--bundle', path, 'a']);
     await new Promise((resolve) => child.stdout.once('data', resolve));
-    expect((await stateOf('a')).pid).toBe(child.pid);
+    expect((await stateOf('a')).status).toBe('running');
     expect(await ok('exec', 'a', 'echo', 'inside')).toBe('inside\n');
     const closed = new Promise((resolve) => child.once('close', resolve));
     await ok('kill', 'a', 'KILL');

@@ -99,6 +99,11 @@ export class HostCgroup {
     this.#write(writes);
   }
 
+  /** Its directories on the host; none where there is no cgroup. */
+  get directories(): readonly string[] {
+    return this.#isAbsent ? [] : this.#directories();
+  }
+
   /** What its processes have used. */
   statistics(): CgroupStatistics {
     const read = (controller: string, file: string): string => {

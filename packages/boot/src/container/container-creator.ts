@@ -1,7 +1,7 @@
 import { close, openat2 } from '@tsv/host';
-import { AT_FDCWD, O_CLOEXEC, O_PATH, errnoText } from '@tsv/abi';
+import { AT_FDCWD, ENOENT, O_CLOEXEC, O_PATH, errnoText } from '@tsv/abi';
 import { userInfo } from 'node:os';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Spec } from '@tsv/oci';
 import { toByteString } from '../byte-string.js';
@@ -15,7 +15,7 @@ import { SandboxError } from '../sandbox-error.js';
 import { SOCKET_FILE, type ContainerDirectory } from './container-directory.js';
 import { STATE_VERSION, containerStatus, ociState, type ContainerState } from './container-state.js';
 import { startStandIn, type HostStandIn } from './host-stand-in.js';
-import { launchSentry } from './launch-sentry.js';
+import { launchSentry, type LaunchedSentry } from './launch-sentry.js';
 import { passedStdio, type PassedStdio } from './passed-stdio.js';
 import { podSandboxId } from './pod-annotations.js';
 import { killProcess } from './kill-process.js';
@@ -42,6 +42,9 @@ export interface ManagerContext {
   /** The program of the command line, which is also the sentry's. */
   readonly entry: string;
 }
+
+/** Starts a sentry that listens at a path. Throws {@link SandboxError}. */
+export type SentryLauncher = (socketPath: string) => Promise<LaunchedSentry>;
 
 /** Makes a container up to the point where it can be started, runtime.md "Create". Throws {@link SandboxError}. */
 export async function createContainer(context: ManagerContext, options: CreateOptions): Promise<ContainerState> {
@@ -85,17 +88,21 @@ export function firstState(
   };
 }
 
-class Creation {
+/** The way of one container from a configuration to one that can be started; {@link undo} takes back what was done. */
+export class Creation {
   readonly #context: ManagerContext;
   readonly #options: CreateOptions;
   readonly #directory: ContainerDirectory;
+  readonly #launcher: SentryLauncher;
   #state: ContainerState;
   #stdio: PassedStdio | null = null;
   #standIn: HostStandIn | null = null;
   #client: ControlClient | null = null;
 
-  constructor(context: ManagerContext, options: CreateOptions, directory: ContainerDirectory) {
+  /** `launch` makes the sentry where it is not a process of its own. */
+  constructor(context: ManagerContext, options: CreateOptions, directory: ContainerDirectory, launch?: SentryLauncher) {
     this.#context = context;
+    this.#launcher = launch ?? ((path) => launchSentry(context.entry, context.config, path));
     this.#options = options;
     this.#directory = directory;
     this.#state = firstState(options, podSandboxId(options.spec) ?? options.id);
@@ -104,6 +111,7 @@ class Creation {
   async run(): Promise<ContainerState> {
     const { id, spec, configText, bundleDir, pidFile } = this.#options;
     this.#save({});
+    checkRoot(this.#state.rootfs);
     this.#stdio = this.#openStdio();
     const terminalFd = this.#stdio.params.terminal === 'own' ? this.#stdio.fds[0]! : -1;
     const network = spec.linux?.namespaces?.find(({ type }) => type === 'network');
@@ -124,22 +132,35 @@ class Creation {
     await runHooks('createContainer', hooks?.createContainer, ociState(this.#state, 'creating'));
     this.#save({ phase: 'created' });
     if (pidFile !== undefined) writePidFile(pidFile, process.pid);
-    if (isRoot) await this.#client.call('containerManager.Commit', {});
+    if (isRoot && !this.#isHere) await this.#client.call('containerManager.Commit', {});
     return this.#state;
   }
 
   /** What was begun ends. */
   async undo(): Promise<void> {
     const { sandboxId, id, sentry, cgroupPath } = this.#state;
-    if (sandboxId === id && sentry !== null) killProcess(sentry);
+    if (sandboxId === id && sentry !== null && !this.#isHere) killProcess(sentry);
     if (this.#standIn !== null) killProcess(this.#standIn.process);
     if (cgroupPath !== null) await HostCgroup.open(cgroupPath).destroy();
   }
 
+  /** The connection to the sentry, which the caller closes from now on; {@link run} has resolved. */
+  takeClient(): ControlClient {
+    const client = this.#client!;
+    this.#client = null;
+    return client;
+  }
+
+  /** Gives back what was needed to create it. */
   close(): void {
     this.#client?.close();
     this.#stdio?.close();
     if (this.#standIn !== null) close(this.#standIn.socketFd);
+  }
+
+  /** Whether this process is the sentry. */
+  get #isHere(): boolean {
+    return this.#state.sentry?.pid === process.pid;
   }
 
   #save(change: Partial<ContainerState>): void {
@@ -164,8 +185,7 @@ class Creation {
   }
 
   async #launch(): Promise<ControlClient> {
-    const { entry, config } = this.#context;
-    const { client, process } = await launchSentry(entry, config, join(this.#directory.path, SOCKET_FILE));
+    const { client, process } = await this.#launcher(join(this.#directory.path, SOCKET_FILE));
     this.#save({ sentry: process });
     return client;
   }
@@ -203,6 +223,15 @@ class Creation {
     this.#save({ sentry: sandbox.sentry });
     return ControlClient.connect(store.socketPath(sandboxId));
   }
+}
+
+/** config.md "Root": "A directory MUST exist at the path declared by the field". Throws {@link SandboxError}. */
+function checkRoot(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() === true) return;
+  throw new SandboxError(
+    `Cannot open root.path "${path}": ${stats === undefined ? errnoText(ENOENT) : 'not a directory'}`,
+  );
 }
 
 /** Writes a process ID for engines. Throws {@link SandboxError}. */

@@ -211,7 +211,11 @@ export class ContainerManager {
 }
 
 /** Runs hooks whose failure changes nothing any more: it is a warning, runtime.md "Lifecycle" 9 and 13. */
-async function runLateHooks(kind: 'poststart' | 'poststop', { hooks }: ContainerState, state: OciState): Promise<void> {
+export async function runLateHooks(
+  kind: 'poststart' | 'poststop',
+  { hooks }: ContainerState,
+  state: OciState,
+): Promise<void> {
   try {
     await runHooks(kind, hooks[kind], state);
   } catch (error) {

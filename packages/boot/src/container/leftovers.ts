@@ -1,18 +1,45 @@
-import { openat2, unlinkat } from '@tsv/host';
-import { AT_FDCWD, ENOENT, O_CLOEXEC, O_DIRECTORY, O_PATH, errnoText } from '@tsv/abi';
+import { GoferClient, GoferOperation } from '@tsv/gofer';
+import { close, getThreadCapabilities, openat2, unlinkat } from '@tsv/host';
+import { AT_FDCWD, EACCES, EBUSY, ENOENT, O_CLOEXEC, O_DIRECTORY, O_PATH, errnoText } from '@tsv/abi';
 import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toByteString } from '../byte-string.js';
 import { SandboxError } from '../sandbox-error.js';
 
 /** Flag of {@link Leftovers.add} for a directory, unlinkat(2). */
 export const AT_REMOVEDIR = 0x200;
 
+/** CAP_DAC_OVERRIDE and CAP_SYS_ADMIN, capabilities(7). */
+const NEEDED_CAPABILITIES = [2 ** 1, 2 ** 21];
+/** A cgroup is busy until the kernel is done with processes that have ended. */
+const BUSY_TRIES = 400;
+const BUSY_PAUSE_MS = 5;
+
+interface Leftover {
+  readonly dirFd: number;
+  readonly name: string;
+  readonly flags: number;
+}
+
 /**
  * Names that this process has made on the host and is to remove at its end, when it can reach no name any more: it keeps
- * their directories open, unlinkat(2).
+ * their directories open, unlinkat(2). What it has no permission for then, a gofer of its own does: the directories of
+ * cgroups let only those write who may write everywhere.
  */
 export class Leftovers {
-  readonly #entries: { readonly dirFd: number; readonly name: string; readonly flags: number }[] = [];
+  readonly #gofer: GoferClient | null;
+  readonly #entries: Leftover[] = [];
+
+  /** Throws {@link SandboxError}. */
+  constructor() {
+    const capabilities = getThreadCapabilities();
+    const isAble = NEEDED_CAPABILITIES.every((bit) => Math.floor(capabilities / bit) % 2 === 1);
+    try {
+      this.#gofer = isAble ? GoferClient.start(true) : null;
+    } catch (error) {
+      throw new SandboxError((error as Error).message);
+    }
+  }
 
   /** Notes a name to remove; the first that was noted goes first. Throws {@link SandboxError}. */
   add(path: string, flags: number): void {
@@ -22,12 +49,30 @@ export class Leftovers {
   }
 
   /** Removes what is there still. */
-  remove(): void {
-    for (const { dirFd, name, flags } of this.#entries) {
-      const error = unlinkat(dirFd, name, flags);
+  async remove(): Promise<void> {
+    for (const entry of this.#entries) {
+      let error = this.#unlink(entry);
+      for (let tries = 0; error === -EBUSY && tries < BUSY_TRIES; tries++) {
+        await sleep(BUSY_PAUSE_MS);
+        error = this.#unlink(entry);
+      }
+      const { name } = entry;
       if (error < 0 && error !== -ENOENT) {
         process.stderr.write(`tsv: warning: Cannot remove "${name}": ${errnoText(-error)}\n`);
       }
     }
+    this.forget();
+  }
+
+  /** Removes nothing: whatever was made is removed otherwise. */
+  forget(): void {
+    for (const { dirFd } of this.#entries.splice(0)) close(dirFd);
+    this.#gofer?.close();
+  }
+
+  #unlink({ dirFd, name, flags }: Leftover): number {
+    const error = unlinkat(dirFd, name, flags);
+    if (error !== -EACCES || this.#gofer === null) return error;
+    return this.#gofer.call(GoferOperation.UNLINK, { flags }, dirFd, name);
   }
 }

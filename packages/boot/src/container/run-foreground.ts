@@ -1,43 +1,121 @@
 import { join } from 'node:path';
+import { unixSocketpair } from '@tsv/host';
+import { O_CLOEXEC, SOCK_STREAM, errnoText } from '@tsv/abi';
+import { CgroupReturn } from '../cgroup/cgroup-return.js';
+import { HostCgroup } from '../cgroup/host-cgroup.js';
+import { ControlClient } from '../control/control-client.js';
+import { findPlatform } from '../platforms.js';
+import { openLog } from '../quiet-log.js';
 import { runContainer, type RunOptions } from '../run-container.js';
-import type { CreateOptions, ManagerContext } from './container-creator.js';
-import { firstState, writePidFile } from './container-creator.js';
-import { DIRECTORY_FILES, SOCKET_FILE } from './container-directory.js';
+import { SandboxError } from '../sandbox-error.js';
+import { Sentry } from '../sentry.js';
+import { Creation, writePidFile, type CreateOptions, type ManagerContext } from './container-creator.js';
+import { DIRECTORY_FILES, type ContainerDirectory } from './container-directory.js';
+import type { ContainerState } from './container-state.js';
 import { identifyProcess } from './host-process.js';
+import { LateHooks } from './late-hooks.js';
+import { bindControlSocket, type LaunchedSentry } from './launch-sentry.js';
 import { AT_REMOVEDIR, Leftovers } from './leftovers.js';
-import { bindControlSocket } from './launch-sentry.js';
 import { StateStore } from './state-store.js';
 
 /**
- * Runs a container in this process, which is its sandbox, and lets other commands find it meanwhile. Resolves with its
- * exit status; nothing is left behind. Throws {@link SandboxError}.
+ * Creates a container, starts it, waits for its end and removes it, as the commands of these names do, but that its
+ * sentry is this process. Resolves with its exit status. Throws {@link SandboxError}; nothing is left behind.
  */
 export async function runForeground(
-  config: ManagerContext['config'],
-  options: Omit<CreateOptions, 'configText' | 'consoleSocket'>,
+  context: Omit<ManagerContext, 'store'>,
+  options: Omit<CreateOptions, 'consoleSocket'>,
 ): Promise<number> {
-  const { id, spec, bundleDir, pidFile, preservedCount } = options;
-  const store = new StateStore(config.rootDir);
-  const self = identifyProcess(process.pid);
-  const directory = store.create(id);
-  let listenFd: number;
-  try {
-    directory.save({ ...firstState(options, id), phase: 'running', process: self, sentry: self });
-    listenFd = bindControlSocket(join(directory.path, SOCKET_FILE));
-    if (pidFile !== undefined) writePidFile(pidFile, process.pid);
-  } catch (error) {
-    directory.remove();
-    throw error;
+  const store = new StateStore(context.config.rootDir);
+  const directory = store.create(options.id);
+  const run = new ForegroundRun({ ...context, store }, options, directory);
+  await run.create();
+  return run.startAndWait();
+}
+
+class ForegroundRun {
+  readonly #context: ManagerContext;
+  readonly #options: CreateOptions;
+  readonly #directory: ContainerDirectory;
+  readonly #cgroups = new CgroupReturn();
+  readonly #leftovers = new Leftovers();
+  #sentry: Sentry | null = null;
+  #client: ControlClient | null = null;
+  #hooks: LateHooks | null = null;
+
+  constructor(context: ManagerContext, options: CreateOptions, directory: ContainerDirectory) {
+    this.#context = context;
+    this.#options = options;
+    this.#directory = directory;
   }
-  const leftovers = new Leftovers();
-  for (const name of DIRECTORY_FILES) leftovers.add(join(directory.path, name), 0);
-  leftovers.add(directory.path, AT_REMOVEDIR);
-  if (pidFile !== undefined) leftovers.add(pidFile, 0);
-  directory.unlock(); // Others may do with it what they want while it runs.
-  try {
-    return await runContainer({ id, spec, bundleDir, config, preservedCount, listenFd });
-  } finally {
-    leftovers.remove();
+
+  /** Everything that needs names of the host is done when this resolves. */
+  async create(): Promise<void> {
+    const directory = this.#directory;
+    const creation = new Creation(this.#context, this.#options, directory, (path) => this.#launch(path));
+    try {
+      const state = await creation.run();
+      this.#noteLeftovers(state);
+      this.#hooks = await LateHooks.start(this.#context.entry, this.#context.config.rootDir, state);
+      if (this.#hooks !== null) this.#cgroups.move(this.#hooks.pid);
+      directory.save({ ...state, phase: 'running' });
+      this.#client = creation.takeClient();
+    } catch (error) {
+      this.#sentry?.destroy();
+      this.#cgroups.goBack();
+      this.#leftovers.forget();
+      await creation.undo();
+      directory.remove();
+      throw error;
+    } finally {
+      creation.close();
+      directory.unlock(); // Others may do with it what they want while it runs.
+    }
+  }
+
+  async startAndWait(): Promise<number> {
+    const sentry = this.#sentry!;
+    try {
+      try {
+        await this.#client!.call('containerManager.StartRoot', { id: this.#options.id });
+      } catch (error) {
+        sentry.destroy();
+        throw error;
+      }
+      const ended = sentry.run();
+      await this.#hooks?.started();
+      return await ended;
+    } finally {
+      this.#client!.close();
+      this.#cgroups.goBack();
+      await this.#leftovers.remove();
+      await this.#hooks?.stopped();
+    }
+  }
+
+  async #launch(socketPath: string): Promise<LaunchedSentry> {
+    const { config } = this.#context;
+    const [platformType, log] = await Promise.all([
+      findPlatform(config.platform),
+      openLog(config.log, this.#options.id),
+    ]);
+    const pair = new Int32Array(2);
+    const error = unixSocketpair(SOCK_STREAM | O_CLOEXEC, pair);
+    if (error < 0) throw new SandboxError(`Cannot make a control connection: ${errnoText(-error)}`);
+    this.#sentry = new Sentry({ config, platformType, log, listenFd: bindControlSocket(socketPath) });
+    this.#sentry.createdBy(pair[1]!);
+    return { process: identifyProcess(process.pid)!, client: new ControlClient(pair[0]!) };
+  }
+
+  #noteLeftovers({ cgroupPath }: ContainerState): void {
+    const { path } = this.#directory;
+    const { pidFile } = this.#options;
+    if (cgroupPath !== null) {
+      for (const directory of HostCgroup.open(cgroupPath).directories) this.#leftovers.add(directory, AT_REMOVEDIR);
+    }
+    for (const name of DIRECTORY_FILES) this.#leftovers.add(join(path, name), 0);
+    this.#leftovers.add(path, AT_REMOVEDIR);
+    if (pidFile !== undefined) this.#leftovers.add(pidFile, 0);
   }
 }
 
@@ -48,11 +126,11 @@ export async function runForeground(
 export async function runUnlisted(options: RunOptions, pidFile: string | undefined): Promise<number> {
   if (pidFile === undefined) return runContainer(options);
   const leftovers = new Leftovers();
-  leftovers.add(pidFile, 0);
   writePidFile(pidFile, process.pid);
+  leftovers.add(pidFile, 0);
   try {
     return await runContainer(options);
   } finally {
-    leftovers.remove();
+    await leftovers.remove();
   }
 }

@@ -5,11 +5,11 @@ import type { CreateOptions } from '@tsv/boot';
 
 /** `tsv create`: a container that can be started. */
 export const run: CommandRun = async (args) => {
-  await containerManager(args, engineConfig(args)).create(createOptions(args));
+  await containerManager(args, bundleConfig(args)).create(createOptions(args));
   return 0;
 };
 
-/** What `create` and `run --detach` are asked for. */
+/** What `create` and `run` of a bundle are asked for. */
 export function createOptions(args: CommandArguments): CreateOptions {
   const { dir, text, spec } = loadBundle(textOf(args, 'bundle') ?? '.');
   return {
@@ -23,7 +23,7 @@ export function createOptions(args: CommandArguments): CreateOptions {
   };
 }
 
-/** The root filesystem of a bundle that an engine made is the container's own: the engine wants to see what it writes. */
-export function engineConfig(args: CommandArguments): { overlay?: 'none' } {
+/** The root filesystem of a bundle is the container's own, which it writes to; that of the host is not. */
+export function bundleConfig(args: CommandArguments): { overlay?: 'none' } {
   return args.overlay2 === undefined ? { overlay: 'none' } : {};
 }

@@ -216,6 +216,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./help.js')).run,
   },
   {
+    words: 'late-hooks <id>',
+    describe: false,
+    options: {},
+    load: async () => (await import('./late-hooks.js')).run,
+  },
+  {
     words: 'boot',
     describe: false,
     options: { options: text('What the command line says, as JSON') },

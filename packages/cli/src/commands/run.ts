@@ -3,7 +3,7 @@ import { hostFilesConfig, runForeground, runUnlisted } from '@tsv/boot';
 import { containerManager } from '../container-manager.js';
 import { CommandError, textOf, type CommandArguments, type CommandRun } from '../command.js';
 import { runtimeConfig } from '../runtime-config.js';
-import { createOptions, engineConfig } from './create.js';
+import { bundleConfig, createOptions } from './create.js';
 
 /** `tsv run`: a bundle, or a command on the host's files when there is none. */
 export const run: CommandRun = async (args, guest) => {
@@ -19,7 +19,9 @@ export const run: CommandRun = async (args, guest) => {
   if (guest.length > 0) {
     throw new CommandError('Cannot run a command in a bundle: config.json says what to run; set process.args there');
   }
-  return args['detach'] === true ? runDetached(args) : runForeground(runtimeConfig(args), createOptions(args));
+  if (args['detach'] === true) return runDetached(args);
+  const config = { ...runtimeConfig(args), ...bundleConfig(args) };
+  return runForeground({ config, entry: process.argv[1]! }, createOptions(args));
 };
 
 /** A shell on the host's files, unless a command is given. */
@@ -31,7 +33,7 @@ function runOnHostFiles(args: CommandArguments, guest: readonly string[]): Promi
 }
 
 async function runDetached(args: CommandArguments): Promise<number> {
-  const manager = containerManager(args, engineConfig(args));
+  const manager = containerManager(args, bundleConfig(args));
   const options = createOptions(args);
   await manager.create(options);
   try {

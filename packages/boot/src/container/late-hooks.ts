@@ -1,0 +1,110 @@
+import { FdWatcher, LaunchError, close, openat2, read, startProcess, unixSocketpair, write } from '@tsv/host';
+import { AT_FDCWD, O_CLOEXEC, O_RDWR, POLLIN, SOCK_STREAM, errnoText } from '@tsv/abi';
+import { Socket } from 'node:net';
+import { toByteString } from '../byte-string.js';
+import { SandboxError } from '../sandbox-error.js';
+import { runLateHooks, type ContainerManager } from './container-manager.js';
+import { ociState, type ContainerState } from './container-state.js';
+
+/** Descriptor of the socket in the process that runs the hooks. */
+export const LATE_HOOKS_FD = 3;
+const STDERR = 2;
+/** What the sentry says over the socket; each is answered by a byte when the hooks have ended. */
+const STARTED = 's'.charCodeAt(0);
+const STOPPED = 'e'.charCodeAt(0);
+
+/**
+ * The hooks of a container that are due when this process, its sentry, is confined and can run no program: another one
+ * runs them. When the sentry is killed, that one removes the container and runs what is due then.
+ */
+export class LateHooks {
+  /** The process that runs them. */
+  readonly pid: number;
+  readonly #fd: number;
+
+  private constructor(pid: number, fd: number) {
+    this.pid = pid;
+    this.#fd = fd;
+  }
+
+  /** Starts the process, with `entry` (the command line's program), where there are hooks. Throws {@link SandboxError}. */
+  static async start(entry: string, rootDir: string, state: ContainerState): Promise<LateHooks | null> {
+    if (state.hooks.poststart.length === 0 && state.hooks.poststop.length === 0) return null;
+    const pair = new Int32Array(2);
+    const failed = unixSocketpair(SOCK_STREAM | O_CLOEXEC, pair);
+    if (failed < 0) throw new SandboxError(`Cannot make the socket of hooks: ${errnoText(-failed)}`);
+    const [ours, theirs] = [pair[0]!, pair[1]!];
+    const nothing = openat2(AT_FDCWD, '/dev/null', O_RDWR | O_CLOEXEC, 0, 0);
+    const result = new Int32Array(2);
+    const error = startProcess(
+      {
+        file: toByteString(process.execPath),
+        argv: ['node', entry, '--root', rootDir, 'late-hooks', state.id].map(toByteString),
+        envp: [],
+        fds: [nothing, nothing, STDERR, theirs],
+        namespaces: 0,
+        uidMap: '',
+        gidMap: '',
+        parentDeathSignal: 0,
+        landlock: -1,
+      },
+      result,
+    );
+    close(theirs);
+    if (nothing >= 0) close(nothing);
+    if (error < 0) {
+      close(ours);
+      throw new SandboxError(new LaunchError(process.execPath, result[0]!, error).message);
+    }
+    close(result[1]!);
+    const hooks = new LateHooks(result[0]!, ours);
+    if ((await hooks.#answer()) === 1) return hooks;
+    close(ours);
+    throw new SandboxError('Cannot run hooks: their process has ended at once');
+  }
+
+  /** Resolves when the hooks of poststart have run. */
+  async started(): Promise<void> {
+    await this.#tell(STARTED);
+  }
+
+  /** The container is gone. Resolves when the hooks of poststop have run. */
+  async stopped(): Promise<void> {
+    await this.#tell(STOPPED);
+    close(this.#fd);
+  }
+
+  async #tell(what: number): Promise<void> {
+    if (write(this.#fd, Uint8Array.of(what), 0, 1) === 1) await this.#answer();
+  }
+
+  /** Resolves with the bytes that came: 1, or 0 when the process has ended. */
+  #answer(): Promise<number> {
+    return new Promise((resolve) => {
+      const watcher = new FdWatcher(() => {
+        watcher.close();
+        resolve(read(this.#fd, new Uint8Array(1), 0, 1));
+      });
+      watcher.add(this.#fd, 0, POLLIN);
+    });
+  }
+}
+
+/** Runs the hooks of a container as {@link LateHooks} says over the socket {@link LATE_HOOKS_FD}. */
+export async function serveLateHooks(manager: ContainerManager, id: string): Promise<void> {
+  const state = manager.state(id);
+  const socket = new Socket({ fd: LATE_HOOKS_FD, readable: true, writable: true });
+  socket.write('r');
+  for await (const words of socket as AsyncIterable<Buffer>) {
+    for (const word of words) {
+      if (word === STARTED) await runLateHooks('poststart', state, ociState(state, 'running'));
+      if (word === STOPPED) {
+        await runLateHooks('poststop', state, ociState(state, 'stopped'));
+        socket.end('r');
+        return;
+      }
+      socket.write('r');
+    }
+  }
+  await manager.delete(id, true);
+}
