@@ -279,7 +279,7 @@ describe('tsv run', () => {
     ['no JSON', '{', 'it is not JSON'],
     ['a wrong field', { ociVersion: '1.0.0', process: { cwd: '/', args: 'sh' } }, 'process.args: must be array'],
     ['another spec version', { ociVersion: '9.0.0' }, 'ociVersion: "9.0.0" is not supported'],
-    ['no process', { ociVersion: '1.0.0' }, 'config.json has no "process"'],
+    ['no process', { ociVersion: '1.0.0', root: { path: '/' } }, 'config.json has no "process"'],
     [
       'an unknown capability',
       {

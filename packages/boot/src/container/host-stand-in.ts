@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { LaunchError, close, openStandIn, startProcess, unixSocketpair } from '@tsv/host';
 import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, EPERM, O_CLOEXEC, SOCK_STREAM, errnoText } from '@tsv/abi';
 import { toByteString } from '../byte-string.js';
@@ -91,7 +91,8 @@ function launch(
       envp: [],
       fds: [socketFd, terminalFd < 0 ? socketFd : terminalFd],
       namespaces,
-      ...(view !== null && { root: toByteString(view.root) }),
+      // A container on the host's own root directory has that already.
+      ...(view !== null && realpathSync(view.root) !== '/' && { root: toByteString(view.root) }),
       uidMap: '',
       gidMap: '',
       parentDeathSignal: 0,

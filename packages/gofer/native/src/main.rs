@@ -32,7 +32,8 @@ fn main() -> ExitCode {
         }
     };
     match serve(socket.as_fd(), &links) {
-        Ok(()) => ExitCode::SUCCESS,
+        // The sentry may end with an answer unread, or unsent.
+        Ok(()) | Err(Errno::CONNRESET | Errno::PIPE) => ExitCode::SUCCESS,
         Err(errno) => {
             eprintln!("The gofer ends: {errno}");
             ExitCode::FAILURE
