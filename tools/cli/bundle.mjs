@@ -9,14 +9,21 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const outdir = `${root}packages/cli/dist/bundle`;
 
-/** Keeps `../native/index.js` of an addon's package out of the bundle and names it by package. */
+/**
+ * Keeps `../native/index.js` of an addon's package out of the bundle and names it by package. A module between makes that
+ * one call of `require`: each importing module would make an object of its own with all of the addon's functions.
+ */
 const addons = {
   name: 'addons',
   setup(context) {
     context.onResolve({ filter: /\/native\/index\.js$/ }, ({ resolveDir }) => {
       const name = /packages\/([^/]+)\//.exec(`${resolveDir}/`)[1];
-      return { path: `@tsv/${name}/native`, external: true };
+      return { path: `@tsv/${name}/native`, namespace: 'addon' };
     });
+    context.onLoad({ filter: /.*/, namespace: 'addon' }, ({ path }) => ({
+      contents: `export default require(${JSON.stringify(path)});`,
+    }));
+    context.onResolve({ filter: /^@tsv\/[^/]+\/native$/ }, ({ path }) => ({ path, external: true }));
   },
 };
 
