@@ -22,6 +22,7 @@ export const GUEST_CASES = [
   guest('sysv-sem'),
   guest('sysv-msg'),
   guest('posix-mq'),
+  guest('cgroup'),
   linked('dynamic PIE', 'gcc', ['-pie', '-fPIE']),
   linked('dynamic, not PIE', 'gcc', ['-no-pie']),
   linked('static', 'gcc', ['-static']),

@@ -205,7 +205,8 @@ export class ContainerMounter {
   }
 
   #createFileSystem(caller: Caller, mount: Mount, data: string, where: string): FileSystem {
-    const typeName = mount.type ?? 'none';
+    // Engines write "cgroup" whatever the version of the host: inside it is the unified hierarchy.
+    const typeName = mount.type === 'cgroup' ? 'cgroup2' : (mount.type ?? 'none');
     const type = this.#kernel.vfs.typeNamed(typeName);
     if (type === undefined) throw new SandboxError(`Cannot mount ${where}: there is no filesystem "${typeName}"`);
     const fs = type.create({ source: toByteString(mount.source ?? ''), data: toByteString(data), caller });

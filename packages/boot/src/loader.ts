@@ -7,6 +7,7 @@ import type { MemoryFile, Platform, PlatformType } from '@tsv/platform';
 import { WaitEntry } from '@tsv/waiter';
 import type { RuntimeConfig } from './config.js';
 import { confineSentry, type HostDirectory } from './confinement/confine-sentry.js';
+import { removeCgroup, withContainerCgroup } from './cgroup/guest-cgroup.js';
 import { ContainerMounter } from './container-mounter.js';
 import { guestHookExecutor } from './container/guest-hooks.js';
 import { childNamespaces } from './container/container-namespaces.js';
@@ -150,7 +151,8 @@ export class Loader {
     const { process } = spec;
     if (process === undefined) throw new SandboxError('Cannot start the container: config.json has no "process"');
     const isFirst = this.#containers.size === 0;
-    const ns = isFirst ? this.kernel.ns : childNamespaces(this.kernel, spec, [...this.#containers.values()]);
+    const shared = isFirst ? this.kernel.ns : childNamespaces(this.kernel, spec, [...this.#containers.values()]);
+    const ns = withContainerCgroup(this.kernel, shared, id, spec.linux?.resources);
     if (isFirst) {
       this.#gofer = SentryGofer.start(this.config.isDirectfs, this.watcher, () => {
         this.#loseGofer();
@@ -292,6 +294,7 @@ export class Loader {
       await Promise.all(running.map(untilExited));
     }
     container.files.root.decRef();
+    removeCgroup(container.ns.cgroup.root);
     this.#containers.delete(id);
   }
 

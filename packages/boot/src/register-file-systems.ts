@@ -1,6 +1,15 @@
 import type { MountCaller } from './container-mounter.js';
-import { ProcFileSystem, SysFileSystem, Task, type CpuDescription, type Kernel, type NsProxy } from '@tsv/kernel';
-import { TmpfsFileSystem, devtmpfsType, overlayType, tmpfsType, type Caller, type FileSystemType } from '@tsv/vfs';
+import {
+  CgroupFileSystem,
+  ProcFileSystem,
+  SysFileSystem,
+  Task,
+  type CgroupNamespace,
+  type CpuDescription,
+  type Kernel,
+  type NsProxy,
+} from '@tsv/kernel';
+import { devtmpfsType, overlayType, tmpfsType, type Caller, type FileSystemType } from '@tsv/vfs';
 import { readFileSync } from 'node:fs';
 
 /** Makes the filesystems known that mount(2) and config.json can name. */
@@ -19,13 +28,13 @@ export function registerFileSystems(kernel: Kernel): void {
     return new ProcFileSystem({ kernel, pidNs, dev: vfs.allocateDev(), cpu });
   });
   nodev('mqueue', ({ caller }) => nsOf(caller).ipc.mqueues(kernel));
-  // Differs: there are no control groups inside yet, and nothing to show of them.
-  for (const name of ['cgroup', 'cgroup2']) {
-    nodev(name, () => {
-      const { memoryFile: pool, clock } = kernel;
-      return new TmpfsFileSystem({ dev: vfs.allocateDev(), pool, clock, mode: 0o755, pageCountMax: 1 });
-    });
-  }
+  const cgroupFileSystems = new WeakMap<CgroupNamespace, CgroupFileSystem>();
+  nodev('cgroup2', ({ caller }) => {
+    const { cgroup } = nsOf(caller);
+    const fs = cgroupFileSystems.get(cgroup) ?? new CgroupFileSystem(kernel, cgroup.root);
+    cgroupFileSystems.set(cgroup, fs);
+    return fs;
+  });
   nodev('sysfs', () => new SysFileSystem(kernel, vfs.allocateDev()));
 }
 

@@ -176,7 +176,7 @@ export class Dispatcher {
   /** Lets the guest of `task` run. */
   resume(task: Task): void {
     task.syscallNr = -1;
-    if (task.threadGroup.isFrozen) {
+    if (task.threadGroup.frozenBy !== 0) {
       task.isHeld = true;
       return;
     }

@@ -1,3 +1,5 @@
+export { CgroupDirectory, CgroupFileSystem } from './cgroup/cgroup-file-system.js';
+export { Cgroup } from './cgroup/cgroup.js';
 export { CapSet } from './cred/cap-set.js';
 export { Credentials, type CredentialFields } from './cred/credentials.js';
 export { AnonymousFiles } from './fd/anonymous-files.js';
@@ -7,6 +9,7 @@ export { getInt, putInt } from './fd/user-int.js';
 export { PipeFile, createPipe } from './fd/pipe-file.js';
 export { Kernel, type KernelOptions } from './kernel.js';
 export { createVdso, type Vdso } from './mm/vdso.js';
+export { CgroupNamespace } from './namespace/cgroup-namespace.js';
 export { IpcNamespace } from './namespace/ipc-namespace.js';
 export { NetNamespace } from './namespace/net-namespace.js';
 export type { NsProxy } from './namespace/ns-proxy.js';
@@ -32,7 +35,7 @@ export { BLOCKED, REGISTERS_SET, TASK_GONE, type Syscall, type SyscallHandler } 
 export { SYSCALLS } from './syscalls/table.js';
 export { callingTask } from './task/calling-task.js';
 export type { CreateProcessArgs } from './task/create-process.js';
-export { freeze, thaw } from './task/freezer.js';
+export { freeze, FrozenBy, thaw } from './task/freezer.js';
 export { FsContext } from './task/fs-context.js';
 export { ResourceLimits } from './task/resource-limits.js';
 export { Task, TaskState } from './task/task.js';

@@ -4,6 +4,7 @@ import { TimerQueue } from '@tsv/clock';
 import type { MemoryFile, Platform } from '@tsv/platform';
 import { TmpfsFileSystem, VirtualFileSystem, registerMemoryDevices } from '@tsv/vfs';
 import { Dispatcher } from './dispatcher.js';
+import { Cgroup } from './cgroup/cgroup.js';
 import { handleFault } from './mm/fault.js';
 import type { Vdso } from './mm/vdso.js';
 import type { Strace } from './strace/strace.js';
@@ -11,6 +12,7 @@ import { syscallHandlers } from './syscalls/table.js';
 import { AnonymousFiles } from './fd/anonymous-files.js';
 import { openFifo } from './fd/fifo.js';
 import { FutexTable } from './futex/futex-table.js';
+import { CgroupNamespace } from './namespace/cgroup-namespace.js';
 import { IpcNamespace } from './namespace/ipc-namespace.js';
 import { NetNamespace } from './namespace/net-namespace.js';
 import { NamespaceFiles } from './namespace/namespace-files.js';
@@ -70,6 +72,8 @@ export class Kernel {
   readonly tasks: TaskSet;
   readonly userNs: UserNamespace;
   readonly pidNs: PidNamespace;
+  /** The top of the tree of control groups, cgroups(7). */
+  readonly rootCgroup = new Cgroup(null, '');
   /** The namespaces that processes of {@link createProcess} start in. */
   readonly ns: NsProxy;
   readonly futexes = new FutexTable();
@@ -119,6 +123,7 @@ export class Kernel {
       uts: new UtsNamespace(this.userNs, options.hostname),
       ipc: new IpcNamespace(this.userNs),
       net: new NetNamespace(this.userNs),
+      cgroup: new CgroupNamespace(this.userNs, this.rootCgroup),
       pidForChildren: this.pidNs,
     };
     this.tasks = new TaskSet(this.pidNs);

@@ -32,6 +32,7 @@ export function childNamespaces(kernel: Kernel, spec: Spec, others: readonly Nam
     uts: isNew('uts') ? new UtsNamespace(userNs, toByteString(spec.hostname ?? 'tsv')) : kernel.ns.uts,
     ipc: isNew('ipc') ? new IpcNamespace(userNs) : kernel.ns.ipc,
     net: isNew('network') ? new NetNamespace(userNs) : kernel.ns.net,
+    cgroup: kernel.ns.cgroup,
     pidForChildren: pidNamespace(kernel, spec, others),
   };
 }

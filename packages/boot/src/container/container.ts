@@ -1,4 +1,13 @@
-import { freeze, thaw, type Kernel, type NsProxy, type Pid, type SeccompFilter, type ThreadGroup } from '@tsv/kernel';
+import {
+  FrozenBy,
+  freeze,
+  thaw,
+  type Kernel,
+  type NsProxy,
+  type Pid,
+  type SeccompFilter,
+  type ThreadGroup,
+} from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
 import type { ContainerFiles } from '../container-mounter.js';
 import type { NamespaceOwner } from './container-namespaces.js';
@@ -125,12 +134,12 @@ export class Container implements NamespaceOwner {
   /** No guest code of it runs until {@link resume}. */
   pause(): void {
     this.isPaused = true;
-    for (const group of this.threadGroups) freeze(group);
+    for (const group of this.threadGroups) freeze(group, FrozenBy.PAUSE);
   }
 
   resume(): void {
     this.isPaused = false;
-    for (const group of this.threadGroups) thaw(group);
+    for (const group of this.threadGroups) thaw(group, FrozenBy.PAUSE);
     this.#kernel.platform.wake();
   }
 }

@@ -15,6 +15,7 @@ import type { MountNamespace } from '@tsv/vfs';
 import { CapSet } from '../cred/cap-set.js';
 import type { Credentials } from '../cred/credentials.js';
 import type { Task } from '../task/task.js';
+import { CgroupNamespace } from './cgroup-namespace.js';
 import { IpcNamespace } from './ipc-namespace.js';
 import { NetNamespace } from './net-namespace.js';
 import type { NsProxy } from './ns-proxy.js';
@@ -44,7 +45,7 @@ export function changeNamespaces(task: Task, flags: number): NamespaceChange | E
   }
   if ((flags & NEEDS_ADMIN) !== 0 && !creds.hasCap(CAP_SYS_ADMIN)) return -EPERM;
   const { userNs } = creds;
-  let { uts, ipc, net, pidForChildren } = ns;
+  let { uts, ipc, net, cgroup, pidForChildren } = ns;
   if ((flags & CLONE_NEWPID) !== 0) {
     if (pidForChildren.level >= NESTING_MAX) return -ENOSPC;
     pidForChildren = new PidNamespace(pidForChildren, userNs);
@@ -52,7 +53,8 @@ export function changeNamespaces(task: Task, flags: number): NamespaceChange | E
   if ((flags & CLONE_NEWUTS) !== 0) uts = uts.fork(userNs);
   if ((flags & CLONE_NEWIPC) !== 0) ipc = new IpcNamespace(userNs);
   if ((flags & CLONE_NEWNET) !== 0) net = new NetNamespace(userNs);
-  ns = { uts, ipc, net, pidForChildren };
+  if ((flags & CLONE_NEWCGROUP) !== 0) cgroup = new CgroupNamespace(userNs, task.threadGroup.cgroup);
+  ns = { uts, ipc, net, cgroup, pidForChildren };
   if ((flags & CLONE_NEWNS) === 0) return { creds, ns, mountNs: null };
   const mountNs = task.fs.copyMountNamespace(userNs);
   return typeof mountNs === 'number' ? mountNs : { creds, ns, mountNs };

@@ -1,7 +1,17 @@
-import { CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, makedev } from '@tsv/abi';
+import {
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWUSER,
+  CLONE_NEWUTS,
+  makedev,
+} from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import { MountNamespace, OpenFile, type Caller, type Inode, type VfsPath } from '@tsv/vfs';
 import { AnonymousFileSystem, AnonymousInode } from '../fd/anonymous-files.js';
+import { CgroupNamespace } from './cgroup-namespace.js';
 import { IpcNamespace } from './ipc-namespace.js';
 import { NetNamespace } from './net-namespace.js';
 import { PidNamespace } from './pid-namespace.js';
@@ -11,9 +21,18 @@ import { UtsNamespace } from './uts-namespace.js';
 const NSFS_MAGIC = 0x6e736673;
 
 /** A namespace that a task can enter, setns(2). */
-export type Namespace = MountNamespace | UtsNamespace | IpcNamespace | NetNamespace | PidNamespace | UserNamespace;
+export type Namespace =
+  MountNamespace | UtsNamespace | IpcNamespace | NetNamespace | CgroupNamespace | PidNamespace | UserNamespace;
 
-const CLASSES = [MountNamespace, UtsNamespace, IpcNamespace, NetNamespace, PidNamespace, UserNamespace];
+const CLASSES = [
+  MountNamespace,
+  UtsNamespace,
+  IpcNamespace,
+  NetNamespace,
+  CgroupNamespace,
+  PidNamespace,
+  UserNamespace,
+];
 
 /** Whether `value` is a namespace that can be entered. */
 export function isNamespace(value: object): value is Namespace {
@@ -26,6 +45,7 @@ export function namespaceFlag(namespace: Namespace): number {
   if (namespace instanceof UtsNamespace) return CLONE_NEWUTS;
   if (namespace instanceof IpcNamespace) return CLONE_NEWIPC;
   if (namespace instanceof NetNamespace) return CLONE_NEWNET;
+  if (namespace instanceof CgroupNamespace) return CLONE_NEWCGROUP;
   return namespace instanceof PidNamespace ? CLONE_NEWPID : CLONE_NEWUSER;
 }
 

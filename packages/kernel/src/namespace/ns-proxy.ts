@@ -1,3 +1,4 @@
+import type { CgroupNamespace } from './cgroup-namespace.js';
 import type { IpcNamespace } from './ipc-namespace.js';
 import type { NetNamespace } from './net-namespace.js';
 import type { PidNamespace } from './pid-namespace.js';
@@ -8,6 +9,7 @@ export interface NsProxy {
   readonly uts: UtsNamespace;
   readonly ipc: IpcNamespace;
   readonly net: NetNamespace;
+  readonly cgroup: CgroupNamespace;
   /** Where children get their IDs. */
   readonly pidForChildren: PidNamespace;
 }

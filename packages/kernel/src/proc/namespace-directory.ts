@@ -14,7 +14,7 @@ export class NamespaceDirectory extends SyntheticDirectory {
     const link = (name: string, find: (task: Task) => object): void => {
       this.add(name, new NamespaceLink(fs, task, name, find));
     };
-    link('cgroup', (t) => t.kernel);
+    link('cgroup', (t) => t.ns.cgroup);
     link('ipc', (t) => t.ns.ipc);
     link('mnt', (t) => t.root.mount.namespace ?? t.kernel);
     link('net', (t) => t.ns.net);

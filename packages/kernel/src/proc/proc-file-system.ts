@@ -7,6 +7,7 @@ import {
   type DynamicEntrySink,
   type Inode,
 } from '@tsv/vfs';
+import { CONTROLLERS } from '../cgroup/cgroup-settings.js';
 import type { Kernel } from '../kernel.js';
 import type { PidNamespace } from '../namespace/pid-namespace.js';
 import { Task } from '../task/task.js';
@@ -149,7 +150,7 @@ function createRoot(fs: ProcFileSystem, cpu: CpuDescription): ProcRoot {
       return `${pid}/task/${caller.threadPid.in(fs.pidNs)}`;
     }),
   );
-  file('cgroups', () => '#subsys_name\thierarchy\tnum_cgroups\tenabled\n');
+  file('cgroups', () => formatCgroups(kernel));
   file('cmdline', () => 'tsv\n');
   file('cpuinfo', () => formatCpuinfo(cpu, kernel.cpuCount));
   file('devices', () => formatDevices(kernel));
@@ -173,6 +174,13 @@ function createRoot(fs: ProcFileSystem, cpu: CpuDescription): ProcRoot {
 function formatDevices(kernel: Kernel): string {
   const rows = kernel.vfs.devices.charMajorNames.map(([major, name]) => `${String(major).padStart(3)} ${name}\n`);
   return `Character devices:\n${rows.join('')}\nBlock devices:\n`;
+}
+
+/** The controllers, cgroups(7): all belong to the unified hierarchy. */
+function formatCgroups({ rootCgroup }: Kernel): string {
+  const count = rootCgroup.descendantCount + 1;
+  const rows = CONTROLLERS.map((name) => `${name}\t0\t${count}\t1\n`);
+  return `#subsys_name\thierarchy\tnum_cgroups\tenabled\n${rows.join('')}`;
 }
 
 function formatFilesystems(kernel: Kernel): string {

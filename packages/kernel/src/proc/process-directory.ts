@@ -11,7 +11,7 @@ import { Credentials } from '../cred/credentials.js';
 import type { Mm } from '../mm/mm.js';
 import { writeGidMap, writeSetgroups, writeUidMap } from '../namespace/id-map.js';
 import type { UserNamespace } from '../namespace/user-namespace.js';
-import type { Task } from '../task/task.js';
+import { Task } from '../task/task.js';
 import { FdDirectory, FdInfoDirectory } from './fd-directory.js';
 import { GeneratedFile, SettableFile, parseSetting } from './generated-file.js';
 import { formatMountinfo, formatMounts } from './mount-files.js';
@@ -60,7 +60,7 @@ export class ProcessDirectory extends SyntheticDirectory {
     this.add('auxv', inspected(formatAuxv, 0o400));
     this.add(
       'cgroup',
-      file(() => '0::/\n'),
+      file((caller) => formatCgroup(task, caller)),
     );
     this.add(
       'cmdline',
@@ -172,6 +172,13 @@ export class ProcessDirectory extends SyntheticDirectory {
 function commandLine(task: Task): string {
   const mm = mmOf(task);
   return mm === null ? '' : readRange(mm, mm.argStart, mm.argEnd, STRINGS_BYTES_MAX);
+}
+
+/** The cgroup as whoever reads sees it, cgroups(7). */
+function formatCgroup(task: Task, caller: Caller): string {
+  const { cgroup } = task.threadGroup;
+  const { root } = (caller instanceof Task ? caller : task).ns.cgroup;
+  return `0::${cgroup.pathFrom(root)}${cgroup.isRemoved ? ' (deleted)' : ''}\n`;
 }
 
 function setComm(task: Task, text: string): 0 {

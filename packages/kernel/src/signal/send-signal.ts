@@ -1,4 +1,5 @@
 import { EAGAIN, POLLIN, RLIMIT_SIGPENDING, SIGCONT, SIGKILL, SIGRTMIN, SIGSTOP, SIG_DFL, SI_USER } from '@tsv/abi';
+import { FrozenBy, thaw } from '../task/freezer.js';
 import { ProcessGroup } from '../task/session.js';
 import { Task, TaskState } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
@@ -60,6 +61,7 @@ export function killGroup(group: ThreadGroup, status: number): number {
     group.exitStatus = status;
   }
   group.stopSignal = 0;
+  thaw(group, FrozenBy.CGROUP);
   for (const task of group.tasks) interruptForExit(task);
   return 0;
 }

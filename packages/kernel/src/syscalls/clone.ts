@@ -24,8 +24,10 @@ import {
   CLONE_VM,
   CSIGNAL,
   E2BIG,
+  EBADF,
   EFAULT,
   EINVAL,
+  ENOENT,
   EPERM,
   CAP_CHECKPOINT_RESTORE,
   CAP_SYS_ADMIN,
@@ -34,8 +36,13 @@ import {
   PTRACE_O_TRACEVFORKDONE,
   SIGCHLD,
   loadU64,
+  type Errno,
   type SysResult,
 } from '@tsv/abi';
+import { MAY_WRITE } from '@tsv/vfs';
+import type { Cgroup } from '../cgroup/cgroup.js';
+import { CgroupDirectory } from '../cgroup/cgroup-file-system.js';
+import { checkMove } from '../cgroup/move-process.js';
 import { PID_MAX } from '../namespace/pid-namespace.js';
 import { cloneTask, type CloneArgs } from '../task/clone.js';
 import { attachChild, cloneEvent } from '../ptrace/attach.js';
@@ -49,6 +56,7 @@ const NO_TIDS: readonly number[] = [];
 /** `restart.phase` once the child is made: the parent waits in vfork(2), or tells its tracer. */
 const PHASE_VFORK = 1;
 const PAGE_BYTES = 4096;
+const INT_MAX = 0x7fffffff;
 
 const cloneArgs: CloneArgs = {
   flags: 0,
@@ -59,6 +67,7 @@ const cloneArgs: CloneArgs = {
   pidfdAddr: 0,
   parentTidAddr: 0,
   childTidAddr: 0,
+  cgroup: null,
   setTids: NO_TIDS,
 };
 
@@ -80,6 +89,7 @@ export function sysClone(t: Task, a: SyscallArgs): SysResult {
   cloneArgs.pidfdAddr = parentTidAddr;
   cloneArgs.parentTidAddr = parentTidAddr;
   cloneArgs.childTidAddr = childTidAddr;
+  cloneArgs.cgroup = null;
   cloneArgs.setTids = NO_TIDS;
   return start(t);
 }
@@ -114,6 +124,7 @@ function plainClone(t: Task, flags: number): SysResult {
   cloneArgs.pidfdAddr = 0;
   cloneArgs.parentTidAddr = 0;
   cloneArgs.childTidAddr = 0;
+  cloneArgs.cgroup = null;
   cloneArgs.setTids = NO_TIDS;
   return start(t);
 }
@@ -183,7 +194,6 @@ function loadCloneArgs(t: Task, addr: number, bytes: number): SysResult {
   const stackAddr = loadU64(mem, CLONE_ARGS_STACK);
   const stackBytes = loadU64(mem, CLONE_ARGS_STACK_SIZE);
   if ((flagsHigh & ~(CLONE_CLEAR_SIGHAND_HIGH | CLONE_INTO_CGROUP_HIGH)) !== 0) return -EINVAL;
-  if ((flagsHigh & CLONE_INTO_CGROUP_HIGH) !== 0) return -EINVAL;
   if ((flags & (CLONE_DETACHED | CSIGNAL)) !== 0) return -EINVAL;
   if (exitSignal > NSIG) return -EINVAL;
   if ((flags & (CLONE_THREAD | CLONE_PARENT)) !== 0 && exitSignal !== 0) return -EINVAL;
@@ -196,7 +206,22 @@ function loadCloneArgs(t: Task, addr: number, bytes: number): SysResult {
   cloneArgs.pidfdAddr = loadU64(mem, CLONE_ARGS_PIDFD);
   cloneArgs.parentTidAddr = loadU64(mem, CLONE_ARGS_PARENT_TID);
   cloneArgs.childTidAddr = loadU64(mem, CLONE_ARGS_CHILD_TID);
+  const cgroup = (flagsHigh & CLONE_INTO_CGROUP_HIGH) === 0 ? null : cgroupOf(t, loadU64(mem, CLONE_ARGS_CGROUP));
+  if (typeof cgroup === 'number') return cgroup;
+  cloneArgs.cgroup = cgroup;
   return loadSetTids(t, loadU64(mem, CLONE_ARGS_SET_TID), loadU64(mem, CLONE_ARGS_SET_TID_SIZE));
+}
+
+/** The cgroup of CLONE_INTO_CGROUP, whose directory `fd` refers to. Errors: EACCES, EBADF, EBUSY, EINVAL, ENOENT. */
+function cgroupOf(t: Task, fd: number): Cgroup | Errno {
+  if (fd > INT_MAX) return -EINVAL;
+  const directory = t.fds.get(fd)?.inode;
+  if (!(directory instanceof CgroupDirectory)) return -EBADF;
+  const { fs, cgroup } = directory;
+  if (cgroup.isRemoved) return -ENOENT;
+  const procs = directory.fileOf('cgroup.procs');
+  const denied = procs === null ? 0 : procs.checkAccess(MAY_WRITE, t.creds);
+  return denied || checkMove(fs, t.threadGroup.cgroup, cgroup, t) || cgroup;
 }
 
 /** Reads the IDs that clone3(2)'s `set_tid` asks for: those of the innermost namespaces first. */

@@ -16,6 +16,7 @@ import {
 import { MountNamespace } from '@tsv/vfs';
 import { CapSet } from '../cred/cap-set.js';
 import { mayInspect } from '../cred/inspect-permission.js';
+import { CgroupNamespace } from '../namespace/cgroup-namespace.js';
 import { IpcNamespace } from '../namespace/ipc-namespace.js';
 import { NamespaceFile, namespaceFlag, type Namespace } from '../namespace/namespace-files.js';
 import { NetNamespace } from '../namespace/net-namespace.js';
@@ -89,5 +90,6 @@ function enter(t: Task, namespace: Namespace): void {
   } else if (namespace instanceof UtsNamespace) t.ns = { ...t.ns, uts: namespace };
   else if (namespace instanceof IpcNamespace) t.ns = { ...t.ns, ipc: namespace };
   else if (namespace instanceof NetNamespace) t.ns = { ...t.ns, net: namespace };
+  else if (namespace instanceof CgroupNamespace) t.ns = { ...t.ns, cgroup: namespace };
   else t.ns = { ...t.ns, pidForChildren: namespace };
 }

@@ -263,7 +263,7 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 56, name: 'clone', run: sysClone },
   { nr: 57, name: 'fork', run: sysFork },
   { nr: 58, name: 'vfork', run: sysVfork },
-  { nr: 435, name: 'clone3', run: sysClone3, partial: 'CLONE_INTO_CGROUP, CLONE_NEWTIME: EINVAL' },
+  { nr: 435, name: 'clone3', run: sysClone3, partial: 'CLONE_NEWTIME: EINVAL' },
   // execve.ts
   { nr: 59, name: 'execve', run: sysExecve },
   { nr: 322, name: 'execveat', run: sysExecveat },

@@ -8,7 +8,9 @@ export function enroll(task: Task): void {
   if (threadGroup.tasks.length === 1) {
     threadGroup.leader = task;
     kernel.tasks.add(threadGroup);
+    threadGroup.cgroup.enter(threadGroup);
   }
   kernel.tasks.taskCount++;
+  threadGroup.cgroup.countTasks(1);
   kernel.setTaskOfContext(task.page.index, task);
 }

@@ -23,6 +23,7 @@ import {
   type Errno,
 } from '@tsv/abi';
 import { REG_FS_BASE, REG_RAX, REG_RSP, type Context } from '@tsv/platform';
+import type { Cgroup } from '../cgroup/cgroup.js';
 import type { Mm } from '../mm/mm.js';
 import { UserIo } from '../mm/user-io.js';
 import { changeNamespaces, type NamespaceChange } from '../namespace/change-namespaces.js';
@@ -31,6 +32,7 @@ import { leaveSemaphoreUndo, semaphoreUndoOf } from '../ipc/semaphore-undo.js';
 import { TaskSignals } from '../signal/task-signals.js';
 import { watchCpuLimit } from '../time/cpu-limit.js';
 import { enroll } from './birth.js';
+import { FrozenBy } from './freezer.js';
 import { openPidfd } from './pid-file.js';
 import { checkProcessLimit } from './process-limit.js';
 import { Task } from './task.js';
@@ -48,6 +50,8 @@ export interface CloneArgs {
   pidfdAddr: number;
   parentTidAddr: number;
   childTidAddr: number;
+  /** Where the process begins, CLONE_INTO_CGROUP; null for where its parent is. */
+  cgroup: Cgroup | null;
   /** Wanted IDs, innermost namespace first. */
   setTids: readonly number[];
 }
@@ -68,7 +72,7 @@ export function cloneTask(parent: Task, args: CloneArgs): Task | Errno {
   const invalid = checkFlags(parent, args);
   if (invalid !== 0) return invalid;
   if (parent.signals.isInterruptPending) return -ERESTARTNOINTR;
-  const limited = checkProcessLimit(parent);
+  const limited = checkProcessLimit(parent) || (args.cgroup ?? parent.threadGroup.cgroup).chargeTasks(1);
   if (limited !== 0) return limited;
 
   const change = changeNamespaces(parent, args.flags);
@@ -141,7 +145,8 @@ function newThreadGroup(parent: Task, args: CloneArgs): ThreadGroup {
   group.dumpable = from.dumpable;
   group.oomScoreAdj = from.oomScoreAdj;
   group.containerId = from.containerId;
-  group.isFrozen = from.isFrozen;
+  group.frozenBy = from.frozenBy & FrozenBy.PAUSE;
+  group.cgroup = args.cgroup ?? from.cgroup;
   return group;
 }
 

@@ -90,6 +90,7 @@ function createTask(kernel: Kernel, args: CreateProcessArgs): Task | Errno {
   context.page.set(REG_RSP, loaded.stackPointer);
   const group = new ThreadGroup(kernel, new SignalActions(), limits);
   group.containerId = args.containerId ?? '';
+  group.cgroup = ns.cgroup.root;
   const task = new Task(
     {
       kernel,

@@ -73,6 +73,7 @@ function becomeOnlyThread(task: Task): void {
   group.tasks.splice(group.tasks.indexOf(leader), 1);
   group.leader = task;
   task.kernel.tasks.taskCount--;
+  group.cgroup.countTasks(-1);
 }
 
 function enterProgram(task: Task, mm: Mm, context: Context): void {

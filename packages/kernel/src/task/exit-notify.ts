@@ -23,6 +23,7 @@ import type { ThreadGroup } from './thread-group.js';
 /** The last thread of `group` has exited: children find a new parent, and the old parent is told. */
 export function exitGroupNotify(group: ThreadGroup): void {
   group.isZombie = true;
+  group.cgroup.memberDied();
   releaseTracees(group);
   group.pending.clear();
   group.intervalTimers?.clear();
@@ -49,7 +50,9 @@ export function reap(group: ThreadGroup): void {
   group.processGroup.remove(group);
   leader.threadPid.releaseIfUnused();
   kernel.tasks.remove(group);
+  group.cgroup.leave(group);
   kernel.tasks.taskCount--;
+  group.cgroup.countTasks(-1);
 }
 
 /** `si_code` and `si_status` of a zombie, waitid(2). */

@@ -97,4 +97,5 @@ function removeThread(task: Task): void {
   task.threadPid.task = null;
   task.threadPid.releaseIfUnused();
   task.kernel.tasks.taskCount--;
+  task.threadGroup.cgroup.countTasks(-1);
 }

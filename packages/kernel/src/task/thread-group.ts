@@ -1,5 +1,6 @@
 import { SIGCHLD } from '@tsv/abi';
 import { WaitQueue } from '@tsv/waiter';
+import type { Cgroup } from '../cgroup/cgroup.js';
 import type { Kernel } from '../kernel.js';
 import type { PidNamespace } from '../namespace/pid-namespace.js';
 import type { EndedTracee } from '../ptrace/tracing.js';
@@ -62,8 +63,10 @@ export class ThreadGroup {
   isSubreaper = false;
   /** The container that it belongs to, which children inherit; boot gives the names. */
   containerId = '';
-  /** Its tasks do not go back to the guest: see {@link freeze}. Written by the freezer, inherited by children. */
-  isFrozen = false;
+  /** Why its tasks do not go back to the guest, {@link FrozenBy}. Written by the freezer, inherited by children. */
+  frozenBy = 0;
+  /** Where it is in the tree of control groups, cgroups(7). Written by {@link Cgroup.move}. */
+  cgroup: Cgroup;
   /** Whether it dies of nothing it has no handler for: process 1 of a PID namespace. */
   isNamespaceInit = false;
   /** prctl(2) PR_SET_DUMPABLE. */
@@ -93,6 +96,7 @@ export class ThreadGroup {
     this.signalActions = signalActions;
     this.limits = limits;
     this.startMs = kernel.clock.monotonicMs();
+    this.cgroup = kernel.rootCgroup;
   }
 
   /** Process ID in the root PID namespace. */
