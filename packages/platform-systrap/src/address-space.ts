@@ -7,6 +7,8 @@ import type { SpacePatches } from './site-patcher.js';
 /** The address space of a stub process. */
 export class SystrapAddressSpace implements AddressSpace {
   readonly index: number;
+  /** A guest can write the page that says whether it has stopped. */
+  readonly canFeignStops = true;
   readonly patches: SpacePatches;
   readonly #parts: SystrapParts;
   /** Changes wait for the next flush. */

@@ -60,6 +60,12 @@ export interface AddressSpace {
   codeMemory?: CodeMemory;
 
   /**
+   * Whether a guest thread may run on while it claims to have stopped. Then pages that were taken from the address space must
+   * not be used again before a {@link flush}, even if it has one thread.
+   */
+  readonly canFeignStops?: boolean;
+
+  /**
    * Maps `len` bytes of the memory file from page `pfn` at `addr`, shared, in place of what was there. Page-aligned.
    * Changes are queued and reach the guest in order, before any of its threads runs again.
    */

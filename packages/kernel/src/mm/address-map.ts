@@ -47,9 +47,10 @@ export class AddressMap implements MappingObserver {
     return this.vmas.count + 2 * this.pmas.count;
   }
 
-  /** Makes the queued changes safe: with other guest threads about, they take effect before pages are used again. */
+  /** Makes the queued changes safe: if a guest thread may be about, they take effect before pages are used again. */
   commit(): number {
-    const status = this.userCount > 1 ? this.space.flush() : 0;
+    const losesPages = this.#released.length > 0 && !this.isForeignAccess;
+    const status = this.#mayGuestRun(losesPages) ? this.space.flush() : 0;
     if (!this.isForeignAccess) this.#dropReleased();
     return status;
   }
@@ -223,7 +224,7 @@ export class AddressMap implements MappingObserver {
       if (vma.mappable !== mappable || vma.offset + vma.len <= offset) continue;
       this.dropPages(vma, vma.start + Math.max(0, offset - vma.offset), vma.end);
     }
-    if (this.userCount > 1) this.space.flush();
+    if (this.#mayGuestRun(true)) this.space.flush();
   }
 
   /** Gives everything back; the platform's address space is released. */
@@ -241,6 +242,11 @@ export class AddressMap implements MappingObserver {
   adopt(vma: Vma): void {
     this.#attach(vma);
     this.vmas.insertAt(this.vmas.count, vma);
+  }
+
+  /** Whether a guest thread may use the mappings now; one that feigns its stop matters only if it would keep pages. */
+  #mayGuestRun(losesPages: boolean): boolean {
+    return this.userCount > 1 || (losesPages && this.space.canFeignStops === true);
   }
 
   #changed(): void {

@@ -36,6 +36,20 @@ afterEach(() => {
   expect(fixture.memory.pageCount(UsageKind.TMPFS)).toBe(0);
 });
 
+describe('pages that are taken from a guest whose one thread has stopped', () => {
+  it.each([
+    [false, 0],
+    [true, 1],
+  ])('wait for the host if it may feign that (%s): %d flushes', (canFeignStops, flushCount) => {
+    const addr = fixture.map({ len: 2 * PAGE_BYTES });
+    fixture.mirror.canFeignStops = canFeignStops;
+    fixture.mirror.flushCount = 0;
+    fixture.map({ len: PAGE_BYTES });
+    fixture.mm.unmap(addr, PAGE_BYTES);
+    expect(fixture.mirror.flushCount).toBe(flushCount);
+  });
+});
+
 describe('Mm.map, mmap(2)', () => {
   it('goes down from the base and joins what is alike', () => {
     expect(fixture.map({ len: 2 * PAGE_BYTES })).toBe(MMAP_BASE - 2 * PAGE_BYTES);

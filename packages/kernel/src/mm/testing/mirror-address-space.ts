@@ -16,6 +16,7 @@ export class MirrorAddressSpace implements AddressSpace {
   pages: Map<number, MirrorPage>;
   isReleased = false;
   flushCount = 0;
+  canFeignStops = false;
   flushResult = 0;
 
   constructor(pages = new Map<number, MirrorPage>()) {
