@@ -30,6 +30,10 @@ try {
   await step('generated files', { command: 'npm run --silent generated:check' });
   await step('packages', { command: 'npm run --silent pack:check' });
   await step('compat', { command: 'npm run --silent compat', minutes: 8, count: countOfLastLine });
+  await step('compat, ptrace', {
+    command: 'npm run --silent compat -- --platform ptrace --every 3',
+    count: countOfLastLine,
+  });
   await step('engines', { command: 'node tools/engines/run.mjs', count: countOfLastLine });
   await step('faults', { command: 'node tools/faults/run.mjs --seed 7', count: countOfLastLine });
   await step('netstack and Linux', { command: 'node tools/suites/netstack/run.mjs', count: countOfLastLine });

@@ -1,6 +1,6 @@
 // Runs each case natively and under TSV and compares stdout, stderr, exit status and the files written. Prints a table
 // and ends with `N passed, N failed`; exits 1 on any difference.
-//   npm run compat [-- --only TEXT] [--platform NAME] [--verbose] [--jobs N]
+//   npm run compat [-- --only TEXT] [--platform NAME] [--systrap-patching on|off] [--every N] [--verbose] [--jobs N]
 import { execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,9 @@ const FILES_AFTER =
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
-    platform: { type: 'string', default: 'ptrace' },
+    platform: { type: 'string', default: 'auto' },
+    'systrap-patching': { type: 'string', default: 'on' },
+    every: { type: 'string', default: '1' },
     verbose: { type: 'boolean', default: false },
     jobs: { type: 'string', default: '2' },
   },
@@ -33,7 +35,8 @@ const built = mkdtempSync(join(tmpdir(), 'tsv-guests-'));
 let passedCount = 0;
 let failedCount = 0;
 try {
-  const queue = CASES.filter((test) => options.only === undefined || test.name.includes(options.only));
+  const chosen = CASES.filter((test) => options.only === undefined || test.name.includes(options.only));
+  const queue = chosen.filter((_, i) => i % Number(options.every) === 0);
   await Promise.all(Array.from({ length: Number(options.jobs) }, () => work(queue)));
 } finally {
   rmSync(built, { recursive: true, force: true });
@@ -81,8 +84,9 @@ function isInstalled(program) {
 /** Null when both runs agree, else what differs. */
 async function compare(test) {
   const argv = test.files ? ['sh', '-c', FILES_AFTER, 'sh', ...test.argv] : test.argv;
+  const how = ['--platform', options.platform, '--systrap-patching', options['systrap-patching']];
   const under = await inFixture((cwd) =>
-    execute(process.execPath, [CLI, '--platform', options.platform, 'do', '--cwd', cwd, '--', ...argv], test, cwd),
+    execute(process.execPath, [CLI, ...how, 'do', '--cwd', cwd, '--', ...argv], test, cwd),
   );
   if (test.expect !== undefined) {
     if (test.expect.test(under.stdout) && under.status === '0') return null;

@@ -6,7 +6,7 @@ export type NetworkMode = 'none' | 'host' | 'sandbox';
 
 /** What the command line decides about a sandbox, beside the container's own configuration. */
 export interface RuntimeConfig {
-  /** Name of the platform that runs guest code. */
+  /** Name of the platform that is to run guest code, or `auto`. */
   readonly platform: string;
   /** Whether it may rewrite system call instructions that a program executes often. */
   readonly mayPatchCode: boolean;

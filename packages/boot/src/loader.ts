@@ -2,8 +2,7 @@ import { POLLIN, SIGKILL, SIGWINCH, syscallName } from '@tsv/abi';
 import type { HostFdWatcher } from '@tsv/gofer';
 import { Kernel, type Pid, type ThreadGroup } from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
-import { createMemoryFile } from '@tsv/pgalloc';
-import type { MemoryFile, Platform, PlatformType } from '@tsv/platform';
+import type { MemoryFile, Platform } from '@tsv/platform';
 import { WaitEntry } from '@tsv/waiter';
 import type { RuntimeConfig } from './config.js';
 import { confineSentry, type HostDirectory } from './confinement/confine-sentry.js';
@@ -40,7 +39,9 @@ export interface LoaderArgs {
   /** Configuration of the first container. */
   readonly spec: Spec;
   readonly config: RuntimeConfig;
-  readonly platformType: PlatformType;
+  /** Taken over, as the memory file is. */
+  readonly platform: Platform;
+  readonly memoryFile: MemoryFile;
   readonly log: SandboxLog;
   /** Of descriptors that guests and the control server wait for. */
   readonly watcher: HostFdWatcher;
@@ -88,21 +89,13 @@ export class Loader {
   #onFailure: ((error: unknown) => void) | null = null;
   #gofer: SentryGofer | null = null;
 
-  /** Throws {@link SandboxError}; what was made until then is given back. */
+  /** Throws {@link SandboxError}. */
   constructor(args: LoaderArgs) {
     this.id = args.id;
     this.config = args.config;
     this.log = args.log;
-    this.#memoryFile = createMemoryFile();
-    try {
-      const { mayPatchCode } = args.config;
-      this.#platform = args.platformType.create({ memoryFile: this.#memoryFile, deviceFd: -1, mayPatchCode });
-    } catch (error) {
-      this.#memoryFile.close();
-      // Asking beforehand would start a stub only to ask.
-      const reason = args.platformType.unavailableReason() ?? (error as Error).message;
-      throw new SandboxError(`Cannot use platform "${args.config.platform}": ${reason}`);
-    }
+    this.#memoryFile = args.memoryFile;
+    this.#platform = args.platform;
     this.kernel = createKernel({
       platform: this.#platform,
       memoryFile: this.#memoryFile,
@@ -351,7 +344,7 @@ export class Loader {
     this.#gofer?.awaitReady();
     const { config, log } = this;
     confineSentry({
-      platform: config.platform,
+      platform: this.#platform.name,
       network: this.#network?.hostUse === 'sockets' ? 'host' : 'none',
       directories: this.#directories,
       isDirectfs: config.isDirectfs,

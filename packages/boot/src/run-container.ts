@@ -1,7 +1,6 @@
 import type { Spec } from '@tsv/oci';
 import type { RuntimeConfig } from './config.js';
 import { hostStdio } from './container/host-stdio.js';
-import { findPlatform } from './platforms.js';
 import { openLog } from './quiet-log.js';
 import { Sentry } from './sentry.js';
 
@@ -23,8 +22,8 @@ export interface RunOptions {
  */
 export async function runContainer(options: RunOptions): Promise<number> {
   const { id, spec, bundleDir, config } = options;
-  const [platformType, log] = await Promise.all([findPlatform(config.platform), openLog(config.log, id)]);
-  const sentry = new Sentry({ config, platformType, log, listenFd: options.listenFd ?? -1 });
+  const log = await openLog(config.log, id);
+  const sentry = new Sentry({ config, log, listenFd: options.listenFd ?? -1 });
   try {
     const io = hostStdio(spec.process?.terminal === true, options.preservedCount ?? 0);
     const loader = await sentry.create({ id, spec, bundleDir, io });
@@ -47,11 +46,8 @@ export interface SentryProcessOptions {
 /** Is the sentry of a sandbox that another process makes. Resolves with the exit status. */
 export async function runSentry(options: SentryProcessOptions): Promise<number> {
   const { config, creatorFd, listenFd } = options;
-  const [platformType, log] = await Promise.all([
-    findPlatform(config.platform),
-    openLog(config.log, `boot-${process.pid}`),
-  ]);
-  const sentry = new Sentry({ config, platformType, log, listenFd });
+  const log = await openLog(config.log, `boot-${process.pid}`);
+  const sentry = new Sentry({ config, log, listenFd });
   sentry.createdBy(creatorFd);
   return sentry.run();
 }

@@ -3,7 +3,8 @@ import { openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HostFdWatcher } from '@tsv/gofer';
 import { parseConfig } from '@tsv/oci';
-import type { PlatformType } from '@tsv/platform';
+import { createMemoryFile } from '@tsv/pgalloc';
+import type { Platform } from '@tsv/platform';
 import type { RuntimeConfig } from './config.js';
 import { stabilizeStdio } from './container/stable-stdio.js';
 import { exitStatusOf } from './container/wait-status.js';
@@ -12,6 +13,7 @@ import { ControlServer } from './control/control-server.js';
 import type { MethodHandlers, MethodParams } from './control/methods.js';
 import { withPassedIo } from './control/passed-io.js';
 import { Loader, type ContainerArgs } from './loader.js';
+import { openPlatform } from './platforms.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { SignalForwarding } from './signal-forwarding.js';
@@ -26,7 +28,6 @@ const EXIT_ABANDONED = 128;
 /** What a sentry is started with. */
 export interface SentryOptions {
   readonly config: RuntimeConfig;
-  readonly platformType: PlatformType;
   readonly log: SandboxLog;
   /** A bound socket for the control server, or -1. It is taken over. */
   readonly listenFd: number;
@@ -39,6 +40,8 @@ export class Sentry {
   readonly #handlers: ControlHandlers;
   readonly #server: ControlServer;
   #loader: Loader | null = null;
+  #hasBegun = false;
+  #isDestroyed = false;
   #forwarding: SignalForwarding | null = null;
   /** The connection that makes the sandbox, until the creation is committed. */
   #creator = 0;
@@ -72,10 +75,13 @@ export class Sentry {
 
   /** Makes the sandbox with its first container. Throws {@link SandboxError}. */
   async create(args: ContainerArgs): Promise<Loader> {
-    if (this.#loader !== null) throw new SandboxError('Cannot create the sandbox: it exists already');
-    const { config, platformType, log } = this.#options;
-    const { id, spec } = args;
-    const loader = new Loader({ id, spec, config, platformType, log, watcher: this.#watcher });
+    if (this.#hasBegun) throw new SandboxError('Cannot create the sandbox: it exists already');
+    this.#hasBegun = true;
+    const loader = await this.#makeLoader(args);
+    if (this.#isDestroyed) {
+      loader.destroy();
+      throw new SandboxError('Cannot create the sandbox: nobody waits for it any more');
+    }
     this.#loader = loader;
     loader.onFailure((error) => {
       this.#fail(error);
@@ -89,6 +95,21 @@ export class Sentry {
       loader.forwardSignal(signo);
     });
     return loader;
+  }
+
+  /** Throws {@link SandboxError}; what was made until then is given back. */
+  async #makeLoader({ id, spec }: ContainerArgs): Promise<Loader> {
+    const { config, log } = this.#options;
+    const memoryFile = createMemoryFile();
+    let platform: Platform | null = null;
+    try {
+      platform = await openPlatform(config, memoryFile, log);
+      return new Loader({ id, spec, config, platform, memoryFile, log, watcher: this.#watcher });
+    } catch (error) {
+      platform?.close();
+      memoryFile.close();
+      throw error;
+    }
   }
 
   /** Resolves with the exit status when the first container has ended and its clients were told. */
@@ -105,6 +126,7 @@ export class Sentry {
 
   /** Gives everything back. */
   destroy(): void {
+    this.#isDestroyed = true;
     this.#forwarding?.stop();
     this.#server.close();
     this.#loader?.destroy();

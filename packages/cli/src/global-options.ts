@@ -10,7 +10,7 @@ export const GLOBAL_OPTIONS = {
   'log-format': { choices: ['text', 'json'], default: 'text', describe: 'Format of lines in the file of --log' },
   'systemd-cgroup': { type: 'boolean', default: false, describe: 'Accepted, as engines give it' },
   rootless: { type: 'string', describe: 'Accepted, as engines give it' },
-  platform: { type: 'string', default: 'ptrace', describe: 'How guest code is run: see "tsv help platforms"' },
+  platform: { type: 'string', default: 'auto', describe: 'How guest code is run: see "tsv help platforms"' },
   'systrap-patching': {
     choices: ['on', 'off'],
     default: 'on',

@@ -78,7 +78,7 @@ describe('tsv', () => {
     [
       'no such platform',
       ['--platform', 'vmware', 'do', 'true'],
-      'Cannot use platform "vmware": there is none; choose from ptrace',
+      'Cannot use platform "vmware": there is none; choose from auto, systrap, ptrace',
     ],
     [
       'a missing bundle',

@@ -16,7 +16,7 @@ import type { SandboxLog } from '../sandbox-log.js';
 
 /** What {@link confineSentry} has to leave open. */
 export interface ConfinementOptions {
-  /** Name of the platform, whose stubs run already. */
+  /** Name of the platform itself, not `auto`: its stubs run already. */
   readonly platform: string;
   readonly network: NetworkMode;
   /** Directories of the host that guests see, for hosts where only Landlock keeps others out of reach. */

@@ -4,7 +4,6 @@ import { O_CLOEXEC, SOCK_STREAM, errnoText } from '@tsv/abi';
 import { CgroupReturn } from '../cgroup/cgroup-return.js';
 import { HostCgroup } from '../cgroup/host-cgroup.js';
 import { ControlClient } from '../control/control-client.js';
-import { findPlatform } from '../platforms.js';
 import { openLog } from '../quiet-log.js';
 import { runContainer, type RunOptions } from '../run-container.js';
 import { SandboxError } from '../sandbox-error.js';
@@ -95,14 +94,11 @@ class ForegroundRun {
 
   async #launch(socketPath: string): Promise<LaunchedSentry> {
     const { config } = this.#context;
-    const [platformType, log] = await Promise.all([
-      findPlatform(config.platform),
-      openLog(config.log, this.#options.id),
-    ]);
+    const log = await openLog(config.log, this.#options.id);
     const pair = new Int32Array(2);
     const error = unixSocketpair(SOCK_STREAM | O_CLOEXEC, pair);
     if (error < 0) throw new SandboxError(`Cannot make a control connection: ${errnoText(-error)}`);
-    this.#sentry = new Sentry({ config, platformType, log, listenFd: bindControlSocket(socketPath) });
+    this.#sentry = new Sentry({ config, log, listenFd: bindControlSocket(socketPath) });
     this.#sentry.createdBy(pair[1]!);
     return { process: identifyProcess(process.pid)!, client: new ControlClient(pair[0]!) };
   }

@@ -11,7 +11,11 @@ const STATE_NAMES: Readonly<Record<number, string>> = {
 
 /** Where every guest thread is, and where the sentry's own thread is while it says so. */
 export function describeStacks(kernel: Kernel): string {
-  const lines = [`Sentry ${process.pid}:`, ...(new Error('stack').stack ?? '').split('\n').slice(1), ''];
+  const lines = [
+    `Sentry ${process.pid}, platform ${kernel.platform.name}:`,
+    ...(new Error('stack').stack ?? '').split('\n').slice(1),
+    '',
+  ];
   for (const group of kernel.tasks.threadGroups()) {
     for (const task of group.tasks) if (!task.hasExited) lines.push(describeTask(task));
   }
