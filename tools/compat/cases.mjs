@@ -283,6 +283,12 @@ export const CASES = [
     'net: ip in a namespace',
     'unshare -n sh -c "ip link add va type veth peer name vb; ip addr add 10.9.0.1/24 dev va; ip link set va up; ip link set vb up; ip link set lo up; ip -4 -br addr; ip route; ip route get 10.9.0.7 | head -n 1; ip route add 10.10.0.0/16 via 10.9.0.9; ip route show 10.10.0.0/16; ip link del va; ip -br link | cut -d\\" \\" -f1"',
   ),
+  {
+    name: 'net: rules and tables of routes',
+    argv: ['unshare', '-n', 'sh', 'ip_rules.sh'],
+    stderr: false,
+  },
+  { name: 'net: a bridge between namespaces', argv: ['unshare', '-n', 'bash', 'ip_bridge.sh'], stderr: false },
   sh(
     'net: iptables',
     'unshare -n sh -c "ip link set lo up; iptables-legacy -A OUTPUT -p tcp --dport 99 -j REJECT; iptables-legacy -t nat -A OUTPUT -p tcp --dport 77 -j REDIRECT --to-ports 88; iptables-legacy -S; iptables-legacy -t nat -S; iptables-legacy -D OUTPUT 1; iptables-legacy -S OUTPUT"',

@@ -39,6 +39,7 @@ export const IFLA_LINK = 5;
 export const IFLA_QDISC = 6;
 export const IFLA_STATS = 7;
 export const IFLA_MASTER = 10;
+export const IFLA_PROTINFO = 12;
 export const IFLA_TXQLEN = 13;
 export const IFLA_OPERSTATE = 16;
 export const IFLA_LINKMODE = 17;
@@ -60,6 +61,18 @@ export const IFLA_ALT_IFNAME = 53;
 /** Inside of IFLA_LINKINFO. */
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
+export const IFLA_INFO_SLAVE_KIND = 4;
+/** Inside of IFLA_INFO_DATA of a bridge. */
+export const IFLA_BR_AGEING_TIME = 4;
+export const IFLA_BR_STP_STATE = 5;
+export const IFLA_BR_PRIORITY = 6;
+export const IFLA_BR_VLAN_FILTERING = 7;
+/** Inside of IFLA_PROTINFO of its ports. */
+export const IFLA_BRPORT_STATE = 1;
+export const IFLA_BRPORT_PRIORITY = 2;
+export const IFLA_BRPORT_COST = 3;
+export const BR_STATE_DISABLED = 0;
+export const BR_STATE_FORWARDING = 3;
 /** Inside of IFLA_INFO_DATA of a veth(4): an ifinfomsg and attributes of the other end. */
 export const VETH_INFO_PEER = 1;
 
@@ -111,11 +124,14 @@ export const RTA_PREFSRC = 7;
 export const RTA_METRICS = 8;
 export const RTA_CACHEINFO = 12;
 export const RTA_TABLE = 15;
+export const RTA_MARK = 16;
 export const RTA_PREF = 20;
 /** Inside of RTA_METRICS. */
 export const RTAX_MTU = 2;
 
 export const RT_TABLE_UNSPEC = 0;
+/** In the byte of a header for tables that it cannot name. */
+export const RT_TABLE_COMPAT = 252;
 export const RT_TABLE_DEFAULT = 253;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
@@ -140,19 +156,29 @@ export const NDM_TYPE = 11;
 export const NDA_DST = 1;
 export const NDA_LLADDR = 2;
 export const NDA_CACHEINFO = 3;
+export const NDA_MASTER = 9;
 export const NTF_ROUTER = 0x80;
 
 /** `struct fib_rule_hdr`, as {@link SIZEOF_RTMSG}. */
+export const FRA_DST = 1;
+export const FRA_SRC = 2;
+export const FRA_IIFNAME = 3;
 export const FRA_PRIORITY = 6;
-export const FRA_TABLE = 15;
+export const FRA_FWMARK = 10;
 export const FRA_SUPPRESS_PREFIXLEN = 14;
+export const FRA_TABLE = 15;
+export const FRA_FWMASK = 16;
+export const FRA_OIFNAME = 17;
 export const FRA_PROTOCOL = 21;
 export const FR_ACT_TO_TBL = 1;
+export const FIB_RULE_INVERT = 2;
 
 /** Multicast groups by number; the first 32 can be joined by bind(2) too. */
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_NEIGH = 3;
 export const RTNLGRP_IPV4_IFADDR = 5;
 export const RTNLGRP_IPV4_ROUTE = 7;
+export const RTNLGRP_IPV4_RULE = 8;
 export const RTNLGRP_IPV6_IFADDR = 9;
 export const RTNLGRP_IPV6_ROUTE = 11;
+export const RTNLGRP_IPV6_RULE = 19;

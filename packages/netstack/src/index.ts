@@ -1,5 +1,6 @@
 export { PacketBuffer, PacketFlag, PacketQueue } from './buffer/packet-buffer.js';
 export { checksumAdd, checksumFold, checksumUpdate, pseudoHeaderSum4, pseudoHeaderSum6 } from './checksum/checksum.js';
+export { NicPort } from './link/nic-port.js';
 export { Bridge, BridgePort } from './link/bridge.js';
 export { ChannelLink, type ChannelOptions } from './link/channel.js';
 export { FdLink, type FdLinkOptions, type FrameDevice } from './link/fd-link.js';

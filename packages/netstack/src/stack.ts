@@ -166,7 +166,7 @@ export class Stack {
     this.enter();
     for (const entry of [...nic.addresses]) nic.removeAddress(entry.address);
     nic.down();
-    this.routes.removeWhere((route) => route.nicId === id);
+    for (const table of this.#tables.values()) table.removeWhere((route) => route.nicId === id);
     this.#nics[id] = undefined;
     this.leave();
     return true;

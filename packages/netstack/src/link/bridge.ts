@@ -102,6 +102,13 @@ export class Bridge implements LinkEndpoint {
     return learned !== undefined && learned.untilMs > this.#clock.monotonicMs() ? learned.port : undefined;
   }
 
+  /** The addresses that were seen on a port lately. */
+  addressesOf(port: BridgePort): LinkAddress[] {
+    const nowMs = this.#clock.monotonicMs();
+    const seen = [...this.#addresses].filter(([, learned]) => learned.port === port && learned.untilMs > nowMs);
+    return seen.map(([key]) => linkAddressOf(key));
+  }
+
   /** Sends a frame of the stack's. */
   send(packet: PacketBuffer): void {
     this.forward(packet, null);
@@ -187,6 +194,12 @@ export class Bridge implements LinkEndpoint {
 /** An address as a number: all 48 bits are exact. */
 function addressKey(bytes: Uint8Array, at: number): number {
   return high(bytes, at) * 0x100_0000 + low(bytes, at);
+}
+
+function linkAddressOf(key: number): LinkAddress {
+  const address = new Uint8Array(6);
+  for (let i = 5, rest = key; i >= 0; i--, rest = Math.floor(rest / 256)) address[i] = rest % 256;
+  return address;
 }
 
 function isReserved(bytes: Uint8Array, at: number): boolean {

@@ -62,6 +62,8 @@ export class Nic implements LinkSink, NeighbourSolicitor {
   /** Whether {@link Stack.flushLater} knows of it. */
   needsFlush = false;
   #isUp = false;
+  /** Who gets the frames that come in instead of the stack; null for nobody. */
+  #diversion: LinkSink | null = null;
   readonly #stack: Stack;
   readonly #addresses: NicAddress[] = [];
   readonly #groups = new AddressMap<number>();
@@ -196,7 +198,17 @@ export class Nic implements LinkSink, NeighbourSolicitor {
 
   /** Takes a packet from the link; the stack gets to it as soon as it is not busy with another. */
   deliver(packet: PacketBuffer): void {
-    this.#stack.enqueue(this, packet);
+    const sink = this.#diversion;
+    if (sink === null) return this.#stack.enqueue(this, packet);
+    this.stats.rxPackets++;
+    this.stats.rxBytes += packet.len;
+    if (this.#stack.raw.hasPacketSockets && packet.len >= ETHERNET_HEADER_BYTES) this.#tapDiverted(packet);
+    sink.deliver(packet);
+  }
+
+  /** Gives the frames that come in to `sink` and no longer to the stack, until it is null: for ports of a bridge. */
+  divert(sink: LinkSink | null): void {
+    this.#diversion = sink;
   }
 
   /** Part of {@link LinkSink}. */
@@ -334,6 +346,15 @@ export class Nic implements LinkSink, NeighbourSolicitor {
       default:
         return this.#drop(packet);
     }
+  }
+
+  /** Packet sockets see what goes to the bridge, too. */
+  #tapDiverted(packet: PacketBuffer): void {
+    packet.linkAt = packet.at;
+    packet.etherType = ethernetType(packet.bytes, packet.at);
+    packet.nicId = this.id;
+    packet.arrivedMs = this.#stack.nowMs;
+    this.#stack.raw.tapIncoming(this, packet);
   }
 
   #drop(packet: PacketBuffer): void {

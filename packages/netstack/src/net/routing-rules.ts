@@ -13,6 +13,9 @@ export const FR_ACT_PROHIBIT = 8;
 /** Rules of one stack; a program in the sandbox may add them. */
 export const RULE_COUNT_MAX = 1024;
 
+/** The number of `lo`, by which packets of our own come, as rules see it. */
+const LOOPBACK_ID = 1;
+
 /** Priorities of the rules that there are from the start: ip-rule(8). */
 const PRIORITY_MAIN = 32_766;
 const PRIORITY_DEFAULT = 32_767;
@@ -107,7 +110,7 @@ function conditionsFit(rule: RoutingRule, key: RuleKey): boolean {
   }
   if (rule.destination !== undefined && !key.dst.matches(rule.destination.address, prefixBitsOf(rule.destination)))
     return false;
-  if (rule.inNicId !== undefined && rule.inNicId !== key.inNicId) return false;
+  if (rule.inNicId !== undefined && rule.inNicId !== (key.inNicId || LOOPBACK_ID)) return false;
   if (rule.outNicId !== undefined && rule.outNicId !== key.outNicId) return false;
   return rule.mark === undefined || ((key.mark ^ rule.mark) & (rule.markMask ?? -1)) === 0;
 }

@@ -1,6 +1,7 @@
 import { Timer, type Clock, type TimerQueue } from '@tsv/clock';
 import { Stack, type LinkEndpoint } from '@tsv/netstack';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
+import { BridgePorts } from '../device/bridge-ports.js';
 import type { VirtualLink } from '../device/virtual-links.js';
 
 /** What stacks are made with. */
@@ -28,6 +29,7 @@ class StackTimer extends Timer {
 export class NetStacks {
   readonly #options: NetStacksOptions;
   readonly #initial: NetNamespace;
+  readonly bridgePorts = new BridgePorts();
   readonly #virtualLinks = new WeakMap<LinkEndpoint, VirtualLink>();
 
   /** `initial` starts with its loopback interface up; others start with it down, network_namespaces(7). */

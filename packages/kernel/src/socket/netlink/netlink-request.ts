@@ -12,6 +12,7 @@ import {
   type Errno,
 } from '@tsv/abi';
 import { IPV4_BYTES, IPV6_BYTES, IpAddress, type Stack } from '@tsv/netstack';
+import type { BridgePorts } from '../device/bridge-ports.js';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
 import type { Task } from '../../task/task.js';
 
@@ -50,6 +51,11 @@ export class NetlinkRequest {
   /** The stack of the namespace that the request is about. */
   get stack(): Stack {
     return this.t.kernel.netStacks.of(this.net);
+  }
+
+  /** Which devices are ports of bridges. */
+  get bridgePorts(): BridgePorts {
+    return this.t.kernel.netStacks.bridgePorts;
   }
 
   get payloadLen(): number {

@@ -1,20 +1,28 @@
 import {
+  AF_BRIDGE,
   AF_INET,
   AF_NETLINK,
   AF_UNSPEC,
   CLONE_NEWNET,
   EEXIST,
   EINVAL,
+  ELOOP,
   ENODEV,
+  ENOENT,
   EOPNOTSUPP,
   EPERM,
   ESRCH,
+  FRA_IIFNAME,
+  FRA_PRIORITY,
+  FRA_TABLE,
+  FR_ACT_TO_TBL,
   IFA_LOCAL,
   IFF_UP,
   IFLA_IFNAME,
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
+  IFLA_MASTER,
   IFLA_NET_NS_PID,
   NETLINK_GENERIC,
   NETLINK_KOBJECT_UEVENT,
@@ -33,6 +41,7 @@ import {
   RTA_GATEWAY,
   RTM_DELLINK,
   RTM_DELROUTE,
+  RTM_DELRULE,
   RTM_GETADDR,
   RTM_GETLINK,
   RTM_GETROUTE,
@@ -42,6 +51,7 @@ import {
   RTM_NEWROUTE,
   RTM_NEWRULE,
   RTM_SETLINK,
+  RTM_TYPE,
   SIZEOF_NLMSGHDR,
   SOCK_RAW,
   SYS_recvfrom,
@@ -211,6 +221,59 @@ describe('NETLINK_ROUTE, rtnetlink(7)', () => {
     ];
     const ENETUNREACH = 101;
     expect(results).toEqual([0, -EEXIST, -ENODEV, -ENETUNREACH, 0, 0, -EEXIST, 0, -ESRCH]);
+  });
+
+  it.each`
+    what                              | index | master | result
+    ${'a dummy'}                      | ${2}  | ${3}   | ${0}
+    ${'a dummy, by one that is none'} | ${2}  | ${2}   | ${-EOPNOTSUPP}
+    ${'a dummy, by nobody'}           | ${2}  | ${77}  | ${-ENODEV}
+    ${'the loopback device'}          | ${LO} | ${3}   | ${-EINVAL}
+    ${'a bridge'}                     | ${4}  | ${3}   | ${-ELOOP}
+  `('enslaves $what: $result', ({ index, master, result }: { index: number; master: number; result: number }) => {
+    createLink('dummy', 'd0');
+    createLink('bridge', 'br0');
+    createLink('bridge', 'br1');
+    const enslaved = change(RTM_SETLINK, 0, (writer) => {
+      link(writer, index);
+      writer.u32(IFLA_MASTER, master);
+    });
+    const ports = request(RTM_GETLINK, NLM_F_DUMP, (writer) => general(writer, AF_BRIDGE)).map(({ type }) => type);
+    expect([enslaved, ports]).toEqual([result, result === 0 ? [RTM_NEWLINK, NLMSG_DONE] : [NLMSG_DONE]]);
+  });
+
+  it('lets the ports of a bridge go with it', () => {
+    createLink('dummy', 'd0');
+    createLink('bridge', 'br0');
+    const enslave = (index: number): number =>
+      change(RTM_SETLINK, 0, (writer) => {
+        link(writer, 2);
+        writer.u32(IFLA_MASTER, index);
+      });
+    const remove = change(RTM_DELLINK, 0, (writer) => link(writer, enslave(3) === 0 ? 3 : 0));
+    expect([remove, dump(RTM_GETLINK, AF_BRIDGE), stackNames()]).toEqual([0, [NLMSG_DONE], ['lo', 'd0']]);
+  });
+
+  it('adds and removes rules, and asks the tables that they name', () => {
+    const rule = (type: number, table: number, more: (writer: NetlinkWriter) => void = () => undefined): number =>
+      change(type, NLM_F_CREATE | NLM_F_EXCL, (writer) => {
+        const at = writer.extend(12);
+        writer.view.setUint8(at, AF_INET);
+        writer.view.setUint8(at + RTM_TYPE, FR_ACT_TO_TBL);
+        writer.u32(FRA_TABLE, table);
+        more(writer);
+      });
+    const before = (writer: NetlinkWriter): void => writer.u32(FRA_PRIORITY, 10);
+    const ofNobody = (writer: NetlinkWriter): void => writer.string(FRA_IIFNAME, 'nobody');
+    expect([
+      rule(RTM_NEWRULE, 1000, before),
+      rule(RTM_NEWRULE, 1000, before),
+      rule(RTM_NEWRULE, 5, ofNobody),
+      dump(RTM_GETRULE, AF_INET).length,
+      rule(RTM_DELRULE, 1001),
+      rule(RTM_DELRULE, 1000),
+      rule(RTM_DELRULE, 1000),
+    ]).toEqual([0, -EEXIST, -EOPNOTSUPP, 5, -ENOENT, 0, -ENOENT]);
   });
 
   it('refuses what it does not know, and whoever is not the administrator', () => {

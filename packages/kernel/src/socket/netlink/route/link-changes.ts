@@ -1,4 +1,5 @@
 import {
+  EADDRNOTAVAIL,
   EBUSY,
   EEXIST,
   EINVAL,
@@ -16,6 +17,7 @@ import {
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
+  IFLA_MASTER,
   IFLA_MTU,
   IFLA_NET_NS_FD,
   IFLA_NET_NS_PID,
@@ -27,7 +29,7 @@ import {
   VETH_INFO_PEER,
   type Errno,
 } from '@tsv/abi';
-import type { LinkEndpoint, Nic, Stack } from '@tsv/netstack';
+import { Bridge, type LinkEndpoint, type Nic, type Stack } from '@tsv/netstack';
 import { NamespaceFile } from '../../../namespace/namespace-files.js';
 import { NetNamespace } from '../../../namespace/net-namespace.js';
 import { deviceNamed, isDeviceName, setDeviceUp } from '../../device/net-device.js';
@@ -35,6 +37,9 @@ import { DummyLink, createVeth, localLinkAddress, type VirtualLink } from '../..
 import type { Attribute, NetlinkRequest } from '../netlink-request.js';
 import { findLink } from './link-messages.js';
 import { notifyLink } from './route-notifications.js';
+
+/** Of an Ethernet address. */
+const LINK_ADDRESS_BYTES = 6;
 
 type Attributes = ReadonlyMap<number, Attribute>;
 
@@ -58,14 +63,41 @@ export function deleteLink(request: NetlinkRequest): 0 | Errno {
   const { netStacks } = request.t.kernel;
   const virtual = netStacks.virtualLinkOf(nic.link);
   if (virtual === undefined) return -EOPNOTSUPP;
+  if (virtual.kind === 'bridge') releasePorts(request, virtual);
   // Both ends of a veth go together.
   for (const end of virtual.peer === null ? [virtual] : [virtual, virtual.peer]) {
     const gone = netStacks.of(end.net).nic(end.nicId);
-    if (gone !== undefined) notifyLink(request, end.net, gone, RTM_DELLINK);
+    if (gone !== undefined) {
+      netStacks.bridgePorts.release(gone);
+      notifyLink(request, end.net, gone, RTM_DELLINK);
+    }
     netStacks.of(end.net).removeNic(end.nicId);
     netStacks.forgetLink(end.link);
   }
   return 0;
+}
+
+function releasePorts(request: NetlinkRequest, master: VirtualLink): void {
+  const { bridgePorts, stack, net } = request;
+  for (const nic of stack.nics) {
+    if (bridgePorts.of(nic)?.master !== master) continue;
+    bridgePorts.release(nic);
+    notifyLink(request, net, nic, RTM_NEWLINK);
+  }
+}
+
+/** IFLA_MASTER: has a device be a port of a bridge, or of none for 0. Errors: those of {@link BridgePorts}, ENODEV. */
+function setMaster(request: NetlinkRequest, attributes: Attributes, nic: Nic): 0 | Errno {
+  const index = request.u32(attributes.get(IFLA_MASTER));
+  if (index === undefined) return 0;
+  const { bridgePorts, stack, t } = request;
+  if (index === 0) {
+    bridgePorts.release(nic);
+    return 0;
+  }
+  const master = stack.nic(index);
+  if (master === undefined) return -ENODEV;
+  return bridgePorts.enslave(stack, nic, t.kernel.netStacks.virtualLinkOf(master.link));
 }
 
 function setLink(request: NetlinkRequest, attributes: Attributes, nic: Nic): 0 | Errno {
@@ -83,6 +115,8 @@ function setLink(request: NetlinkRequest, attributes: Attributes, nic: Nic): 0 |
   const target = targetNamespace(request, attributes);
   if (typeof target === 'number') return target;
   if (target !== null && target !== request.net) return moveLink(request, nic, target);
+  const mastered = setMaster(request, attributes, nic);
+  if (mastered !== 0) return mastered;
   const mask = view.getUint32(at + IFI_CHANGE, true);
   const flags = view.getUint32(at + IFI_FLAGS, true);
   if ((mask & IFF_UP) !== 0 || (mask === 0 && request.type === RTM_NEWLINK && flags !== 0)) {
@@ -103,19 +137,51 @@ function createLink(request: NetlinkRequest, attributes: Attributes): 0 | Errno 
   const net = target ?? request.net;
   const name = nameFor(request, net, request.string(attributes.get(IFLA_IFNAME)), kind ?? '');
   if (typeof name === 'number') return name;
-  const { random } = request.t.kernel;
-  if (kind === 'dummy') {
-    addDevice(request, net, name, new DummyLink(localLinkAddress(random)), 'dummy');
-    return 0;
+  const address = linkAddressFor(request, attributes);
+  if (typeof address === 'number') return address;
+  const link = kind === 'veth' ? null : linkOfKind(request, kind, address);
+  if (link === undefined) return -EOPNOTSUPP;
+  if (link !== null) addDevice(request, net, name, link, kind === 'bridge' ? 'bridge' : 'dummy');
+  else {
+    const made = createVethPair(request, net, name, address, info.get(IFLA_INFO_DATA));
+    if (made !== 0) return made;
   }
-  if (kind !== 'veth') return -EOPNOTSUPP;
-  return createVethPair(request, net, name, info.get(IFLA_INFO_DATA));
+  return finishNew(request, attributes, net, name);
+}
+
+function linkOfKind(request: NetlinkRequest, kind: string | undefined, address: Uint8Array): LinkEndpoint | undefined {
+  if (kind === 'dummy') return new DummyLink(address);
+  return kind === 'bridge' ? new Bridge(request.stack.clock, address) : undefined;
+}
+
+/** The link address that a new device is given, or one of its own. Errors: EINVAL, EADDRNOTAVAIL for a group's. */
+function linkAddressFor(request: NetlinkRequest, attributes: Attributes): Uint8Array | Errno {
+  const wanted = attributes.get(IFLA_ADDRESS);
+  if (wanted === undefined) return localLinkAddress(request.t.kernel.random);
+  if (wanted.len !== LINK_ADDRESS_BYTES) return -EINVAL;
+  const address = request.bytes.slice(wanted.at, wanted.at + wanted.len);
+  return (address[0]! & 1) !== 0 || address.every((byte) => byte === 0) ? -EADDRNOTAVAIL : address;
+}
+
+/** What the request says of the new device besides: its MTU, its master, and whether it is up. */
+function finishNew(request: NetlinkRequest, attributes: Attributes, net: NetNamespace, name: string): 0 | Errno {
+  const stack = request.t.kernel.netStacks.of(net);
+  const nic = deviceNamed(stack, name)!;
+  const mtu = request.u32(attributes.get(IFLA_MTU));
+  if (mtu !== undefined && !nic.setMtu(mtu)) return -EINVAL;
+  if (net === request.net) {
+    const mastered = setMaster(request, attributes, nic);
+    if (mastered !== 0) return mastered;
+  }
+  if ((request.view.getUint32(request.at + IFI_FLAGS, true) & IFF_UP) !== 0) setDeviceUp(stack, nic);
+  return 0;
 }
 
 function createVethPair(
   request: NetlinkRequest,
   net: NetNamespace,
   name: string,
+  address: Uint8Array,
   data: Attribute | undefined,
 ): 0 | Errno {
   const { random } = request.t.kernel;
@@ -131,7 +197,7 @@ function createVethPair(
     wanted = request.string(attributes.get(IFLA_IFNAME));
   }
   if (wanted === name && peerNet === net) return -EEXIST;
-  const [near, far] = createVeth(localLinkAddress(random), localLinkAddress(random));
+  const [near, far] = createVeth(address, localLinkAddress(random));
   const own = addDevice(request, net, name, near, 'veth');
   const peerName = nameFor(request, peerNet, wanted, 'veth');
   if (typeof peerName === 'number') {
@@ -165,9 +231,10 @@ function addDevice(
 function moveLink(request: NetlinkRequest, nic: Nic, net: NetNamespace): 0 | Errno {
   const { netStacks } = request.t.kernel;
   const virtual = netStacks.virtualLinkOf(nic.link);
-  if (nic.isLoopback) return -EINVAL;
+  if (nic.isLoopback || virtual?.kind === 'bridge') return -EINVAL;
   const to: Stack = netStacks.of(net);
   if (deviceNamed(to, nic.name) !== undefined) return -EEXIST;
+  request.bridgePorts.release(nic);
   notifyLink(request, request.net, nic, RTM_DELLINK);
   request.stack.removeNic(nic.id);
   const moved = to.addNic(nic.name, nic.link, { isDown: true });

@@ -13,10 +13,9 @@ import {
   IFLA_GROUP,
   IFLA_IFNAME,
   IFLA_INFO_KIND,
-  IFLA_LINK,
   IFLA_LINKINFO,
   IFLA_LINKMODE,
-  IFLA_LINK_NETNSID,
+  IFLA_MASTER,
   IFLA_MAX_MTU,
   IFLA_MIN_MTU,
   IFLA_MTU,
@@ -39,10 +38,13 @@ import {
 } from '@tsv/abi';
 import type { Nic } from '@tsv/netstack';
 import { deviceFlags, deviceNamed, deviceQueueLen, deviceType } from '../../device/net-device.js';
+import type { Enslaved } from '../../device/bridge-ports.js';
 import type { VirtualLink } from '../../device/virtual-links.js';
 import type { NetlinkReply } from '../netlink-reply.js';
 import type { Attribute, NetlinkRequest } from '../netlink-request.js';
 import type { NetlinkWriter } from '../netlink-writer.js';
+import { writeBridgeInfo, writeSlaveKind } from './bridge-messages.js';
+import { writePeer } from './link-peer.js';
 
 const ETHERNET_BROADCAST = new Uint8Array(6).fill(0xff);
 const NO_ADDRESS = new Uint8Array(6);
@@ -100,18 +102,23 @@ export function writeLink(writer: NetlinkWriter, request: NetlinkRequest, nic: N
   }
   writeStats(writer, nic);
   const virtual = request.t.kernel.netStacks.virtualLinkOf(nic.link);
-  if (virtual !== undefined) writeKind(writer, virtual, request);
+  const enslaved = request.bridgePorts.of(nic);
+  if (enslaved !== undefined) writer.u32(IFLA_MASTER, enslaved.master.nicId);
+  if (virtual !== undefined || enslaved !== undefined) writeKinds(writer, virtual, enslaved, request);
   writer.end();
 }
 
-function writeKind(writer: NetlinkWriter, virtual: VirtualLink, request: NetlinkRequest): void {
-  const { peer } = virtual;
-  if (peer !== null) {
-    writer.u32(IFLA_LINK, peer.nicId);
-    if (peer.net !== request.net) writer.u32(IFLA_LINK_NETNSID, 0);
-  }
+function writeKinds(
+  writer: NetlinkWriter,
+  virtual: VirtualLink | undefined,
+  enslaved: Enslaved | undefined,
+  request: NetlinkRequest,
+): void {
+  writePeer(writer, virtual, request);
   const nest = writer.nest(IFLA_LINKINFO);
-  writer.string(IFLA_INFO_KIND, virtual.kind);
+  if (virtual !== undefined) writer.string(IFLA_INFO_KIND, virtual.kind);
+  if (virtual?.kind === 'bridge') writeBridgeInfo(writer);
+  if (enslaved !== undefined) writeSlaveKind(writer);
   writer.endNest(nest);
 }
 

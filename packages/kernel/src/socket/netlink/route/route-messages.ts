@@ -5,6 +5,7 @@ import {
   EEXIST,
   EINVAL,
   ENETUNREACH,
+  ENOBUFS,
   ENODEV,
   ESRCH,
   NLM_F_CREATE,
@@ -13,6 +14,7 @@ import {
   RTA_CACHEINFO,
   RTA_DST,
   RTA_GATEWAY,
+  RTA_MARK,
   RTA_METRICS,
   RTA_OIF,
   RTA_PREF,
@@ -28,6 +30,7 @@ import {
   RTM_NEWROUTE,
   RTM_PROTOCOL,
   RTM_SCOPE,
+  RTM_SRC_LEN,
   RTM_TABLE,
   RTM_TYPE,
   RTNH_F_LINKDOWN,
@@ -38,13 +41,24 @@ import {
   RT_SCOPE_HOST,
   RT_SCOPE_LINK,
   RT_SCOPE_UNIVERSE,
+  RT_TABLE_COMPAT,
   RT_TABLE_LOCAL,
   RT_TABLE_MAIN,
   RT_TABLE_UNSPEC,
   SIZEOF_RTMSG,
   type Errno,
 } from '@tsv/abi';
-import { IPV4_ANY, IPV6_ANY, IpAddress, RTN_UNICAST, RTPROT_KERNEL, type Nic, type Route } from '@tsv/netstack';
+import {
+  IPV4_ANY,
+  IPV6_ANY,
+  RTN_UNICAST,
+  RTPROT_KERNEL,
+  type IpAddress,
+  type IpPrefix,
+  type Nic,
+  type Route,
+  type RouteTable,
+} from '@tsv/netstack';
 import { broadcastOf } from '../../device/net-device.js';
 import type { NetlinkReply } from '../netlink-reply.js';
 import type { Attribute, NetlinkRequest } from '../netlink-request.js';
@@ -52,6 +66,7 @@ import type { NetlinkWriter } from '../netlink-writer.js';
 import { notifyGroup } from './route-notifications.js';
 
 const RTA_UID = 25;
+const TABLE_BYTE_MAX = 255;
 const ICMPV6_ROUTER_PREF_MEDIUM = 0;
 const SIZEOF_RTA_CACHEINFO = 32;
 
@@ -76,8 +91,10 @@ export function getRoutes(request: NetlinkRequest, reply: NetlinkReply): 0 | Err
   if (!request.isDump) return lookUp(request, reply);
   const { family, stack } = request;
   const wants = (address: IpAddress): boolean => family === AF_UNSPEC || (family === AF_INET) === address.isIpv4;
-  for (const route of stack.routes.routes) {
-    if (wants(route.destination.address)) writeRoute(reply.begin(RTM_NEWROUTE), infoOf(request, route));
+  for (const [id, { routes }] of stack.routingTables) {
+    for (const route of routes) {
+      if (wants(route.destination.address)) writeRoute(reply.begin(RTM_NEWROUTE), infoOf(request, route, id));
+    }
   }
   for (const nic of stack.nics) {
     for (const entry of nic.addresses) {
@@ -101,13 +118,13 @@ export function changeRoute(request: NetlinkRequest): 0 | Errno {
   const prefixLen = bytes[at + RTM_DST_LEN]!;
   const address = request.address(attributes.get(RTA_DST)) ?? (isIpv6 ? IPV6_ANY : IPV4_ANY);
   if (prefixLen > (isIpv6 ? 128 : 32) || address.isIpv4 === isIpv6) return -EINVAL;
-  const table = request.u32(attributes.get(RTA_TABLE)) ?? bytes[at + RTM_TABLE]!;
-  // There is one table, as nothing selects another.
-  if (table !== RT_TABLE_UNSPEC && table !== RT_TABLE_MAIN) return request.type === RTM_DELROUTE ? -ESRCH : -EINVAL;
+  const table = tableOf(request, attributes);
+  if (typeof table === 'number') return table;
   const gateway = request.address(attributes.get(RTA_GATEWAY)) ?? null;
   const index = request.u32(attributes.get(RTA_OIF)) ?? 0;
   const metric = request.u32(attributes.get(RTA_PRIORITY));
-  if (request.type === RTM_DELROUTE) return removeRoute(request, address, prefixLen, gateway, index, metric);
+  if (request.type === RTM_DELROUTE)
+    return removeMatching(request, table, { address, prefixLen }, gateway, index, metric) > 0 ? 0 : -ESRCH;
   const type = bytes[at + RTM_TYPE]!;
   const nic = nicFor(request, type, index, gateway);
   if (typeof nic === 'number') return nic;
@@ -124,12 +141,13 @@ export function changeRoute(request: NetlinkRequest): 0 | Errno {
   if (spec.source !== null && !stack.isLocal(spec.source)) return -EINVAL;
   const { flags } = request;
   if ((flags & NLM_F_REPLACE) !== 0 && (flags & NLM_F_EXCL) === 0) {
-    const removed = removeMatching(request, address, prefixLen, null, 0, spec.metric);
+    const removed = removeMatching(request, table, spec.destination, null, 0, spec.metric);
     if (removed === 0 && (flags & NLM_F_CREATE) === 0) return -ESRCH;
   }
-  if (!stack.routes.add(spec)) return -EEXIST;
-  const added = stack.routes.routes.find((route) => matches(route, address, prefixLen, gateway, nic.id, spec.metric));
-  if (added !== undefined) notifyRoute(request, added, RTM_NEWROUTE);
+  const { routes } = table;
+  if (!routes.add(spec)) return -EEXIST;
+  const added = routes.routes.find((route) => matches(route, spec.destination, gateway, nic.id, spec.metric));
+  if (added !== undefined) notifyRoute(request, added, table.id, RTM_NEWROUTE);
   return 0;
 }
 
@@ -148,37 +166,45 @@ function nicFor(request: NetlinkRequest, type: number, index: number, gateway: I
   return stack.nics.find((nic) => nic.isUp && nic.isOnLink(gateway)) ?? -ENETUNREACH;
 }
 
-function removeRoute(
-  request: NetlinkRequest,
-  address: IpAddress,
-  prefixLen: number,
-  gateway: IpAddress | null,
-  index: number,
-  metric: number | undefined,
-): 0 | Errno {
-  return removeMatching(request, address, prefixLen, gateway, index, metric) > 0 ? 0 : -ESRCH;
+/** A table of routes with its number. */
+interface NumberedTable {
+  readonly id: number;
+  readonly routes: RouteTable;
+}
+
+/** The table that a message is about, made for a new route. Errors: EINVAL for the local one, ENOBUFS, ESRCH. */
+function tableOf(request: NetlinkRequest, attributes: ReadonlyMap<number, Attribute>): NumberedTable | Errno {
+  const { stack, bytes, at, type } = request;
+  const said = request.u32(attributes.get(RTA_TABLE)) ?? bytes[at + RTM_TABLE]!;
+  const id = said === RT_TABLE_UNSPEC ? RT_TABLE_MAIN : said;
+  // The routes of the local table are those of the addresses.
+  if (id === RT_TABLE_LOCAL) return type === RTM_DELROUTE ? -ESRCH : -EINVAL;
+  if (type === RTM_DELROUTE) {
+    const routes = stack.routingTables.get(id);
+    return routes === undefined ? -ESRCH : { id, routes };
+  }
+  const routes = stack.routingTable(id);
+  return routes === undefined ? -ENOBUFS : { id, routes };
 }
 
 /** Removes the first route that fits; how many that were. */
 function removeMatching(
   request: NetlinkRequest,
-  address: IpAddress,
-  prefixLen: number,
+  { id, routes }: NumberedTable,
+  destination: IpPrefix,
   gateway: IpAddress | null,
   index: number,
   metric: number | undefined,
 ): number {
-  const { routes } = request.stack;
-  const found = routes.routes.find((route) => matches(route, address, prefixLen, gateway, index, metric));
+  const found = routes.routes.find((route) => matches(route, destination, gateway, index, metric));
   if (found === undefined) return 0;
-  notifyRoute(request, found, RTM_DELROUTE);
+  notifyRoute(request, found, id, RTM_DELROUTE);
   return routes.removeWhere((route) => route === found);
 }
 
 function matches(
   route: Route,
-  address: IpAddress,
-  prefixLen: number,
+  { address, prefixLen }: IpPrefix,
   gateway: IpAddress | null,
   index: number,
   metric: number | undefined,
@@ -202,7 +228,12 @@ function lookUp(request: NetlinkRequest, reply: NetlinkReply): 0 | Errno {
   const { stack } = request;
   const to = request.address(attributes.get(RTA_DST)) ?? (request.family === AF_INET6 ? IPV6_ANY : IPV4_ANY);
   const from = request.address(attributes.get(RTA_SRC)) ?? null;
-  const path = stack.findPath(to, from, request.u32(attributes.get(RTA_OIF)) ?? 0);
+  const path = stack.findPath(
+    to,
+    from,
+    request.u32(attributes.get(RTA_OIF)) ?? 0,
+    (request.u32(attributes.get(RTA_MARK)) ?? 0) | 0,
+  );
   if (typeof path === 'number') return path;
   const isLocal = stack.isLocal(path.dst);
   const writer = reply.begin(RTM_NEWROUTE);
@@ -215,7 +246,8 @@ function lookUp(request: NetlinkRequest, reply: NetlinkReply): 0 | Errno {
     type: isLocal ? RTN_LOCAL : RTN_UNICAST,
     flags: RTM_F_CLONED,
     gateway: path.nextHop.equals(path.dst) ? null : path.nextHop,
-    source: path.src,
+    source: from !== null && from.equals(path.src) ? null : path.src,
+    from,
     nic: path.nic,
     metric: 0,
     mtu: 0,
@@ -224,7 +256,7 @@ function lookUp(request: NetlinkRequest, reply: NetlinkReply): 0 | Errno {
   return 0;
 }
 
-function infoOf(request: NetlinkRequest, route: Route): RouteInfo {
+function infoOf(request: NetlinkRequest, route: Route, table: number): RouteInfo {
   const { destination, gateway } = route;
   const nic = request.stack.nic(route.nicId);
   const isOnLink = gateway === null && route.type === RTN_UNICAST && destination.address.isIpv4;
@@ -232,7 +264,7 @@ function infoOf(request: NetlinkRequest, route: Route): RouteInfo {
   return {
     destination: destination.address,
     prefixLen: destination.prefixLen,
-    table: RT_TABLE_MAIN,
+    table,
     protocol: route.protocol,
     scope: isOnLink ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
     type: route.type,
@@ -274,19 +306,25 @@ function localInfo(nic: Nic, destination: IpAddress, source: IpAddress, type: nu
   };
 }
 
-function writeRoute(writer: NetlinkWriter, info: RouteInfo & { readonly uid?: number }): void {
+function writeRoute(
+  writer: NetlinkWriter,
+  info: RouteInfo & { readonly uid?: number; readonly from?: IpAddress | null },
+): void {
   const { destination, prefixLen } = info;
   const at = writer.extend(SIZEOF_RTMSG);
   const { view } = writer;
   view.setUint8(at, destination.isIpv4 ? AF_INET : AF_INET6);
   view.setUint8(at + RTM_DST_LEN, prefixLen);
-  view.setUint8(at + RTM_TABLE, info.table);
+  const from = info.from ?? null;
+  if (from !== null) view.setUint8(at + RTM_SRC_LEN, from.byteCount * 8);
+  view.setUint8(at + RTM_TABLE, info.table > TABLE_BYTE_MAX ? RT_TABLE_COMPAT : info.table);
   view.setUint8(at + RTM_PROTOCOL, info.protocol);
   view.setUint8(at + RTM_SCOPE, info.scope);
   view.setUint8(at + RTM_TYPE, info.type);
   view.setUint32(at + RTM_FLAGS, info.flags, true);
   writer.u32(RTA_TABLE, info.table);
   if (prefixLen > 0) writer.address(RTA_DST, destination);
+  if (from !== null) writer.address(RTA_SRC, from);
   if (info.metric !== 0) writer.u32(RTA_PRIORITY, info.metric);
   if (info.source !== null) writer.address(RTA_PREFSRC, info.source);
   if (info.gateway !== null) writer.address(RTA_GATEWAY, info.gateway);
@@ -308,10 +346,10 @@ function mtuOf(request: NetlinkRequest, metrics: Attribute | undefined): number 
   return metrics === undefined ? 0 : (request.u32(request.nested(metrics).get(RTAX_MTU)) ?? 0);
 }
 
-function notifyRoute(request: NetlinkRequest, route: Route, type: number): void {
+function notifyRoute(request: NetlinkRequest, route: Route, table: number, type: number): void {
   const group = route.destination.address.isIpv4 ? RTNLGRP_IPV4_ROUTE : RTNLGRP_IPV6_ROUTE;
   notifyGroup(request.net, 0, group, (writer) => {
     writer.begin(type, 0, request.seq, 0);
-    writeRoute(writer, infoOf(request, route));
+    writeRoute(writer, infoOf(request, route, table));
   });
 }

@@ -1,16 +1,12 @@
 import {
-  AF_INET,
-  AF_INET6,
-  AF_UNSPEC,
+  AF_BRIDGE,
   EOPNOTSUPP,
   EPERM,
-  FRA_PRIORITY,
-  FRA_TABLE,
-  FR_ACT_TO_TBL,
   RTM_DELADDR,
   RTM_DELLINK,
   RTM_DELNEIGH,
   RTM_DELROUTE,
+  RTM_DELRULE,
   RTM_GETADDR,
   RTM_GETLINK,
   RTM_GETNEIGH,
@@ -27,12 +23,6 @@ import {
   RTM_NEWROUTE,
   RTM_NEWRULE,
   RTM_SETLINK,
-  RTM_TABLE,
-  RTM_TYPE,
-  RT_TABLE_DEFAULT,
-  RT_TABLE_LOCAL,
-  RT_TABLE_MAIN,
-  SIZEOF_RTMSG,
   type Errno,
 } from '@tsv/abi';
 import type { NetlinkProtocol } from '../netlink-protocol.js';
@@ -43,6 +33,8 @@ import { changeLink, deleteLink } from './link-changes.js';
 import { getLinks } from './link-messages.js';
 import { changeNeighbour, getNeighbours } from './neighbour-messages.js';
 import { changeRoute, getRoutes } from './route-messages.js';
+import { changeRule, getRules } from './rule-messages.js';
+import { getBridgeLinks, getForwarding } from './bridge-messages.js';
 
 /** RTNLGRP_MAX. */
 const GROUP_COUNT = 36;
@@ -55,12 +47,14 @@ export const routeProtocol: NetlinkProtocol = {
   handle(request: NetlinkRequest, reply: NetlinkReply): 0 | Errno {
     switch (request.type) {
       case RTM_GETLINK:
+        if (request.isDump && request.family === AF_BRIDGE) return getBridgeLinks(request, reply);
         return getLinks(request, reply);
       case RTM_GETADDR:
         return request.isDump ? getAddresses(request, reply) : -EOPNOTSUPP;
       case RTM_GETROUTE:
         return getRoutes(request, reply);
       case RTM_GETNEIGH:
+        if (request.isDump && request.family === AF_BRIDGE) return getForwarding(request, reply);
         return getNeighbours(request, reply);
       case RTM_GETRULE:
         return request.isDump ? getRules(request, reply) : -EOPNOTSUPP;
@@ -93,32 +87,10 @@ function change(request: NetlinkRequest): 0 | Errno {
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
       return changeNeighbour(request);
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      return changeRule(request);
     default:
       return -EOPNOTSUPP;
   }
-}
-
-/** The rules that every namespace starts with: the local table, the main one, and for IPv4 the default one. */
-const RULES: readonly (readonly [priority: number, table: number, isIpv6Too: boolean])[] = [
-  [0, RT_TABLE_LOCAL, true],
-  [32766, RT_TABLE_MAIN, true],
-  [32767, RT_TABLE_DEFAULT, false],
-];
-
-function getRules(request: NetlinkRequest, reply: NetlinkReply): 0 {
-  for (const family of [AF_INET, AF_INET6]) {
-    if (request.family !== AF_UNSPEC && request.family !== family) continue;
-    for (const [priority, table, isIpv6Too] of RULES) {
-      if (family === AF_INET6 && !isIpv6Too) continue;
-      const writer = reply.begin(RTM_NEWRULE);
-      const at = writer.extend(SIZEOF_RTMSG);
-      writer.view.setUint8(at, family);
-      writer.view.setUint8(at + RTM_TABLE, table);
-      writer.view.setUint8(at + RTM_TYPE, FR_ACT_TO_TBL);
-      writer.u32(FRA_TABLE, table);
-      if (priority !== 0) writer.u32(FRA_PRIORITY, priority);
-      writer.end();
-    }
-  }
-  return 0;
 }
