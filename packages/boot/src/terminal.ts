@@ -118,6 +118,8 @@ export class Terminal implements HostFdListener {
     if (this.#isAllTyped && (events & ~POLLOUT) !== 0) {
       const len = read(this.#fds.input, this.#typed, 0, BUFFER_BYTES);
       if (len > 0) {
+        // SIGWINCH may still be on its way: what is typed must not overtake a size that was set before.
+        this.followSize();
         this.#typedAt = 0;
         this.#typedEnd = len;
       } else if (len === 0 || (events & POLLHUP) !== 0) {
