@@ -1,4 +1,13 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PAGE_BYTES, REASON_FAULT, REASON_SYSCALL, REG_ORIG_RAX, REG_RDI, REG_RIP, type Context } from '@tsv/platform';
@@ -167,7 +176,7 @@ describe('AddressSpace.mapHostFile', () => {
     expect(readFileSync(join(dir, 'file')).subarray(7, 17)).toEqual(Buffer.from([255, 0, 0, 0, 0, 0, 0, 0, 0, 255]));
   });
 
-  it('leaves no descriptor in the stubs', () => {
+  it('leaves no descriptor in the stubs of a file that can be written', () => {
     const { space } = guest.space(probe);
     guest.thread(space);
     const fd = hostFile(new Uint8Array(PAGE_BYTES));
@@ -180,6 +189,27 @@ describe('AddressSpace.mapHostFile', () => {
     // All stubs have one table of descriptors; the zygote's is there to look at.
     const [zygote] = stubsOf(process.pid).filter((pid) => !known.includes(pid));
     expect(readdirSync(`/proc/${zygote}/fd`)).toEqual(['0', '1', '2', '3', '4']);
+  });
+
+  it('keeps a descriptor of a file that is read, which does not stand for another file with its number', () => {
+    const { space } = guest.space(probe);
+    const context = guest.thread(space);
+    for (const [name, byte] of [
+      ['a', 7],
+      ['b', 8],
+      ['b', 8],
+      ['a', 7],
+    ] as const) {
+      const path = join(dir, name);
+      if (!existsSync(path)) writeFileSync(path, new Uint8Array(PAGE_BYTES).fill(byte));
+      const fd = openSync(path, 'r');
+      space.mapHostFile(DATA, PAGE_BYTES, PROT_READ, fd, 0, false);
+      expect(space.flush()).toBe(0);
+      closeSync(fd);
+      expect(Number(read(context, DATA)) % 256).toBe(byte);
+    }
+    const [zygote] = stubsOf(process.pid).filter((pid) => !known.includes(pid));
+    expect(readdirSync(`/proc/${zygote}/fd`).length).toBe(5 + 2);
   });
 
   it('tells by the next flush that the descriptor is none', () => {

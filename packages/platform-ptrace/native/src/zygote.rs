@@ -5,6 +5,7 @@ use crate::affinity::Processors;
 use crate::control::Control;
 use crate::sys::{self, Errno, Event, Result, Tid};
 use crate::tracee::{self, Failure};
+use given_files::{File, GivenFiles};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::ptr::null;
 use stub::image::{IMAGE_BYTES, LOADED_CODE_ADDR};
@@ -41,6 +42,7 @@ pub struct Zygote {
     /// A process that sleeps until a signal comes, so that its stop ends a wait of the tracer.
     pub bell_pid: Tid,
     socket: OwnedFd,
+    given: GivenFiles,
     is_ended: bool,
 }
 
@@ -73,6 +75,7 @@ impl Zygote {
             pid,
             bell_pid: 0,
             socket,
+            given: GivenFiles::default(),
             is_ended: false,
         };
         let failed = |failure: Failure| at("the set-up of a stub")(failure.into());
@@ -95,8 +98,26 @@ impl Zygote {
         while !matches!(sys::wait(-self.pid, 0), Err(Errno(libc::ECHILD))) {}
     }
 
-    /// Gives stubs a descriptor of this process's; the result is its number there. Errors: `EMFILE`, `EBADF`.
-    pub fn give_fd(&self, control: &mut Control, fd: RawFd) -> Result<i32> {
+    /// Gives stubs a descriptor of this process's, unless they have it; the result is its number there, until
+    /// [`Self::release_fd`]. Errors: `EMFILE`, `EBADF`.
+    pub fn give_fd(&mut self, control: &mut Control, fd: RawFd) -> Result<i32> {
+        let file = File::of(fd);
+        if let Some(given) = file.and_then(|file| self.given.find(&file)) {
+            return Ok(given);
+        }
+        let given = self.receive_fd(control, fd)?;
+        if let Some(surplus) = file.and_then(|file| self.given.add(file, given)) {
+            self.close_fd(surplus)?;
+        }
+        Ok(given)
+    }
+
+    /// A mapping was made with a descriptor of the stubs, or will not be made.
+    pub fn release_fd(&mut self, fd: i32) -> Result<()> {
+        self.given.release(fd).map_or(Ok(()), |fd| self.close_fd(fd))
+    }
+
+    fn receive_fd(&self, control: &mut Control, fd: RawFd) -> Result<i32> {
         sys::send_fd(self.socket.as_fd(), fd)?;
         let request = control.write_fd_request();
         let socket = SOCKET_FD.unsigned_abs().into();
@@ -105,7 +126,7 @@ impl Zygote {
     }
 
     /// Closes a descriptor of the stubs.
-    pub fn close_fd(&self, fd: i32) -> Result<()> {
+    fn close_fd(&self, fd: i32) -> Result<()> {
         tracee::call(self.pid, SYS_CLOSE, [fd.unsigned_abs().into(), 0, 0, 0, 0, 0])?;
         Ok(())
     }

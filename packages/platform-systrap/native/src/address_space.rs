@@ -46,7 +46,7 @@ impl AddressSpace {
         self.push(SYS_MMAP, [addr, len, prot, flags, fd, pfn * PAGE_BYTES]);
     }
 
-    /// Queues a mapping of a descriptor of the stubs, which is closed when that is done.
+    /// Queues a mapping of a descriptor of the stubs, which is released when that is done.
     pub fn map_fd(&mut self, (addr, len): (u64, u64), prot: u64, (fd, offset): (i32, u64), is_shared: bool) {
         let flags = MAP_FIXED | MAP_NORESERVE | if is_shared { MAP_SHARED } else { MAP_PRIVATE };
         self.fds.push(fd);
@@ -63,7 +63,7 @@ impl AddressSpace {
         self.push(SYS_MPROTECT, [addr, len, prot, 0, 0, 0]);
     }
 
-    /// Takes the changes that wait, and the descriptors to close when they are made.
+    /// Takes the changes that wait, and the descriptors to release when they are made.
     pub fn take_queue(&mut self) -> (Vec<Call>, Vec<i32>) {
         (core::mem::take(&mut self.queue), core::mem::take(&mut self.fds))
     }

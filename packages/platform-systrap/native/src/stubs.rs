@@ -157,7 +157,7 @@ impl Stubs {
             }
         }
         for fd in fds {
-            self.zygote.close_fd(&self.control, &self.answers, fd);
+            self.zygote.release_fd(&self.control, &self.answers, fd);
         }
         result
     }
@@ -179,7 +179,7 @@ impl Stubs {
         };
         space.process.end();
         for fd in space.take_queue().1 {
-            self.zygote.close_fd(&self.control, &self.answers, fd);
+            self.zygote.release_fd(&self.control, &self.answers, fd);
         }
         self.free_contexts.extend(space.contexts.iter().chain(&space.spares));
         self.free_spaces.push(index);

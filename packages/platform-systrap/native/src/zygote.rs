@@ -4,6 +4,7 @@
 use crate::control::{Control, Order};
 use crate::process::{Answers, Process};
 use crate::sys::{self, Errno, Result, Tid, check};
+use given_files::{File, GivenFiles};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::ptr::null;
 use stub_systrap::layout::{ANSWER_FD, CONTROL_FD, Call, EVENT_FD, MEMORY_FD, SOCKET_FD};
@@ -21,6 +22,7 @@ pub struct Zygote {
     /// Its process.
     pub process: Process,
     socket: OwnedFd,
+    given: GivenFiles,
 }
 
 /// The step that failed when the zygote was started, for the message.
@@ -52,11 +54,35 @@ impl Zygote {
         ];
         let pid = spawn(image.as_raw_fd(), &fds).map_err(at("execve"))?;
         let process = Process::of(pid).map_err(at("pidfd_open"))?;
-        Ok(Self { process, socket })
+        Ok(Self {
+            process,
+            socket,
+            given: GivenFiles::default(),
+        })
     }
 
-    /// Gives stubs a descriptor of this process's; the result is its number there. Errors: `EMFILE`, `EBADF`.
+    /// Gives stubs a descriptor of this process's, unless they have it; the result is its number there, until
+    /// [`Self::release_fd`]. Errors: `EMFILE`, `EBADF`.
     pub fn give_fd(&mut self, control: &Control, answers: &Answers, fd: RawFd) -> Result<i32> {
+        let file = File::of(fd);
+        if let Some(given) = file.and_then(|file| self.given.find(&file)) {
+            return Ok(given);
+        }
+        let given = self.receive_fd(control, answers, fd)?;
+        if let Some(surplus) = file.and_then(|file| self.given.add(file, given)) {
+            self.close_fd(control, answers, surplus);
+        }
+        Ok(given)
+    }
+
+    /// A mapping was made with a descriptor of the stubs, or will not be made.
+    pub fn release_fd(&mut self, control: &Control, answers: &Answers, fd: i32) {
+        if let Some(fd) = self.given.release(fd) {
+            self.close_fd(control, answers, fd);
+        }
+    }
+
+    fn receive_fd(&mut self, control: &Control, answers: &Answers, fd: RawFd) -> Result<i32> {
         sys::send_fd(self.socket.as_fd(), fd)?;
         let args = [
             SOCKET_FD.unsigned_abs().into(),
@@ -71,7 +97,7 @@ impl Zygote {
     }
 
     /// Closes a descriptor of the stubs. It fails only when the zygote is gone, and they can get none any more.
-    pub fn close_fd(&mut self, control: &Control, answers: &Answers, fd: i32) {
+    fn close_fd(&mut self, control: &Control, answers: &Answers, fd: i32) {
         let _gone = self.call(control, answers, SYS_CLOSE, [fd.unsigned_abs().into(), 0, 0, 0, 0, 0]);
     }
 

@@ -69,7 +69,7 @@ impl Tracer {
         let Some(space) = self.spaces[index as usize].take() else {
             return;
         };
-        self.close_fds(&fds);
+        self.release_fds(&fds);
         if !space.spares.is_empty() {
             // The leader's ID is not free before all its threads were waited for.
             let _gone = sys::kill(space.leader, libc::SIGKILL);
@@ -124,7 +124,7 @@ impl Tracer {
             }
         }
         let fds = space.clear_queue();
-        self.close_fds(&fds);
+        self.release_fds(&fds);
         if result == Err(Failure::Gone) {
             self.kill_space(index);
         }
@@ -155,10 +155,10 @@ impl Tracer {
         }
     }
 
-    fn close_fds(&self, fds: &[i32]) {
+    fn release_fds(&mut self, fds: &[i32]) {
         for fd in fds {
-            let closed = self.zygote.close_fd(*fd);
-            debug_assert!(closed.is_ok(), "the descriptor is the stubs'");
+            let released = self.zygote.release_fd(*fd);
+            debug_assert!(released.is_ok(), "the descriptor is the stubs'");
         }
     }
 
