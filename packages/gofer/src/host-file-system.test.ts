@@ -122,6 +122,19 @@ describe('HostFileSystem', () => {
     expect(vfs.open(caller, '/d/outside', O_RDONLY)).toBe(-ENOENT);
   });
 
+  it('reads what a link says once, unless others may change it', () => {
+    for (const isShared of [true, false]) {
+      writeFileSync(host('f'), 'f');
+      symlinkSync('f', host('link'));
+      mount(isShared);
+      expect(readAll('/link')).toBe('f');
+      rmSync(host('link'));
+      symlinkSync('g', host('link'));
+      expect(vfs.open(caller, '/link', O_RDONLY)).toEqual(isShared ? -ENOENT : expect.anything());
+      rmSync(host('link'));
+    }
+  });
+
   it('creates, writes, appends and truncates', () => {
     const file = open('/new', O_CREAT | O_EXCL | O_RDWR, 0o640);
     expect(write(file, 'hello')).toBe(5);

@@ -46,6 +46,8 @@ export class HostInode extends Inode {
   mountId = 0;
   /** Attributes may differ from the host's: ask again. */
   #isStale = false;
+  /** What the symbolic link says, which never changes; null until it is asked. Only where nobody else changes files. */
+  #target: string | null = null;
 
   constructor(fs: HostFileSystem, ino: number, from: HostStat, parent: HostInode | null, name: string) {
     super(fs, ino, from.mode);
@@ -173,6 +175,13 @@ export class HostInode extends Inode {
   }
 
   override readlink(_caller: Caller): string | number {
+    if (this.#target !== null) return this.#target;
+    const target = this.#readTarget();
+    if (typeof target === 'string' && !this.fs.mustRevalidate) this.#target = target;
+    return target;
+  }
+
+  #readTarget(): string | number {
     const [fd, name] = this.#place();
     const len = readlinkat(fd, name, linkBytes);
     if (len < 0) return len;

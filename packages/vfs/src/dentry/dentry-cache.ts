@@ -3,8 +3,8 @@ import type { Inode } from '../inode.js';
 import { notifyGone } from '../notify/file-watch.js';
 import { Dentry } from './dentry.js';
 
-/** Unused dentries that are kept by default. */
-export const UNUSED_DENTRIES_MAX = 16384;
+/** Unused dentries that are kept by default: the tree of a large project, with 1 KB or so for each. */
+export const UNUSED_DENTRIES_MAX = 32768;
 
 /**
  * The dentries of all filesystems. Those that nobody holds are kept in the order in which they fell out of use, at most

@@ -14,6 +14,14 @@ export interface LowerInode {
   readonly layer: number;
 }
 
+interface OtherName {
+  readonly parent: OverlayDirectory;
+  readonly name: string;
+}
+
+/** Most files have one name: they share this list. */
+const NO_NAMES: OtherName[] = [];
+
 /** A file of an overlay: the inode of a layer, and of the upper one as soon as it is changed. */
 export class OverlayInode extends Inode {
   declare readonly fs: OverlayFileSystem;
@@ -27,7 +35,7 @@ export class OverlayInode extends Inode {
   #refCount = 0;
   #wasRemoved = false;
   /** Further names that lower layers have and that were looked up, while there is no copy. */
-  #otherNames: { readonly parent: OverlayDirectory; readonly name: string }[] = [];
+  #otherNames: OtherName[] = NO_NAMES;
 
   /** Takes over a reference of each inode of a layer. */
   constructor(
@@ -133,7 +141,7 @@ export class OverlayInode extends Inode {
 
   #forgetOtherNames(): void {
     for (const { parent } of this.#otherNames) parent.decRef();
-    this.#otherNames = [];
+    this.#otherNames = NO_NAMES;
   }
 
   /** It is called `name` in `parent` too: a hard link. */
@@ -145,7 +153,7 @@ export class OverlayInode extends Inode {
     }
     if (this.#otherNames.some((other) => other.parent === parent && other.name === name)) return;
     parent.incRef();
-    this.#otherNames.push({ parent, name });
+    this.#otherNames = [...this.#otherNames, { parent, name }];
   }
 
   /** It is not called `name` in `parent` any more; a copy goes where another name is, if it has one. */
