@@ -99,7 +99,7 @@ export const PROGRAM_CASES = [
   ),
   sh(
     'screen',
-    `export TERM=xterm SCREENDIR=$PWD/sd; mkdir -m 700 sd; screen -dmS s sh -c 'tty > /dev/null && echo hi > out; sleep 30'; until test -s out; do sleep 0.1; done; cat out; screen -S s -X quit; screen -ls | grep -c Detached`,
+    `export TERM=xterm SCREENDIR=$PWD/sd; mkdir -m 700 sd; screen -dmS s sh -c 'tty > /dev/null && echo hi > out; sleep 30'; until test -s out; do sleep 0.1; done; cat out; screen -ls | grep -c Detached; screen -S s -X quit; while screen -ls | grep -q Detached; do sleep 0.1; done; ls sd`,
     { needs: 'screen' },
   ),
   sh(
