@@ -1,3 +1,5 @@
+import type { WatchdogAction } from '@tsv/host';
+
 /** Where the files of a mount are written to, as runsc's `--overlay2`. */
 export type OverlayMode = 'none' | 'root:memory' | 'all:memory';
 
@@ -25,7 +27,23 @@ export interface RuntimeConfig {
   readonly isOciSeccomp: boolean;
   /** The sentry has no seccomp filters: for debugging it. */
   readonly isSeccompDisabled: boolean;
+  readonly watchdog: WatchdogConfig;
+  /** The signal on which the sentry says where everything is, and ends; null for none. */
+  readonly panicSignal: number | null;
+  /** What is done about objects of the kernel that are left when all guests have ended. */
+  readonly leakMode: LeakMode;
+  /** File for the sentry's code coverage in V8's format; null for none. */
+  readonly coverageFile: string | null;
 }
+
+/** What becomes of a kernel that does not come back from one thing that it does for a guest. */
+export interface WatchdogConfig {
+  readonly action: WatchdogAction;
+  readonly timeoutMs: number;
+}
+
+/** As runsc's `--ref-leak-mode`: nothing, a line each in the log, or those and the exit status of a failure. */
+export type LeakMode = 'disabled' | 'log-names' | 'panic';
 
 /** Where log lines go and which. */
 export interface LogConfig {

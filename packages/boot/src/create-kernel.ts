@@ -9,6 +9,7 @@ import { HostClock } from './host-clock.js';
 import { registerFileSystems } from './register-file-systems.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
+import type { UserLog } from './user-log.js';
 
 /** What a sandbox's kernel is made with. */
 export interface KernelParts {
@@ -16,6 +17,7 @@ export interface KernelParts {
   readonly memoryFile: MemoryFile;
   readonly config: RuntimeConfig;
   readonly log: SandboxLog;
+  readonly userLog: UserLog | null;
   readonly hostname: string;
   readonly domainname: string | undefined;
 }
@@ -48,6 +50,7 @@ export function createKernel(parts: KernelParts): Kernel {
   setStrace(kernel, parts.config, log, parts.config.straceNames);
   kernel.unimplemented.onFirst = (nr, comm) => {
     log.debug(`${comm} called ${syscallName(nr)}, which is not implemented`);
+    parts.userLog?.unimplemented(nr, comm);
   };
   registerFileSystems(kernel);
   return kernel;

@@ -1,4 +1,4 @@
-import { onPollPhase, type PollPhase } from '@tsv/host';
+import { onPollPhase, type PollPhase, type Watchdog } from '@tsv/host';
 import type { Kernel } from '@tsv/kernel';
 import { IdleTrim } from './idle-trim.js';
 
@@ -17,6 +17,8 @@ export class EventLoop {
   readonly terminals = new Set<{ pump(): void }>();
   #isStopped = false;
   #mustYield = false;
+  #watchdog: Watchdog | null = null;
+  #limitMs = 0;
   #onError: (error: unknown) => void;
 
   /** `onError` is told of what the kernel throws, which is always a bug; the loop has stopped then. */
@@ -29,7 +31,10 @@ export class EventLoop {
     });
   }
 
-  start(): void {
+  /** Serves guests from now on. The watchdog hears of it when one thing takes longer than `limitMs`. */
+  start(watchdog: Watchdog, limitMs: number): void {
+    this.#watchdog = watchdog;
+    this.#limitMs = limitMs;
     this.#phase.again();
   }
 
@@ -47,6 +52,7 @@ export class EventLoop {
 
   #turn(): void {
     if (this.#isStopped) return;
+    this.#watchdog?.begin(this.#limitMs);
     try {
       this.#serve();
     } catch (error) {
@@ -54,6 +60,7 @@ export class EventLoop {
       this.#onError(error);
       return;
     }
+    this.#watchdog?.rest();
     if (!this.#isStoppedNow()) this.#phase.again();
   }
 
@@ -66,7 +73,9 @@ export class EventLoop {
       if (deadlineMs === 0 || this.#isStoppedNow() || this.#takeYield()) return;
       const nowMs = kernel.clock.monotonicMs();
       const trimMs = this.#idleTrim.beforeSleep(kernel.dispatcher.stopCount, nowMs);
+      this.#watchdog?.rest();
       const hasLoopWork = kernel.platform.sleep(Math.max(0, Math.min(deadlineMs - nowMs, trimMs)));
+      this.#watchdog?.begin(this.#limitMs);
       if (hasLoopWork || kernel.clock.monotonicMs() >= endMs) {
         kernel.dispatcher.pump(SLICE_MS);
         for (const terminal of this.terminals) terminal.pump();

@@ -2,6 +2,7 @@ import { POLLIN, SIGKILL, SIGWINCH, syscallName } from '@tsv/abi';
 import type { HostFdWatcher } from '@tsv/gofer';
 import { Kernel, type Pid, type ThreadGroup } from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
+import type { Watchdog } from '@tsv/host';
 import type { MemoryFile, Platform } from '@tsv/platform';
 import { WaitEntry } from '@tsv/waiter';
 import type { RuntimeConfig } from './config.js';
@@ -23,14 +24,20 @@ import {
 } from './container/signal-container.js';
 import { createKernel } from './create-kernel.js';
 import { EventLoop } from './event-loop.js';
+import { findLeaks } from './find-leaks.js';
 import { withEngineNetwork } from './network/engine-network.js';
 import { writeResolverFile } from './network/resolver-file.js';
+import type { MetricRegistry } from './metrics/metric-registry.js';
+import { createSandboxMetrics } from './metrics/sandbox-metrics.js';
 import { openNetwork, type SandboxNetwork } from './network/sandbox-network.js';
 import { runHooks, type Hook } from './oci/hooks.js';
 import { seccompOf } from './oci/seccomp/seccomp-of.js';
+import { PortForwards } from './port-forward.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { SentryGofer } from './sentry-gofer.js';
+import type { UserLog } from './user-log.js';
+import { startWatchdog } from './start-watchdog.js';
 
 /** What a {@link Loader} is made with. */
 export interface LoaderArgs {
@@ -45,6 +52,7 @@ export interface LoaderArgs {
   readonly log: SandboxLog;
   /** Of descriptors that guests and the control server wait for. */
   readonly watcher: HostFdWatcher;
+  readonly userLog: UserLog | null;
 }
 
 /** What a container is made from. */
@@ -76,6 +84,8 @@ export class Loader {
   readonly log: SandboxLog;
   readonly kernel: Kernel;
   readonly watcher: HostFdWatcher;
+  readonly metrics: MetricRegistry;
+  readonly portForwards: PortForwards;
   readonly #memoryFile: MemoryFile;
   readonly #platform: Platform;
   readonly #loop: EventLoop;
@@ -83,6 +93,8 @@ export class Loader {
   /** Processes that were started from outside, until they exit. */
   readonly #guests = new Map<ThreadGroup, GuestProcess>();
   readonly #context: StarterContext;
+  readonly #userLog: UserLog | null;
+  #watchdog: Watchdog | null = null;
   readonly #directories: HostDirectory[] = [];
   #network: SandboxNetwork | null = null;
   #hasStarted = false;
@@ -94,6 +106,7 @@ export class Loader {
     this.id = args.id;
     this.config = args.config;
     this.log = args.log;
+    this.#userLog = args.userLog;
     this.#memoryFile = args.memoryFile;
     this.#platform = args.platform;
     this.kernel = createKernel({
@@ -101,9 +114,12 @@ export class Loader {
       memoryFile: this.#memoryFile,
       config: args.config,
       log: args.log,
+      userLog: args.userLog,
       hostname: args.spec.hostname ?? 'tsv',
       domainname: args.spec.domainname,
     });
+    this.metrics = createSandboxMetrics(this.kernel);
+    this.portForwards = new PortForwards(this.kernel);
     this.kernel.onExit = (threadGroup) => {
       this.#exited(threadGroup);
     };
@@ -322,15 +338,25 @@ export class Loader {
     for (const { terminal } of this.#guests.values()) terminal?.followSize();
   }
 
+  /** Ends what runs, and tells what is left then: see {@link findLeaks}. */
+  async findLeaks(): Promise<string[]> {
+    const { containers } = this;
+    for (const { id } of containers) await this.destroyContainer(id);
+    return findLeaks(this.kernel, containers);
+  }
+
   /** Gives everything back. What runs ends. */
   destroy(): void {
     this.#loop.stop();
+    this.portForwards.close();
     for (const { terminal, standIn } of this.#guests.values()) {
       terminal?.close();
       standIn?.close();
     }
     for (const { standIn } of this.#containers.values()) standIn?.close();
     this.#reportUnimplemented();
+    this.#userLog?.close(this.kernel.unimplemented.rows);
+    this.#watchdog?.close();
     this.#network?.close();
     this.#gofer?.close();
     this.#platform.close();
@@ -343,6 +369,7 @@ export class Loader {
     this.#hasStarted = true;
     this.#gofer?.awaitReady();
     const { config, log } = this;
+    const watchdog = (this.#watchdog = startWatchdog(config, log));
     confineSentry({
       platform: this.#platform.name,
       network: this.#network?.hostUse === 'sockets' ? 'host' : 'none',
@@ -352,7 +379,7 @@ export class Loader {
       isStartedInNamespaces: false,
       log,
     });
-    this.#loop.start();
+    this.#loop.start(watchdog, config.watchdog.timeoutMs);
   }
 
   /** The containers' files are gone: they are killed, as if their disk had been pulled out. */

@@ -6,6 +6,7 @@ import type { SandboxLog } from './sandbox-log.js';
  * and the logging library is not loaded. More is said once the level is `debug`.
  */
 const QUIET: SandboxLog = {
+  fd: 2,
   level: 'warn',
   debug: (message: unknown) => {
     say(message);

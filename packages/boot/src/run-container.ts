@@ -2,6 +2,7 @@ import type { Spec } from '@tsv/oci';
 import type { RuntimeConfig } from './config.js';
 import { hostStdio } from './container/host-stdio.js';
 import { openLog } from './quiet-log.js';
+import { UserLog, openUserLog } from './user-log.js';
 import { Sentry } from './sentry.js';
 
 /** What {@link runContainer} runs. */
@@ -12,6 +13,8 @@ export interface RunOptions {
   readonly config: RuntimeConfig;
   /** Descriptors from 3 on that the container gets too. */
   readonly preservedCount?: number;
+  /** File that is appended what the programs of the sandbox miss. */
+  readonly userLog?: string | undefined;
   /** A bound socket for the control server, which is taken over; none when absent. */
   readonly listenFd?: number;
 }
@@ -26,7 +29,8 @@ export async function runContainer(options: RunOptions): Promise<number> {
   const sentry = new Sentry({ config, log, listenFd: options.listenFd ?? -1 });
   try {
     const io = hostStdio(spec.process?.terminal === true, options.preservedCount ?? 0);
-    const loader = await sentry.create({ id, spec, bundleDir, io });
+    const userLog = options.userLog === undefined ? null : new UserLog(openUserLog(options.userLog));
+    const loader = await sentry.create({ id, spec, bundleDir, io }, userLog);
     await loader.startContainer(id);
   } catch (error) {
     sentry.destroy();

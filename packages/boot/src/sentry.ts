@@ -6,17 +6,21 @@ import { parseConfig } from '@tsv/oci';
 import { createMemoryFile } from '@tsv/pgalloc';
 import type { Platform } from '@tsv/platform';
 import type { RuntimeConfig } from './config.js';
+import { Coverage } from './coverage.js';
 import { stabilizeStdio } from './container/stable-stdio.js';
 import { exitStatusOf } from './container/wait-status.js';
 import { ControlHandlers } from './control/control-handlers.js';
 import { ControlServer } from './control/control-server.js';
+import { describeStacks } from './control/describe-stacks.js';
 import type { MethodHandlers, MethodParams } from './control/methods.js';
 import { withPassedIo } from './control/passed-io.js';
 import { Loader, type ContainerArgs } from './loader.js';
+import { PanicSignal } from './panic-signal.js';
 import { openPlatform } from './platforms.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { SignalForwarding } from './signal-forwarding.js';
+import { UserLog } from './user-log.js';
 
 /** How long clients may take to read their last answers. */
 const DRAIN_MS = 1000;
@@ -43,6 +47,8 @@ export class Sentry {
   #hasBegun = false;
   #isDestroyed = false;
   #forwarding: SignalForwarding | null = null;
+  #panicSignal: PanicSignal | null = null;
+  readonly #coverage: Coverage | null;
   /** The connection that makes the sandbox, until the creation is committed. */
   #creator = 0;
   #finish!: (status: number) => void;
@@ -51,6 +57,8 @@ export class Sentry {
 
   constructor(options: SentryOptions) {
     this.#options = options;
+    const { coverageFile } = options.config;
+    this.#coverage = coverageFile === null ? null : new Coverage(coverageFile);
     this.#finished = new Promise((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;
@@ -73,11 +81,12 @@ export class Sentry {
     this.#creator = this.#server.serve(fd);
   }
 
-  /** Makes the sandbox with its first container. Throws {@link SandboxError}. */
-  async create(args: ContainerArgs): Promise<Loader> {
+  /** Makes the sandbox with its first container; the user log is taken over. Throws {@link SandboxError}. */
+  async create(args: ContainerArgs, userLog: UserLog | null = null): Promise<Loader> {
     if (this.#hasBegun) throw new SandboxError('Cannot create the sandbox: it exists already');
     this.#hasBegun = true;
-    const loader = await this.#makeLoader(args);
+    const { config, log } = this.#options;
+    const loader = await this.#makeLoader(args, userLog);
     if (this.#isDestroyed) {
       loader.destroy();
       throw new SandboxError('Cannot create the sandbox: nobody waits for it any more');
@@ -93,18 +102,24 @@ export class Sentry {
     });
     this.#forwarding = new SignalForwarding((signo) => {
       loader.forwardSignal(signo);
-    });
+    }, config.panicSignal);
+    if (config.panicSignal !== null) {
+      this.#panicSignal = new PanicSignal(config.panicSignal, () => {
+        log.error(describeStacks(loader.kernel));
+        this.#fail(new SandboxError(`The sandbox ends: it was sent signal ${config.panicSignal!}`));
+      });
+    }
     return loader;
   }
 
   /** Throws {@link SandboxError}; what was made until then is given back. */
-  async #makeLoader({ id, spec }: ContainerArgs): Promise<Loader> {
+  async #makeLoader({ id, spec }: ContainerArgs, userLog: UserLog | null): Promise<Loader> {
     const { config, log } = this.#options;
     const memoryFile = createMemoryFile();
     let platform: Platform | null = null;
     try {
       platform = await openPlatform(config, memoryFile, log);
-      return new Loader({ id, spec, config, platform, memoryFile, log, watcher: this.#watcher });
+      return new Loader({ id, spec, config, platform, memoryFile, log, watcher: this.#watcher, userLog });
     } catch (error) {
       platform?.close();
       memoryFile.close();
@@ -117,6 +132,7 @@ export class Sentry {
     try {
       const status = await this.#finished;
       await sleep(0); // Handlers that waited for the same end answer first.
+      await this.#checkLeaks();
       for (let leftMs = DRAIN_MS; !this.#server.isDrained && leftMs > 0; leftMs -= STEP_MS) await sleep(STEP_MS);
       return status;
     } finally {
@@ -128,10 +144,22 @@ export class Sentry {
   destroy(): void {
     this.#isDestroyed = true;
     this.#forwarding?.stop();
+    this.#panicSignal?.stop();
     this.#server.close();
     this.#loader?.destroy();
     this.#loader = null;
     this.#watcher.close();
+    this.#coverage?.report();
+  }
+
+  async #checkLeaks(): Promise<void> {
+    const { config, log } = this.#options;
+    if (config.leakMode === 'disabled' || this.#loader === null) return;
+    const leaks = await this.#loader.findLeaks();
+    for (const leak of leaks) log.error(`Leak: ${leak}`);
+    if (leaks.length > 0 && config.leakMode === 'panic') {
+      throw new SandboxError(`The sandbox ends: ${leaks.length} kinds of objects have leaked`);
+    }
   }
 
   get #creation(): MethodHandlers {
@@ -150,17 +178,14 @@ export class Sentry {
     fds: readonly number[],
     connection: number,
   ): Promise<Record<string, never>> {
-    const { id, bundleDir } = params;
-    return withPassedIo(params, fds, this.#watcher, async (io) => {
+    const { id, bundleDir, hasUserLog } = params;
+    const userLogFd = hasUserLog ? (fds.at(-1) ?? -1) : -1;
+    return withPassedIo(params, hasUserLog ? fds.slice(0, -1) : fds, this.#watcher, async (io) => {
       if (connection !== this.#creator) throw new SandboxError('Cannot create the sandbox: it exists already');
       const spec = parseConfig(params.config, `${bundleDir}/config.json`);
       const stable = io.terminal === null ? stabilizeStdio(io.fds.slice(0, 3)) : [];
-      await this.create({
-        id,
-        spec,
-        bundleDir,
-        io: { ...io, fds: [...stable, ...io.fds.slice(stable.length)] },
-      });
+      const args = { id, spec, bundleDir, io: { ...io, fds: [...stable, ...io.fds.slice(stable.length)] } };
+      await this.create(args, hasUserLog ? new UserLog(userLogFd) : null);
       return {};
     });
   }

@@ -13,12 +13,13 @@ const FORWARDED: readonly NodeJS.Signals[] = [
   'SIGWINCH',
 ];
 
-/** Passes the signals that the host sends us to `forward`. */
+/** Passes the signals that the host sends us to `forward`, but for one. */
 export class SignalForwarding {
   readonly #handlers = new Map<NodeJS.Signals, () => void>();
 
-  constructor(forward: (signo: number) => void) {
+  constructor(forward: (signo: number) => void, except: number | null = null) {
     for (const name of FORWARDED) {
+      if (constants.signals[name] === except) continue;
       const handler = (): void => {
         forward(constants.signals[name]);
       };

@@ -25,6 +25,19 @@ export const GLOBAL_OPTIONS = {
   'strace-log-size': { type: 'number', default: 48, describe: 'Bytes of a buffer that the log shows' },
   directfs: { type: 'boolean', default: true, describe: 'The sandbox opens host files itself, not through its gofer' },
   'oci-seccomp': { type: 'boolean', default: false, describe: 'Apply linux.seccomp of config.json to the container' },
+  'watchdog-action': {
+    choices: ['log', 'panic'],
+    default: 'log',
+    describe: 'What happens when the sandbox does not come back from a system call: panic ends it',
+  },
+  'watchdog-timeout': { type: 'number', default: 180, describe: 'Seconds until then' },
+  'panic-signal': { type: 'string', describe: 'Signal on which the sandbox tells where everything is, and ends' },
+  'ref-leak-mode': {
+    choices: ['disabled', 'log-names', 'panic'],
+    default: 'disabled',
+    describe: 'Whether to look for what guests that have ended left in the kernel: panic fails then',
+  },
+  'coverage-report': { type: 'string', describe: "File for the sandbox's own code coverage, in V8's format" },
   'disable-seccomp': { type: 'boolean', default: false, describe: 'Run the sandbox without seccomp filters: unsafe' },
 } as const satisfies Record<string, Options>;
 
@@ -45,4 +58,9 @@ export interface GlobalArguments {
   directfs: boolean;
   ociSeccomp: boolean;
   disableSeccomp: boolean;
+  watchdogAction: 'log' | 'panic';
+  watchdogTimeout: number;
+  panicSignal?: string | undefined;
+  refLeakMode: 'disabled' | 'log-names' | 'panic';
+  coverageReport?: string | undefined;
 }

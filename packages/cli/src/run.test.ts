@@ -42,9 +42,12 @@ function hook(name: string): { path: string; args: string[]; timeout: number } {
 }
 const hookLog = (): string[] => readFileSync(join(dir, 'hooks.log'), 'utf8').trim().split('\n');
 
-/** Where on the host there are cgroups by this name. */
+/** Cgroups of the host whose name is this one, or that of a container of ours without a name for its cgroup. */
 function cgroups(name: string): string[] {
-  return ['', ...readdirSync('/sys/fs/cgroup')].filter((place) => existsSync(join('/sys/fs/cgroup', place, name)));
+  const pattern = new RegExp(`^(tsv-[0-9a-f]+-)?${name}$`);
+  const top = readdirSync('/sys/fs/cgroup', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const below = top.flatMap((entry) => readdirSync(join('/sys/fs/cgroup', entry.name)));
+  return [...top.map((entry) => entry.name), ...below].filter((entry) => pattern.test(entry));
 }
 
 /** Whether this host lets us make cgroups. */
@@ -92,13 +95,13 @@ describeAsRoot('tsv run in the foreground (as root: it makes namespaces and cgro
       join(path, 'config.json'),
       readFileSync(join(path, 'config.json'), 'utf8').replace('"poststart"', '"createRuntime"'),
     );
-    const early = await tsv('run', '--bundle', path, 'b');
+    const early = await tsv('run', '--bundle', path, 'run-b');
     expect([early.status, early.stdout, early.stderr]).toEqual([
       128,
       '',
       'tsv: Cannot run hooks.createRuntime.0 "/bin/sh": it ended with status 3: why\n',
     ]);
-    expect([(await tsv('list', '--quiet')).stdout, cgroups('tsv-b')]).toEqual(['', []]);
+    expect([(await tsv('list', '--quiet')).stdout, cgroups('run-b')]).toEqual(['', []]);
   });
 
   it('runs hooks of startContainer in the container, whose process is 1 still', async () => {
@@ -126,12 +129,13 @@ describeAsRoot('tsv run in the foreground (as root: it makes namespaces and cgro
 
   it('removes the container and runs its poststop hooks when it is killed', async () => {
     const path = bundle(['sh', '-c', 'echo ready; sleep 600'], { hooks: { poststop: [hook('poststop')] } });
-    const child = spawn(process.execPath, [TSV, '--root', join(dir, 'root'), 'run', '--bundle', path, 'a']);
+    const child = spawn(process.execPath, [TSV, '--root', join(dir, 'root'), 'run', '--bundle', path, 'run-killed']);
     await new Promise((resolve) => child.stdout.once('data', resolve));
     child.kill('SIGKILL');
-    for (let i = 0; i < 1000 && !existsSync(join(dir, 'hooks.log')); i++) await sleep(20);
+    const isLogged = (): boolean => existsSync(join(dir, 'hooks.log')) && hookLog()[0] !== '';
+    for (let i = 0; i < 1000 && !isLogged(); i++) await sleep(20);
     expect(hookLog()).toEqual(['poststop "status":"stopped"']);
-    expect([(await tsv('list', '--quiet')).stdout, cgroups('tsv-a')]).toEqual(['', []]);
+    expect([(await tsv('list', '--quiet')).stdout, cgroups('run-killed')]).toEqual(['', []]);
   });
 
   itWithCgroups.each([[[]], [['--directfs=false']]])(
@@ -146,7 +150,7 @@ describeAsRoot('tsv run in the foreground (as root: it makes namespaces and cgro
       expect(cgroup).toContain(`:${linux.cgroupsPath}\n`);
       child.stdin.end('\n');
       expect(await closed).toBe(0);
-      expect([readdirSync(join(dir, 'root')), cgroups(linux.cgroupsPath)]).toEqual([[], []]);
+      expect([readdirSync(join(dir, 'root')), cgroups(linux.cgroupsPath.slice(1))]).toEqual([[], []]);
     },
   );
 });

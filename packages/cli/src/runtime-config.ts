@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { RuntimeConfig } from '@tsv/boot';
-import type { CommandArguments } from './command.js';
+import { CommandError, type CommandArguments } from './command.js';
+import { parseSignal } from './parse-signal.js';
 
 /** What the global options say, as boot takes it. */
 export function runtimeConfig(args: CommandArguments): RuntimeConfig {
@@ -18,7 +19,19 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     isDirectfs: args.directfs,
     isOciSeccomp: args.ociSeccomp,
     isSeccompDisabled: args.disableSeccomp,
+    watchdog: { action: args.watchdogAction, timeoutMs: watchdogMs(args.watchdogTimeout) },
+    panicSignal: args.panicSignal === undefined ? null : parseSignal(args.panicSignal),
+    leakMode: args.refLeakMode,
+    coverageFile: args.coverageReport === undefined ? null : resolve(args.coverageReport),
   };
+}
+
+/** A day: milliseconds are counted in 32 bits. */
+const WATCHDOG_S_MAX = 86_400;
+
+function watchdogMs(seconds: number): number {
+  if (seconds > 0 && seconds <= WATCHDOG_S_MAX) return Math.ceil(seconds * 1000);
+  throw new CommandError(`Cannot use --watchdog-timeout: it is not above 0 and at most ${WATCHDOG_S_MAX} seconds`);
 }
 
 /** As runc's rule is: /run/tsv for root, and $XDG_RUNTIME_DIR/tsv for others and for root of a user namespace. */

@@ -65,6 +65,22 @@ export declare class PollPhase {
   close(): void
 }
 
+/** A thread that notices when this one does not come back: see `memory`. */
+export declare class Watchdog {
+  /**
+   * Looks every `period_ms`. When this thread is stuck, `message` is written to a copy of `log`, and with `panics` the
+   * process ends by SIGABRT.
+   */
+  constructor(periodMs: U32, panics: boolean, log: Fd, message: Uint8Array)
+  /**
+   * Two words that this thread writes: another number each time that it begins something, 0 while it waits; and the
+   * milliseconds that what it does now may take.
+   */
+  memory(): ArrayBuffer
+  /** Ends it. */
+  close(): void
+}
+
 /** accept4(2). Stores the peer's address, and its length in `lengths[0]`. Returns a descriptor. */
 export declare function accept4(fd: Fd, address: Bytes, lengths: I32s, flags: I32): number
 

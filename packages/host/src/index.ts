@@ -16,4 +16,5 @@ export { SyscallGroup, sentryFilters } from './seccomp-filter.js';
 export * from './stat.js';
 export * from './terminal.js';
 export * from './unix-socket.js';
+export { Watchdog, type WatchdogAction, type WatchdogOptions } from './watchdog.js';
 export * from './xattr.js';

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxError } from '../sandbox-error.js';
 import { findCgroupHierarchies, type CgroupHierarchies } from './cgroup-hierarchies.js';
@@ -12,9 +12,19 @@ const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
 const REMOVE_TRIES = 200;
 const REMOVE_PAUSE_MS = 25;
 
-/** The cgroup of a container where the configuration names none: directly below the mount point. */
-export function defaultCgroupsPath(id: string): string {
-  return `/tsv-${id}`;
+/**
+ * The cgroup of a container where the configuration names none: directly below the mount point. IDs are unique in a
+ * `--root` only.
+ */
+export function defaultCgroupsPath(rootDir: string, id: string): string {
+  return `/tsv-${hashOf(resolve(rootDir)).toString(16)}-${id}`;
+}
+
+/** FNV-1a of 32 bits: a library of hash functions takes longer to load than a container to start. */
+function hashOf(text: string): number {
+  let hash = 0x811c_9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x0100_0193) >>> 0;
+  return hash;
 }
 
 /**

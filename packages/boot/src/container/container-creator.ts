@@ -12,6 +12,7 @@ import { ControlClient } from '../control/control-client.js';
 import type { MethodParams } from '../control/methods.js';
 import { runHooks } from '../oci/hooks.js';
 import { SandboxError } from '../sandbox-error.js';
+import { openUserLog } from '../user-log.js';
 import { SOCKET_FILE, type ContainerDirectory } from './container-directory.js';
 import { STATE_VERSION, containerStatus, ociState, type ContainerState } from './container-state.js';
 import { startStandIn, type HostStandIn } from './host-stand-in.js';
@@ -31,6 +32,8 @@ export interface CreateOptions {
   readonly bundleDir: string;
   readonly pidFile?: string | undefined;
   readonly consoleSocket?: string | undefined;
+  /** File that is appended what the programs of the sandbox miss. */
+  readonly userLog?: string | undefined;
   /** Descriptors from 3 on that the container gets too. */
   readonly preservedCount: number;
 }
@@ -88,6 +91,8 @@ export function firstState(
   };
 }
 
+type Creating = Omit<MethodParams<'containerManager.CreateSubcontainer'>, 'donatedPaths'>;
+
 /** The way of one container from a configuration to one that can be started; {@link undo} takes back what was done. */
 export class Creation {
   readonly #context: ManagerContext;
@@ -127,7 +132,7 @@ export class Creation {
     await runHooks('createRuntime', hooks?.createRuntime, ociState(this.#state, 'creating'));
     const params = { id, config: configText, bundleDir, ...this.#stdio.params, hostPid: process.pid };
     const fds = [...this.#stdio.fds, socketFd];
-    if (isRoot) await this.#client.call('containerManager.CreateRoot', params, fds);
+    if (isRoot) await this.#createRoot(this.#client, params, fds);
     else await this.#createInPod(this.#client, params, fds);
     await runHooks('createContainer', hooks?.createContainer, ociState(this.#state, 'creating'));
     this.#save({ phase: 'created' });
@@ -171,7 +176,7 @@ export class Creation {
   /** The limits of a pod are its first container's: the processes of all run in its sandbox. */
   #enterCgroup(pids: readonly number[]): void {
     const { id, spec } = this.#options;
-    const path = spec.linux?.cgroupsPath ?? defaultCgroupsPath(id);
+    const path = spec.linux?.cgroupsPath ?? defaultCgroupsPath(this.#context.config.rootDir, id);
     this.#save({ cgroupPath: path });
     const isRoot = this.#state.sandboxId === id;
     const cgroup = HostCgroup.create(path, isRoot ? spec.linux?.resources : undefined);
@@ -190,12 +195,23 @@ export class Creation {
     return client;
   }
 
+  async #createRoot(client: ControlClient, params: Creating, fds: readonly number[]): Promise<void> {
+    const { userLog } = this.#options;
+    const userLogFd = userLog === undefined ? -1 : openUserLog(userLog);
+    const hasUserLog = userLogFd >= 0;
+    try {
+      await client.call(
+        'containerManager.CreateRoot',
+        { ...params, hasUserLog },
+        hasUserLog ? [...fds, userLogFd] : fds,
+      );
+    } finally {
+      if (hasUserLog) close(userLogFd);
+    }
+  }
+
   /** The sandbox is confined: the files of the host that the container sees are opened here. */
-  async #createInPod(
-    client: ControlClient,
-    params: MethodParams<'containerManager.CreateRoot'>,
-    fds: readonly number[],
-  ): Promise<void> {
+  async #createInPod(client: ControlClient, params: Creating, fds: readonly number[]): Promise<void> {
     const { spec, bundleDir } = this.#options;
     const opened = new Map<string, number>();
     try {

@@ -130,6 +130,24 @@ export class ContainerManager {
     return runcStatistics(guest, host);
   }
 
+  /** The metrics of a sandbox, by the ID of its first container, which its series name. It may take `timeoutMs`. */
+  async metrics(
+    id: string,
+    params: Omit<MethodParams<'Metrics.Export'>, 'labels'>,
+    timeoutMs: number,
+  ): Promise<MethodResult<'Metrics.Export'>> {
+    const client = ControlClient.connect(this.store.socketPath(id));
+    const timer = setTimeout(() => {
+      client.close();
+    }, timeoutMs);
+    try {
+      return await client.call('Metrics.Export', { ...params, labels: { sandbox: id } });
+    } finally {
+      clearTimeout(timer);
+      client.close();
+    }
+  }
+
   /** Changes the limits of a container's cgroup. */
   update(id: string, resources: Resources): void {
     const { cgroupPath } = this.#alive(id, 'update', ['created', 'running', 'paused']);

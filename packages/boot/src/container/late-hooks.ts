@@ -95,16 +95,21 @@ export async function serveLateHooks(manager: ContainerManager, id: string): Pro
   const state = manager.state(id);
   const socket = new Socket({ fd: LATE_HOOKS_FD, readable: true, writable: true });
   socket.write('r');
-  for await (const words of socket as AsyncIterable<Buffer>) {
-    for (const word of words) {
-      if (word === STARTED) await runLateHooks('poststart', state, ociState(state, 'running'));
-      if (word === STOPPED) {
-        await runLateHooks('poststop', state, ociState(state, 'stopped'));
-        socket.end('r');
-        return;
+  try {
+    for await (const words of socket as AsyncIterable<Buffer>) {
+      for (const word of words) {
+        if (word === STARTED) await runLateHooks('poststart', state, ociState(state, 'running'));
+        if (word === STOPPED) {
+          await runLateHooks('poststop', state, ociState(state, 'stopped'));
+          socket.end('r');
+          return;
+        }
+        socket.write('r');
       }
-      socket.write('r');
     }
+  } catch (error) {
+    // A sentry that is killed may leave an answer unread.
+    if (!['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
   await manager.delete(id, true);
 }

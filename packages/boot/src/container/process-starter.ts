@@ -1,4 +1,4 @@
-import { F_GETFL, O_ACCMODE, O_RDONLY, O_WRONLY, SIGKILL, errnoText } from '@tsv/abi';
+import { E2BIG, F_GETFL, O_ACCMODE, O_RDONLY, O_WRONLY, SIGKILL, errnoText } from '@tsv/abi';
 import { fcntl } from '@tsv/host';
 import { HostStreamInode, type HostFdWatcher } from '@tsv/gofer';
 import {
@@ -51,6 +51,8 @@ export interface StarterContext {
 }
 
 const STDIN = 0;
+/** Bytes of an argument or variable with its NUL, execve(2). */
+const MAX_ARG_STRLEN = 131_072;
 
 /** Starts a process of a container from its description: everything is checked when it is made. */
 export class ProcessStarter {
@@ -80,6 +82,9 @@ export class ProcessStarter {
     this.#standIn = io.standIn;
     this.#argv = process.args!.map(toByteString);
     this.#envp = this.#environment();
+    if ([...this.#argv, ...this.#envp].some((word) => word.length >= MAX_ARG_STRLEN)) {
+      throw programError(this.#argv[0]!, -E2BIG);
+    }
     this.#creds = createCredentials(process, kernel.userNs);
     this.#limits = createLimits(process);
     this.#fs = new FsContext(kernel.vfs, files.namespace, files.root, files.root, process.user?.umask ?? 0o022);

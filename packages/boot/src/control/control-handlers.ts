@@ -132,6 +132,22 @@ export class ControlHandlers {
         if (!container.isRunning) return { status: 'stopped' };
         return { status: container.isPaused ? 'paused' : 'running' };
       },
+      'Metrics.Export': ({ prefix, labels, filter }) => {
+        const wanted = filter === undefined ? null : new RegExp(filter);
+        return { text: this.#loader().metrics.toText(prefix, labels, wanted) };
+      },
+      'containerManager.PortForward': async ({ id, port }, fds) => {
+        const fd = onlyFd(fds);
+        const loader = this.#loader();
+        try {
+          this.#running(id);
+        } catch (error) {
+          close(fd);
+          throw error;
+        }
+        await loader.portForwards.connect(loader.container(id), port, fd);
+        return {};
+      },
       'Usage.Collect': () => {
         const { memoryFile } = this.#loader().kernel;
         const bytes = (kind: UsageKind): number => memoryFile.pageCount(kind) * PAGE_BYTES;

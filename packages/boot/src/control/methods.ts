@@ -44,7 +44,11 @@ const method = <P extends v.GenericSchema, R extends v.GenericSchema>(
 /** What the control server of a sandbox can be asked, by name: schemas of the question and of the answer. */
 export const METHODS = {
   /** Makes the sandbox and its first container from the text of a config.json. */
-  'containerManager.CreateRoot': method(v.object(creation), nothing),
+  'containerManager.CreateRoot': method(
+    // A descriptor of the user log comes along, last.
+    v.object({ ...creation, hasUserLog: v.boolean() }),
+    nothing,
+  ),
   /** The creation is written down: the sandbox lives on without the connection that made it. */
   'containerManager.Commit': method(nothing, nothing),
   'containerManager.StartRoot': method(container, nothing),
@@ -94,6 +98,13 @@ export const METHODS = {
     v.object({ isDebug: v.exactOptional(v.boolean()), strace: v.exactOptional(v.nullable(v.array(v.string()))) }),
     nothing,
   ),
+  /** The metrics in Prometheus's exposition format; `filter` is a regular expression that names must match. */
+  'Metrics.Export': method(
+    v.object({ prefix: v.string(), filter: v.exactOptional(v.string()), labels: v.record(v.string(), v.string()) }),
+    v.object({ text: v.string() }),
+  ),
+  /** Joins the connected socket that comes along to a port of a container's loopback address. */
+  'containerManager.PortForward': method(v.object({ id, port: v.pipe(count, v.maxValue(65_535)) }), nothing),
   'Usage.Collect': method(
     nothing,
     v.object({

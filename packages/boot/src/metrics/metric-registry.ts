@@ -35,10 +35,11 @@ export class MetricRegistry {
     return [...this.#metrics.values()].map(({ name, kind, help }) => ({ name, kind, help }));
   }
 
-  /** All metrics as text; `prefix` comes before each name, `labels` are added to each series. */
-  toText(prefix = '', labels: Labels = {}): string {
+  /** All metrics as text whose name `wanted` matches; `prefix` comes before each name, `labels` are added to each series. */
+  toText(prefix = '', labels: Labels = {}, wanted: RegExp | null = null): string {
     const lines: string[] = [];
     for (const metric of this.#metrics.values()) {
+      if (wanted !== null && !wanted.test(metric.name)) continue;
       const name = prefix + metric.name;
       lines.push(`# HELP ${name} ${escapeHelp(metric.help)}`, `# TYPE ${name} ${metric.kind}`);
       for (const [suffix, own, value] of metric.samples()) {

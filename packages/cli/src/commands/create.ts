@@ -19,6 +19,7 @@ export function createOptions(args: CommandArguments): CreateOptions {
     bundleDir: dir,
     pidFile: textOf(args, 'pidFile'),
     consoleSocket: textOf(args, 'consoleSocket'),
+    userLog: textOf(args, 'userLog'),
     preservedCount: countOf(args, 'preserveFds', 0),
   };
 }

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { ContainerManager } from '@tsv/boot';
 import { containerManager } from '../container-manager.js';
 import { CommandError, countOf, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
-import { parseSignal } from './kill.js';
+import { parseSignal } from '../parse-signal.js';
 import { run as listProcesses } from './ps.js';
 
 const DURATION_S = 5;

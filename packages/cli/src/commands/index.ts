@@ -23,12 +23,17 @@ const IO_OPTIONS: Readonly<Record<string, Options>> = {
 };
 const CREATE_OPTIONS: Readonly<Record<string, Options>> = {
   ...IO_OPTIONS,
+  'user-log': text('File to append what the programs miss of Linux to, as lines of JSON'),
   'no-pivot': flag('Accepted, as engines give it'),
   'no-new-keyring': flag('Accepted, as engines give it'),
 };
 const DOCKER_OPTIONS: Readonly<Record<string, Options>> = {
   runtime: text('Name of the runtime, "tsv" by default'),
   'config-file': { type: 'string', alias: 'config_file', describe: "Docker's configuration, /etc/docker/daemon.json" },
+};
+const METRIC_OPTIONS: Readonly<Record<string, Options>> = {
+  'exporter-prefix': { type: 'string', default: 'tsv_', describe: 'What comes before the name of each metric' },
+  'sandbox-metrics-filter': text('Regular expression that names of metrics, without the prefix, must match'),
 };
 const FORMAT: Options = { choices: ['table', 'json'], default: 'table', alias: 'f', describe: 'Form of the output' };
 
@@ -182,6 +187,32 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./usage.js')).run,
   },
   {
+    words: 'export-metrics <id>',
+    describe: "Print the metrics of a sandbox in Prometheus's format",
+    options: METRIC_OPTIONS,
+    load: async () => (await import('./export-metrics.js')).run,
+  },
+  {
+    words: 'metric-server',
+    describe: "Serve the metrics of all sandboxes over HTTP in Prometheus's format",
+    options: {
+      ...METRIC_OPTIONS,
+      address: {
+        type: 'string',
+        default: '127.0.0.1:1337',
+        describe: 'Path of a Unix socket, or [HOST:]PORT of loopback',
+      },
+      'pid-file': text('File to write the process id to'),
+    },
+    load: async () => (await import('./metric-server.js')).run,
+  },
+  {
+    words: 'port-forward <id> <ports>',
+    describe: 'Join a port of 127.0.0.1 to one in a container: LOCAL:REMOTE, or one number for both; 0 takes any',
+    options: {},
+    load: async () => (await import('./port-forward.js')).run,
+  },
+  {
     words: 'features',
     describe: 'Print what engines may ask for, as JSON',
     options: {},
@@ -206,7 +237,11 @@ export const COMMANDS: readonly Command[] = [
   {
     words: 'spec [args..]',
     describe: 'Write a config.json to start from',
-    options: { bundle: { type: 'string', alias: 'b', default: '.', describe: 'Directory to write it to' } },
+    options: {
+      bundle: { type: 'string', alias: 'b', default: '.', describe: 'Directory to write it to' },
+      cwd: text('Working directory of the process'),
+      netns: text('Path of the network namespace to join'),
+    },
     load: async () => (await import('./spec.js')).run,
   },
   {

@@ -1,10 +1,7 @@
-import { constants } from 'node:os';
 import type { DeliveryMode } from '@tsv/boot';
 import { containerManager } from '../container-manager.js';
+import { parseSignal } from '../parse-signal.js';
 import { CommandError, countOf, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
-
-const SIGRTMIN = 34;
-const SIGRTMAX = 64;
 
 /** `tsv kill`: a signal to the first process of a container, to another one, or to all. */
 export const run: CommandRun = async (args) => {
@@ -22,18 +19,4 @@ function target(args: CommandArguments): { mode: DeliveryMode; pid: number } {
   }
   if (args['all'] === true) return { mode: 'all', pid: 0 };
   return group > 0 ? { mode: 'process-group', pid: group } : { mode: 'process', pid };
-}
-
-/** A signal by number or by name, with SIG or without, such as `RTMIN+3`. */
-export function parseSignal(text: string): number {
-  const name = text.toUpperCase().replace(/^SIG/, '');
-  const number = /^\d+$/.test(name) ? Number(name) : numberOf(name);
-  if (number !== undefined && number >= 0 && number <= SIGRTMAX) return number;
-  throw new CommandError(`Cannot send signal "${text}": there is none`);
-}
-
-function numberOf(name: string): number | undefined {
-  const [, base, sign, offset] = /^RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name) ?? [];
-  if (base === undefined) return (constants.signals as Record<string, number | undefined>)[`SIG${name}`];
-  return (base === 'MIN' ? SIGRTMIN : SIGRTMAX) + (sign === '-' ? -1 : 1) * Number(offset ?? 0);
 }

@@ -29,7 +29,10 @@ function runOnHostFiles(args: CommandArguments, guest: readonly string[]): Promi
   const argv = guest.length > 0 ? guest : [process.env['SHELL'] ?? '/bin/sh'];
   const spec = hostFilesConfig({ argv, cwd: process.cwd(), env: process.env, isTerminal: isatty(0) && isatty(1) });
   const config = runtimeConfig(args);
-  return runUnlisted({ id: `run-${process.pid}`, spec, bundleDir: '/', config }, textOf(args, 'pidFile'));
+  return runUnlisted(
+    { id: `run-${process.pid}`, spec, bundleDir: '/', config, userLog: textOf(args, 'userLog') },
+    textOf(args, 'pidFile'),
+  );
 }
 
 async function runDetached(args: CommandArguments): Promise<number> {

@@ -1,9 +1,8 @@
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const APPLETS = 'sh sleep echo cat ps id true false kill env stty tty ls pwd test hostname mkdir touch wc head'.split(
-  ' ',
-);
+const APPLETS =
+  'sh sleep echo cat ps id true false kill env stty tty ls pwd test hostname mkdir touch wc head httpd grep'.split(' ');
 
 /** What a test wants to be different from the bundle that it gets. */
 export interface BundleChange {

@@ -8,6 +8,7 @@ pub mod socket_calls;
 pub mod stat_fields;
 pub mod sys;
 pub mod tsc;
+pub mod watchdog;
 
 #[cfg(not(test))]
 mod addon;

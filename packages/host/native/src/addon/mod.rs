@@ -17,4 +17,5 @@ mod results;
 mod sandboxing;
 mod sockets;
 mod terminals;
+mod watchdog;
 mod xattrs;
