@@ -127,9 +127,30 @@ export async function testPodman(dir, runtime, archive) {
     await podman('rm', '-f', '--time', '0', 'c');
   });
 
+  suite.test('a pod: its containers share a sandbox, its name and its shared memory', async () => {
+    const infra = ['--infra-image', 'localhost/busybox', '--infra-command', '/bin/sleep 600'];
+    await podman('pod', 'create', '--name', 'p', '--network', 'none', ...infra);
+    const inPod = (...args) => ['run', '--pod', 'p', ...args, 'busybox', 'sh', '-c'];
+    await podman(...inPod('-d', '--name', 'd'), 'echo shared > /dev/shm/file; echo mine > /tmp/file; exec sleep 600');
+    assert.equal(await podman('pod', 'ps', '--format', '{{.Status}} {{.NumberOfContainers}}'), 'Running 2\n');
+    assert.equal(
+      await podman(...inPod('--rm'), 'until test -s /dev/shm/file; do sleep 0.1; done; cat /dev/shm/file; ls /tmp'),
+      'shared\n',
+    );
+    assert.match(await podman('exec', 'd', 'cat', '/proc/version', '/tmp/file'), /mine\n$/);
+    assert.equal(await podman('exec', 'd', 'hostname'), 'p\n');
+    await podman('pod', 'stop', '-t', '0', 'p');
+    assert.equal(await podman('pod', 'ps', '--format', '{{.Status}}'), 'Exited\n');
+    await podman('pod', 'start', 'p');
+    assert.equal(await podman('exec', 'd', 'echo', 'again'), 'again\n');
+    await podman('pod', 'rm', '-f', '-t', '0', 'p');
+    assert.equal(await podman('ps', '-aq'), '');
+  });
+
   try {
     return await suite.run();
   } finally {
+    await exec([...base, 'pod', 'rm', '-fa', '-t', '0']);
     await exec([...base, 'rm', '-fa', '--time', '0']);
     await exec([...base, 'rmi', '-fa']);
   }

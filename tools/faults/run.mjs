@@ -72,7 +72,10 @@ function whatIsLeft(id) {
   for (const { pid, command, status } of processes()) {
     if (command.includes(root) && !status.includes('State:\tZ')) return `process ${pid} is left: ${command}`;
   }
-  const cgroup = readdirSync('/sys/fs/cgroup').find((name) => existsSync(join('/sys/fs/cgroup', name, `tsv-${id}`)));
+  const ours = new RegExp(`^tsv-[0-9a-f]+-${id}$`);
+  const cgroup = readdirSync('/sys/fs/cgroup', { withFileTypes: true }).find(
+    (entry) => entry.isDirectory() && readdirSync(join('/sys/fs/cgroup', entry.name)).some((name) => ours.test(name)),
+  )?.name;
   if (cgroup !== undefined) return `its cgroup in ${cgroup} is left`;
   return readFileSync('/proc/self/mountinfo', 'utf8').includes(dir) ? 'a mount is left' : null;
 }
