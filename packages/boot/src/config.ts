@@ -12,6 +12,8 @@ export interface RuntimeConfig {
   readonly platform: string;
   /** Whether it may rewrite system call instructions that a program executes often. */
   readonly mayPatchCode: boolean;
+  /** Whether it may answer calls such as getpid(2) without the kernel. */
+  readonly mayAnswerCalls: boolean;
   readonly network: NetworkMode;
   readonly overlay: OverlayMode;
   /** Directory of the state of containers. */

@@ -23,7 +23,7 @@ function working(...names: string[]): (name: string) => Promise<PlatformType> {
 }
 
 async function opened(platform: string, load?: (name: string) => Promise<PlatformType>): Promise<string> {
-  return (await openPlatform({ platform, mayPatchCode: true }, MEMORY, log, load)).name;
+  return (await openPlatform({ platform, mayPatchCode: true, mayAnswerCalls: true }, MEMORY, log, load)).name;
 }
 
 describe('openPlatform', () => {

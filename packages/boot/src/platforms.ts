@@ -22,16 +22,17 @@ export const PLATFORM_NAMES: readonly string[] = [AUTO, ...Object.keys(LOADERS)]
  * start a stub only to ask. Throws {@link SandboxError} when there is none.
  */
 export async function openPlatform(
-  config: Pick<RuntimeConfig, 'platform' | 'mayPatchCode'>,
+  config: Pick<RuntimeConfig, 'platform' | 'mayPatchCode' | 'mayAnswerCalls'>,
   memoryFile: MemoryFile,
   log: Pick<SandboxLog, 'debug'>,
   load: (name: string) => Promise<PlatformType> = loadPlatform,
 ): Promise<Platform> {
+  const { mayPatchCode, mayAnswerCalls } = config;
   const reasons: string[] = [];
   for (const name of config.platform === AUTO ? AUTO_ORDER : [config.platform]) {
     const type = await load(name);
     try {
-      const platform = type.create({ memoryFile, deviceFd: -1, mayPatchCode: config.mayPatchCode });
+      const platform = type.create({ memoryFile, deviceFd: -1, mayPatchCode, mayAnswerCalls });
       log.debug(`Guest code is run by platform ${[platform.name, ...reasons].join('; not by ')}`);
       return platform;
     } catch (error) {

@@ -16,6 +16,11 @@ export const GLOBAL_OPTIONS = {
     default: 'on',
     describe: 'Whether systrap rewrites system call instructions that a program executes often',
   },
+  'systrap-in-stub': {
+    choices: ['on', 'off'],
+    default: 'on',
+    describe: 'Whether systrap answers getpid and its like by itself; off shows what a call costs',
+  },
   network: { choices: ['none', 'host', 'sandbox'], default: 'sandbox', describe: 'Network of the sandbox' },
   overlay2: {
     choices: ['none', 'root:memory', 'all:memory'],
@@ -51,6 +56,7 @@ export interface GlobalArguments {
   logFormat: 'text' | 'json';
   platform: string;
   systrapPatching: 'on' | 'off';
+  systrapInStub: 'on' | 'off';
   network: 'none' | 'host' | 'sandbox';
   overlay2?: 'none' | 'root:memory' | 'all:memory' | undefined;
   strace?: string | undefined;

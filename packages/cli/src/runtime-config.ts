@@ -10,6 +10,7 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
   return {
     platform: args.platform,
     mayPatchCode: args.systrapPatching === 'on',
+    mayAnswerCalls: args.systrapInStub === 'on',
     network: args.network,
     overlay: args.overlay2 ?? 'root:memory',
     rootDir: args.root ?? defaultStateDir(),

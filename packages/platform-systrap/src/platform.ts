@@ -41,6 +41,7 @@ export interface SystrapParts {
   readonly wakeSleeper: (index: number) => void;
   readonly patcher: SitePatcher;
   readonly mayPatch: boolean;
+  readonly mayAnswer: boolean;
   /** By number. */
   readonly contexts: (SystrapContext | undefined)[];
 }
@@ -91,6 +92,7 @@ export class SystrapPlatform implements Platform {
       wakeSleeper,
       patcher,
       mayPatch,
+      mayAnswer: options.mayAnswerCalls !== false,
       contexts: [],
     };
   }

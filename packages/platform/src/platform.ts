@@ -145,6 +145,8 @@ export interface PlatformOptions {
   readonly deviceFd: number;
   /** Whether it may change the guest's code by way of {@link CodeMemory}. */
   readonly mayPatchCode?: boolean;
+  /** Whether it may use what {@link Context.answer} gives it; it may unless this is false. */
+  readonly mayAnswerCalls?: boolean;
 }
 
 /** How a platform is found: its package registers one of these. */
