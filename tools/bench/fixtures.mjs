@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const MIB = 1 << 20;
 const TREE_DIRECTORIES = 200;
@@ -33,6 +34,11 @@ const makers = {
     const rows = Array.from({ length: 100_000 }, (_, i) => `INSERT INTO t VALUES (${i}, 'row number ${i}');`);
     const text = ['CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT);', 'BEGIN;', ...rows, 'COMMIT;'].join('\n');
     writeFileSync(path, `${text}\n`);
+  },
+  /** A Go program whose goroutines hand a number back and forth on two threads. */
+  channels(path) {
+    const source = fileURLToPath(new URL('programs/channels.go', import.meta.url));
+    execFileSync('go', ['build', '-o', path, source], { env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '' } });
   },
   /** A C project of small files and a Makefile. */
   project(path) {

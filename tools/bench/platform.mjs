@@ -1,9 +1,10 @@
 // Measures what a platform itself costs, without a kernel: prints ns per getpid round trip (the guest calls, JavaScript
-// answers), its ratio to a native getpid, and what address spaces and threads cost.
+// answers), its ratio to a native getpid, and what address spaces and threads cost; beside them what two processors need to
+// send each other a word, which no platform that answers on another processor can be faster than.
 //   npx nx run-many -t build && node tools/bench/platform.mjs [--platform ptrace] [--patching on|off] [--rounds N]
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -24,6 +25,8 @@ const CODE = 0x40_0000;
 const PROT_READ_EXEC = 5;
 /** endbr64; mov eax, 39; syscall; jmp back */
 const GETPID_LOOP = [0xf3, 0x0f, 0x1e, 0xfa, 0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf3];
+/** Batches of each operation a round; the median is of all. */
+const BATCHES = 20;
 /** What the answer of a guest's getpid is. */
 const PID = 1;
 
@@ -34,11 +37,17 @@ const platform = type.create({ memoryFile, deviceFd: -1, mayPatchCode: options.p
 // The loop has nothing to do while guests run, and is in the phase in which it would sleep.
 await delay(1);
 try {
-  const nativeNs = nativeGetpidNs();
-  console.log(`native getpid                  ${nativeNs.toFixed(0).padStart(9)} ns`);
+  const nativeNs = nativeFigure('micro', ['20', 'getpid']);
+  tell('native getpid', nativeNs, nativeNs);
+  if (availableParallelism() > 1)
+    tell('a word to another processor and back', nativeFigure('round-trip', []), nativeNs);
   for (const [name, count, operation] of operations()) {
-    const ns = median(Array.from({ length: Number(options.rounds) }, () => measure(count, operation)));
-    console.log(`${name.padEnd(30)} ${ns.toFixed(0).padStart(9)} ns   ${(ns / nativeNs).toFixed(1)} x native getpid`);
+    measure(count, operation); // What a program does at first is compiled, patched and moved to its processor.
+    tell(
+      name,
+      median(Array.from({ length: BATCHES * Number(options.rounds) }, () => measure(count, operation))),
+      nativeNs,
+    );
   }
 } finally {
   platform.close();
@@ -48,11 +57,11 @@ try {
 function* operations() {
   const { space, context } = guest();
   run(context);
-  yield ['getpid', 20_000, () => answer(context)];
-  yield ['map and unmap a page', 1000, () => mapAndUnmap(space)];
-  yield ['thread: create, run, release', 1000, () => runAndRelease(made(space.createContext(context)), null)];
-  yield ['fork, run, release', 200, () => forkAndRelease(space, context)];
-  yield ['address space: new, run, release', 200, () => newAndRelease()];
+  yield ['getpid', 2000, () => answer(context)];
+  yield ['map and unmap a page', 100, () => mapAndUnmap(space)];
+  yield ['thread: create, run, release', 100, () => runAndRelease(made(space.createContext(context)), null)];
+  yield ['fork, run, release', 10, () => forkAndRelease(space, context)];
+  yield ['address space: new, run, release', 10, () => newAndRelease()];
 }
 
 function guest() {
@@ -126,14 +135,19 @@ function measure(count, operation) {
   return Number(process.hrtime.bigint() - start) / count;
 }
 
-function nativeGetpidNs() {
+/** Prints a row. */
+function tell(name, ns, nativeNs) {
+  console.log(`${name.padEnd(36)} ${ns.toFixed(0).padStart(9)} ns   ${(ns / nativeNs).toFixed(1)} x native getpid`);
+}
+
+/** What a program of this directory measures, natively. */
+function nativeFigure(name, args) {
   const scratch = mkdtempSync(join(tmpdir(), 'tsv-bench-'));
   try {
-    const micro = join(scratch, 'micro');
-    const source = fileURLToPath(new URL('programs/micro.c', import.meta.url));
-    execFileSync('cc', ['-O2', '-pthread', '-static', '-o', micro, source]);
-    const output = execFileSync(micro, ['20', 'getpid'], { encoding: 'utf8' });
-    return Number(/^getpid (\S+)$/m.exec(output)[1]);
+    const program = join(scratch, name);
+    const source = fileURLToPath(new URL(`programs/${name}.c`, import.meta.url));
+    execFileSync('cc', ['-O2', '-pthread', '-static', '-o', program, source]);
+    return Number(/ (\S+)$/m.exec(execFileSync(program, args, { encoding: 'utf8' }))[1]);
   } finally {
     rmSync(scratch, { recursive: true });
   }

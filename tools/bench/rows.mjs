@@ -1,10 +1,12 @@
 // The rows of the benchmark: what is measured, by which program, and how many times native it may take.
 
+import { fileURLToPath } from 'node:url';
+
 /**
  * @typedef {object} Row
  * @property {string} name
  * @property {string} title What the table and the chart call it.
- * @property {string} group `calls`, `files`, `memory`, `processes`, `programs`, `network` or `sandbox`.
+ * @property {string} group `calls`, `threads`, `files`, `memory`, `processes`, `programs`, `network` or `sandbox`.
  * @property {number | null} targetRatio Times native, at most; null without a target of that kind.
  * @property {string} program Which program of tools/bench/programs measures it, a script if it ends so, or `sandbox`.
  * @property {readonly string[]} [command] What `timed` runs; `@` stands for the directory of the fixtures.
@@ -15,16 +17,24 @@
  */
 
 const PYTHON_LOOP = 'x = 0\nfor i in range(8000000):\n    x = (x * 31 + i) % 65521\nprint(x)';
+const PYTHON_THREADS = ['/usr/bin/python3', threadsProgram('threads.py')];
+const NODE_WORKERS = [process.execPath, threadsProgram('workers.mjs')];
 const SHELL_LOOP = 'i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i+1)); done';
 
 /** @type {readonly Row[]} */
 export const ROWS = [
   micro('getpid', 'getpid', 'calls', 2),
   {
+    ...micro('getpid_call', 'getpid that the kernel answers', 'calls', 2),
+    operation: 'getpid',
+    platform: 'systrap',
+    tsvOptions: ['--systrap-in-stub=off'],
+  },
+  {
     ...micro('getpid_trap', 'getpid from a site that is not patched', 'calls', 25),
     operation: 'getpid',
     platform: 'systrap',
-    tsvOptions: ['--systrap-patching=off'],
+    tsvOptions: ['--systrap-patching=off', '--systrap-in-stub=off'],
   },
   micro('clock_gettime', 'clock_gettime (vDSO)', 'calls', 1.5),
   micro('read_zero_4k', 'read 4 KiB of /dev/zero', 'calls', 2),
@@ -34,7 +44,10 @@ export const ROWS = [
   micro('pipe_write_read', 'pipe, write and read a byte', 'calls', 3),
   micro('ping_pong_threads', 'ping-pong between two threads', 'calls', 4),
   micro('ping_pong_processes', 'ping-pong between two processes', 'calls', 4),
-  bulk('mutex_4_threads', 'a mutex between 4 threads', 'calls', 1.5, []),
+  bulk('mutex_4_threads', 'a mutex between 4 threads', 'threads', 1.5, []),
+  timed('go_channels', 'Go, a channel between 2 goroutines', 'threads', 1.5, ['@/channels'], ['channels']),
+  timed('python_threads', 'python3, 4 threads and a queue', 'threads', 2, PYTHON_THREADS, []),
+  timed('node_workers', 'node, messages of 2 workers', 'threads', 2, NODE_WORKERS, []),
 
   micro('stat_tmpfs', 'stat, tmpfs', 'files', 4),
   micro('stat_rootfs', 'stat, root filesystem', 'files', 4),
@@ -91,6 +104,10 @@ function script(name, title, targetRatio) {
 
 function bulk(name, title, group, targetRatio, fixtures) {
   return { name, title, group, targetRatio, program: 'bulk', fixtures };
+}
+
+function threadsProgram(name) {
+  return fileURLToPath(new URL(`programs/${name}`, import.meta.url));
 }
 
 function timed(name, title, group, targetRatio, command, fixtures) {

@@ -1,3 +1,6 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
 /**
  * Our own C programs (`guests/*.c`), built once and run on both sides. `needs` names a compiler that may be missing:
  * the case is left out then.
@@ -11,6 +14,9 @@ const linked = (name, compiler, flags) => ({
   name: `guest: ${name}`,
   guest: { source: 'tls.c', compiler, flags: ['-O2', ...flags, '-pthread'], args: ['x y'] },
 });
+
+/** What the benchmarks have threads do. */
+const PROGRAMS = fileURLToPath(new URL('../bench/programs', import.meta.url));
 
 export const GUEST_CASES = [
   guest('pi-futex'),
@@ -30,4 +36,11 @@ export const GUEST_CASES = [
   linked('musl static', 'musl-gcc', ['-static']),
   linked('musl static-PIE', 'musl-gcc', ['-static-pie', '-fPIE']),
   linked('musl dynamic', 'musl-gcc', []),
+  {
+    name: 'threads: Go channels',
+    guest: { source: join(PROGRAMS, 'channels.go'), compiler: 'go', flags: ['build'], args: [] },
+    timeoutMs: 60_000,
+  },
+  { name: 'threads: python3, a queue', argv: ['python3', join(PROGRAMS, 'threads.py')], timeoutMs: 60_000 },
+  { name: 'threads: node, workers', argv: ['node', join(PROGRAMS, 'workers.mjs')], timeoutMs: 60_000 },
 ];

@@ -4,7 +4,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.mjs';
@@ -65,7 +65,7 @@ async function work(queue) {
 /** Compiles a program of ours; its command. */
 function build({ name, guest }) {
   const program = join(built, name.replaceAll(/[^a-zA-Z0-9]+/g, '-'));
-  execFileSync(guest.compiler, [...guest.flags, '-o', program, join(GUESTS, guest.source)], { stdio: 'inherit' });
+  execFileSync(guest.compiler, [...guest.flags, '-o', program, resolve(GUESTS, guest.source)], { stdio: 'inherit' });
   return [program, ...guest.args];
 }
 
