@@ -117,9 +117,9 @@ describe('--oci-seccomp', () => {
       },
     };
     writeFileSync(path, JSON.stringify(spec));
-    const on = await runTsv(['--oci-seccomp', 'run', '--bundle', dir, 'seccomp-on']);
+    const on = await runTsv(['--overlay2=root:memory', '--oci-seccomp', 'run', '--bundle', dir, 'seccomp-on']);
     expect([on.stdout, on.stderr]).toEqual(['Seccomp:\t2\n', expect.stringContaining('No space left')]);
-    const off = await runTsv(['run', '--bundle', dir, 'seccomp-off']);
+    const off = await runTsv(['--overlay2=root:memory', 'run', '--bundle', dir, 'seccomp-off']);
     expect([off.stdout, off.stderr]).toEqual(['Seccomp:\t0\n', '']);
     rmSync(dir, { recursive: true });
   });
