@@ -1,5 +1,6 @@
-// Makes packages/cli/dist/bundle/tsv.cjs: the command line and everything it needs in one script, for a short start-up,
-// and its code cache beside it. Addons stay beside their packages and are loaded from there.
+// Makes packages/cli/dist/bundle: tsv.cjs is the command line and all that acts on containers from outside, sentry.cjs what
+// runs a sandbox, with the kernel, which most commands do not load; each with its code cache beside it. Addons stay beside
+// their packages and are loaded from there.
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -50,16 +51,22 @@ const helpText = {
   },
 };
 
-rmSync(outdir, { recursive: true, force: true });
-await build({
-  entryPoints: [`${root}packages/cli/src/main.ts`],
-  outfile: `${outdir}/tsv.cjs`,
+/** The command line asks for the other script by this name. */
+const sentry = {
+  name: 'sentry',
+  setup(context) {
+    context.onResolve({ filter: /\/sentry\.js$/ }, ({ importer }) =>
+      importer.includes('/cli/src/') ? { path: '@tsv/cli/sentry', external: true } : null,
+    );
+  },
+};
+
+const options = {
   bundle: true,
   format: 'cjs',
   platform: 'node',
   target: 'node20',
   conditions: ['@tsv/source'],
-  plugins: [addons, helpText],
   define: { 'import.meta.url': 'importMetaUrl' },
   // What packages/cli/bin/bundle.js calls; a script, because modules of Node.js 20 cannot have a code cache.
   banner: {
@@ -72,5 +79,19 @@ await build({
   minifyWhitespace: true,
   sourcemap: 'linked',
   logLevel: 'warning',
+};
+
+rmSync(outdir, { recursive: true, force: true });
+await build({
+  ...options,
+  entryPoints: [`${root}packages/cli/src/main.ts`],
+  outfile: `${outdir}/tsv.cjs`,
+  plugins: [addons, sentry, helpText],
+});
+await build({
+  ...options,
+  entryPoints: [`${root}packages/cli/src/sentry.ts`],
+  outfile: `${outdir}/sentry.cjs`,
+  plugins: [addons],
 });
 execFileSync(process.execPath, [fileURLToPath(new URL('code-cache.mjs', import.meta.url))], { stdio: 'inherit' });

@@ -15,12 +15,13 @@ import {
   type FileSystem,
   type MountNamespace,
 } from '@tsv/vfs';
-import { isAbsolute, join, normalize } from 'node:path';
+import { join, normalize } from 'node:path';
 import { toByteString } from './byte-string.js';
 import type { RuntimeConfig } from './config.js';
 import type { HostDirectory } from './confinement/confine-sentry.js';
 import { ContainerDevices } from './container-devices.js';
 import { checkSpec } from './oci/check-spec.js';
+import { rootPath, sourcePath } from './host-paths.js';
 import { parseMountOptions, type MountOptions } from './oci/mount-options.js';
 import { SharedVolumes } from './oci/shared-volumes.js';
 import { setSysctls } from './oci/sysctl.js';
@@ -45,12 +46,6 @@ export interface MountPlace {
   readonly bundleDir: string;
   /** Descriptors by path of files that the sentry cannot open itself; others it opens by their path. */
   readonly donated: ReadonlyMap<string, number>;
-}
-
-/** Paths of the host's files that a container sees. */
-export function hostPaths(spec: Spec, bundleDir: string): string[] {
-  const binds = (spec.mounts ?? []).filter((mount) => isBindMount(mount) && mount.source !== undefined);
-  return [...new Set([rootPath(spec, bundleDir), ...binds.map((mount) => sourcePath(mount, bundleDir))])];
 }
 
 /** Builds the file tree of a container from its configuration. */
@@ -263,18 +258,4 @@ export class ContainerMounter {
     }
     return this.#onMount(caller, '/dev/null', (nothing) => bindMount(vfs, nothing, at, false));
   }
-}
-
-function rootPath(spec: Spec, bundleDir: string): string {
-  const path = spec.root?.path ?? 'rootfs';
-  return isAbsolute(path) ? path : join(bundleDir, path);
-}
-
-function sourcePath(mount: Mount, bundleDir: string): string {
-  const source = mount.source ?? '';
-  return isAbsolute(source) ? source : join(bundleDir, source);
-}
-
-function isBindMount(mount: Mount): boolean {
-  return mount.type === 'bind' || (mount.options ?? []).some((option) => option === 'bind' || option === 'rbind');
 }

@@ -8,7 +8,7 @@ export type { ExecOptions } from './container/execute-in-container.js';
 export { serveLateHooks } from './container/late-hooks.js';
 export { CREATOR_FD, LISTEN_FD } from './container/launch-sentry.js';
 export { runForeground, runUnlisted } from './container/run-foreground.js';
-export type { DeliveryMode } from './container/signal-container.js';
+export type { DeliveryMode } from './container/delivery-mode.js';
 export type { ListedContainer } from './container/state-store.js';
 export { describeSyscalls } from './describe-syscalls.js';
 export { hostFilesConfig, type HostFilesOptions } from './host-files-config.js';

@@ -12,16 +12,11 @@ import { ContainerMounter } from './container-mounter.js';
 import { guestHookExecutor } from './container/guest-hooks.js';
 import { childNamespaces } from './container/container-namespaces.js';
 import { Container } from './container/container.js';
+import type { DeliveryMode } from './container/delivery-mode.js';
 import type { GuestProcess } from './container/guest-process.js';
 import { cpuTimes } from './container/process-list.js';
 import { ProcessStarter, type ProcessIo, type StarterContext } from './container/process-starter.js';
-import {
-  isDefaultFatal,
-  killContainer,
-  signalContainer,
-  signalProcess,
-  type DeliveryMode,
-} from './container/signal-container.js';
+import { isDefaultFatal, killContainer, signalContainer, signalProcess } from './container/signal-container.js';
 import { createKernel } from './create-kernel.js';
 import { EventLoop } from './event-loop.js';
 import { findLeaks } from './find-leaks.js';

@@ -1,10 +1,11 @@
-import { close as closeFd, fcntl, isatty, pollFd, read, tcgetattr, tcgetwinsize, tcsetattr, write } from '@tsv/host';
+import { close as closeFd, fcntl, pollFd, read, tcgetattr, tcgetwinsize, tcsetattr, write } from '@tsv/host';
 import { EAGAIN, F_GETFL, F_SETFL, O_NOCTTY, O_NONBLOCK, O_RDWR, POLLHUP, POLLIN, POLLOUT, errnoText } from '@tsv/abi';
 import type { HostFdListener, HostFdWatcher } from '@tsv/gofer';
 import { DevptsFileSystem, type Kernel, type PtyMaster, type ThreadGroup } from '@tsv/kernel';
 import { MemoryIo, type Caller, type OpenFile } from '@tsv/vfs';
 import { WaitEntry } from '@tsv/waiter';
 import type { ContainerFiles } from './container-mounter.js';
+import type { TerminalFds } from './host-terminal.js';
 import { SandboxError } from './sandbox-error.js';
 
 const TERMIOS_BYTES = 36;
@@ -27,21 +28,6 @@ const OPOST = 1;
 const LINE_PROCESSING = 0o100113; // ECHO ECHONL ICANON ISIG IEXTEN
 const CSIZE_PARENB = 0o460;
 const CS8 = 0o60;
-
-/** A terminal of the host by its descriptors, which may be one. */
-export interface TerminalFds {
-  readonly input: number;
-  readonly output: number;
-  /** Whether they are closed with the container's terminal. */
-  readonly isOwned: boolean;
-  /** Whether others use the terminal too: it keeps its mode of I/O, and gets its settings back. */
-  readonly isShared: boolean;
-}
-
-/** The host's terminal if it is ours: standard input and output are one. */
-export function hostTerminal(): TerminalFds | null {
-  return isatty(0) && isatty(1) ? { input: 0, output: 1, isOwned: false, isShared: true } : null;
-}
 
 class OutputEntry extends WaitEntry {
   isReady = true;

@@ -1,30 +1,44 @@
 'use strict';
-// Loads the command line, which is one script, with the code that V8 made of it when it was built. A cache of another
-// version of Node.js is ignored by V8.
+// Loads the command line, which is a script, and what runs a sandbox, which is another, each with the code that V8 made of
+// it when it was built. A cache of another version of Node.js is ignored by V8.
 const { readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
 const { Script } = require('node:vm');
 
-const SCRIPT_PATH = join(__dirname, '../dist/bundle/tsv.cjs');
-const CACHE_PATH = join(__dirname, '../dist/bundle/tsv.cache');
+const DIRECTORY = join(__dirname, '../dist/bundle');
+/** What the command line asks for when it runs a sandbox. */
+const SENTRY = '@tsv/cli/sentry';
+const requireAddon = createRequire(join(DIRECTORY, 'tsv.cjs'));
+const loaded = new Map();
 
-function loadBundle() {
+/** A script of the bundle by its name: what it exports, and itself. */
+function loadScript(name) {
+  const known = loaded.get(name);
+  if (known !== undefined) return known;
+  const path = join(DIRECTORY, `${name}.cjs`);
   // The script is ASCII: one byte a character.
-  const source = readFileSync(SCRIPT_PATH, 'latin1');
-  const script = new Script(source, { filename: SCRIPT_PATH, cachedData: readCache() });
+  const source = readFileSync(path, 'latin1');
+  const script = new Script(source, { filename: path, cachedData: readCache(name) });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, createRequire(SCRIPT_PATH), module, SCRIPT_PATH);
-  return { script, main: module.exports.main };
+  const require = (id) => (id === SENTRY ? loadScript('sentry').exports : requireAddon(id));
+  script.runInThisContext()(module.exports, require, module, path);
+  const entry = { script, exports: module.exports };
+  loaded.set(name, entry);
+  return entry;
 }
 
-function readCache() {
+function cachePath(name) {
+  return join(DIRECTORY, `${name}.cache`);
+}
+
+function readCache(name) {
   try {
-    return readFileSync(CACHE_PATH);
+    return readFileSync(cachePath(name));
   } catch (error) {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-module.exports = { CACHE_PATH, loadBundle };
+module.exports = { cachePath, loadScript };

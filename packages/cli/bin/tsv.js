@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 'use strict';
-const { loadBundle } = require('./bundle.js');
+const { loadScript } = require('./bundle.js');
 
-loadBundle()
-  .main(process.argv.slice(2))
+loadScript('tsv')
+  .exports.main(process.argv.slice(2))
   .then((status) => {
     process.exitCode = status;
   });

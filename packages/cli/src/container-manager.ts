@@ -1,4 +1,4 @@
-import { ContainerManager, type RuntimeConfig } from '@tsv/boot';
+import { ContainerManager, type RuntimeConfig } from '@tsv/boot/client';
 import type { CommandArguments } from './command.js';
 import { runtimeConfig } from './runtime-config.js';
 

@@ -1,5 +1,4 @@
 import { appendFileSync } from 'node:fs';
-import { SandboxError } from '@tsv/boot';
 import yargs, { type Options } from 'yargs';
 import { CommandError, type Command, type CommandArguments } from './command.js';
 import { COMMANDS } from './commands/index.js';
@@ -18,7 +17,7 @@ const EXIT_FAILURE = 128;
 
 /** Runs `tsv` with `argv` (without the program's name); returns the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { own, guest } = splitGuestArgs(argv, GLOBAL_SPECS, new Map(COMMANDS.map(commandSpec)));
+  const { own, guest, name } = splitGuestArgs(argv, GLOBAL_SPECS, new Map(COMMANDS.map(commandSpec)));
   const chosen: { command?: Command; args?: CommandArguments } = {};
   let parser = yargs(renameDoRoot(own))
     .scriptName('tsv')
@@ -33,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .fail((message: string | null, error: Error | undefined) => {
       throw error instanceof Error ? error : new CommandError(`${message ?? 'Bad usage'}\nSee "tsv --help"`);
     });
-  for (const command of COMMANDS) {
+  for (const command of commandsToTell(name, own)) {
     parser = parser.command(
       command.words,
       command.describe as string, // false hides it, which the types do not know.
@@ -41,11 +40,12 @@ export async function main(argv: readonly string[]): Promise<number> {
       (args) => {
         chosen.command = command;
         chosen.args = args as unknown as CommandArguments;
+        throw new Parsed();
       },
     );
   }
   try {
-    await parser.parseAsync();
+    await parse(parser);
     const { command, args } = chosen;
     if (command === undefined || args === undefined) return 0; // --help and --version have been answered.
     const run = await command.load();
@@ -54,8 +54,33 @@ export async function main(argv: readonly string[]): Promise<number> {
     const message = describe(error);
     process.stderr.write(`tsv: ${message}\n`);
     if (chosen.args?.log !== undefined) logFailure(chosen.args, message);
-    return error instanceof SandboxError ? error.exitStatus : EXIT_FAILURE;
+    return statusOf(error);
   }
+}
+
+/** Ends the parser's work when it has found a command: otherwise it would go on and make all texts of help. */
+class Parsed extends Error {
+  override readonly name = 'Parsed';
+}
+
+async function parse(parser: { parseAsync(): Promise<unknown> }): Promise<void> {
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    if (!(error instanceof Parsed)) throw error;
+  }
+}
+
+/** The commands that the parser has to know: the one that is called, unless help is asked for. */
+function commandsToTell(name: string | null, own: readonly string[]): readonly Command[] {
+  const called = COMMANDS.filter((command) => command.words.split(' ')[0] === name);
+  return called.length === 0 || own.includes('--help') ? COMMANDS : called;
+}
+
+/** The exit status that an error asks for. That of a sandbox may come from another bundle: it goes by its name. */
+function statusOf(error: unknown): number {
+  const isOfSandbox = error instanceof Error && error.name === 'SandboxError' && 'exitStatus' in error;
+  return isOfSandbox && typeof error.exitStatus === 'number' ? error.exitStatus : EXIT_FAILURE;
 }
 
 /** `do --root DIR` means the root filesystem, as in runsc; the global `--root` is the state directory. */

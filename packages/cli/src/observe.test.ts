@@ -73,7 +73,7 @@ describe('--coverage-report', () => {
     const report = join(dir, 'coverage.json');
     expect((await runTsv(['--coverage-report', report, 'run', '--', 'true'])).status).toBe(0);
     const { result } = JSON.parse(readFileSync(report, 'utf8')) as { result: { url: string }[] };
-    expect(result.map(({ url }) => url)).toContainEqual(expect.stringContaining('tsv.cjs'));
+    expect(result.map(({ url }) => url)).toContainEqual(expect.stringContaining('sentry.cjs'));
   });
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { RuntimeConfig } from '@tsv/boot';
+import type { RuntimeConfig } from '@tsv/boot/client';
 import { CommandError, type CommandArguments } from './command.js';
 import { parseSignal } from './parse-signal.js';
 

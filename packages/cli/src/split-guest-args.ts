@@ -10,6 +10,8 @@ export interface SplitArgs {
   readonly own: string[];
   /** The guest's command and arguments, untouched. */
   readonly guest: string[];
+  /** The command's own name, or null when there is none. */
+  readonly name: string | null;
 }
 
 /** A command, as far as splitting needs to know. */
@@ -30,22 +32,22 @@ export function splitGuestArgs(
 ): SplitArgs {
   let options = globalOptions;
   let wordsLeft = Infinity;
-  let hasCommand = false;
+  let name: string | null = null;
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
-    if (word === '--') return { own: argv.slice(0, i), guest: argv.slice(i + 1) };
+    if (word === '--') return { own: argv.slice(0, i), guest: argv.slice(i + 1), name };
     if (word.startsWith('-') && word !== '-') {
       if (takesNextWord(word, options)) i++;
-    } else if (!hasCommand) {
-      hasCommand = true;
+    } else if (name === null) {
+      name = word;
       const command = commands.get(word);
       wordsLeft = command?.ownWordCount ?? Infinity;
       options = { ...globalOptions, ...command?.options };
     } else if (wordsLeft-- === 0) {
-      return { own: argv.slice(0, i), guest: argv.slice(i) };
+      return { own: argv.slice(0, i), guest: argv.slice(i), name };
     }
   }
-  return { own: [...argv], guest: [] };
+  return { own: [...argv], guest: [], name };
 }
 
 function takesNextWord(word: string, options: Readonly<Record<string, OptionSpec>>): boolean {

@@ -7,7 +7,7 @@ import type { Spec } from '@tsv/oci';
 import { toByteString } from '../byte-string.js';
 import type { RuntimeConfig } from '../config.js';
 import { HostCgroup, defaultCgroupsPath } from '../cgroup/host-cgroup.js';
-import { hostPaths } from '../container-mounter.js';
+import { hostPaths } from '../host-paths.js';
 import { ControlClient } from '../control/control-client.js';
 import type { MethodParams } from '../control/methods.js';
 import { runHooks } from '../oci/hooks.js';

@@ -10,7 +10,7 @@ import { containerStatus, ociState, type ContainerState, type ContainerStatus } 
 import { runcStatistics, type RuncStatistics } from './runc-statistics.js';
 import { executeInContainer, type ExecOptions } from './execute-in-container.js';
 import { killProcess, untilEnded } from './kill-process.js';
-import type { DeliveryMode } from './signal-container.js';
+import type { DeliveryMode } from './delivery-mode.js';
 import { StateStore, type ListedContainer } from './state-store.js';
 import { exitStatusOf } from './wait-status.js';
 

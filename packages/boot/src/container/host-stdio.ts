@@ -1,6 +1,6 @@
 import { fcntl } from '@tsv/host';
 import { F_DUPFD_CLOEXEC } from '@tsv/abi';
-import { hostTerminal } from '../terminal.js';
+import { hostTerminal } from '../host-terminal.js';
 import type { ProcessIo } from './process-starter.js';
 
 /**

@@ -1,7 +1,7 @@
 import { close } from '@tsv/host';
 import type { IoParams } from '../control/methods.js';
 import { SandboxError } from '../sandbox-error.js';
-import { hostTerminal } from '../terminal.js';
+import { hostTerminal } from '../host-terminal.js';
 import { openConsole, type ConsoleSize } from './console-socket.js';
 
 /** Which descriptors a process in a sandbox is to get. */

@@ -2,10 +2,7 @@ import { NSIG, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SI
 import { kernelSignal, sendSignal, type Kernel, type ThreadGroup } from '@tsv/kernel';
 import { SandboxError } from '../sandbox-error.js';
 import type { Container } from './container.js';
-
-/** Whom a signal goes to. */
-export const DELIVERY_MODES = ['process', 'all', 'process-group', 'foreground-process-group'] as const;
-export type DeliveryMode = (typeof DELIVERY_MODES)[number];
+import type { DeliveryMode } from './delivery-mode.js';
 
 /**
  * Sends a signal from outside to processes of a container. `pid` is an ID in the root PID namespace: of the process, of

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { DELIVERY_MODES } from '../container/signal-container.js';
+import { DELIVERY_MODES } from '../container/delivery-mode.js';
 
 const id = v.pipe(v.string(), v.nonEmpty());
 const integer = v.pipe(v.number(), v.safeInteger());

@@ -1,4 +1,5 @@
-import { CREATOR_FD, LISTEN_FD, runSentry, type RuntimeConfig } from '@tsv/boot';
+import type { RuntimeConfig } from '@tsv/boot/client';
+import { CREATOR_FD, LISTEN_FD, runSentry } from '../sentry.js';
 import { wordOf, type CommandRun } from '../command.js';
 
 /** `tsv boot`: is the sentry of a sandbox that another command makes. Not for users. */

@@ -1,7 +1,7 @@
 import { containerManager } from '../container-manager.js';
 import { loadBundle } from '../bundle.js';
 import { countOf, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
-import type { CreateOptions } from '@tsv/boot';
+import type { CreateOptions } from '@tsv/boot/client';
 
 /** `tsv create`: a container that can be started. */
 export const run: CommandRun = async (args) => {

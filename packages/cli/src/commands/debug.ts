@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import type { ContainerManager } from '@tsv/boot';
+import type { ContainerManager } from '@tsv/boot/client';
 import { containerManager } from '../container-manager.js';
 import { CommandError, countOf, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
 import { parseSignal } from '../parse-signal.js';

@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty';
-import { hostFilesConfig, runContainer } from '@tsv/boot';
+import { hostFilesConfig, runContainer } from '../sentry.js';
 import { CommandError, type CommandRun } from '../command.js';
 import { runtimeConfig } from '../runtime-config.js';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { containerStatus } from '@tsv/boot';
+import { containerStatus } from '@tsv/boot/client';
 import { containerManager } from '../container-manager.js';
 import { CommandError, countOf, wordOf, type CommandRun } from '../command.js';
 

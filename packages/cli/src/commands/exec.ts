@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CAPABILITY_NAMES } from '@tsv/abi';
-import { type ExecOptions } from '@tsv/boot';
+import { type ExecOptions } from '@tsv/boot/client';
 import { parseConfig, type Process, type Spec } from '@tsv/oci';
 import { loadBundle } from '../bundle.js';
 import { containerManager } from '../container-manager.js';

@@ -1,4 +1,4 @@
-import { describePlatforms, describeSyscalls } from '@tsv/boot';
+import { describePlatforms, describeSyscalls } from '../sentry.js';
 import Table from 'cli-table3';
 import { CommandError, type CommandRun } from '../command.js';
 

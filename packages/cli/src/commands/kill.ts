@@ -1,4 +1,4 @@
-import type { DeliveryMode } from '@tsv/boot';
+import type { DeliveryMode } from '@tsv/boot/client';
 import { containerManager } from '../container-manager.js';
 import { parseSignal } from '../parse-signal.js';
 import { CommandError, countOf, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';

@@ -1,4 +1,4 @@
-import { serveLateHooks } from '@tsv/boot';
+import { serveLateHooks } from '@tsv/boot/client';
 import { wordOf, type CommandRun } from '../command.js';
 import { containerManager } from '../container-manager.js';
 

@@ -1,4 +1,4 @@
-import type { ListedContainer } from '@tsv/boot';
+import type { ListedContainer } from '@tsv/boot/client';
 import { containerManager } from '../container-manager.js';
 import { textOf, type CommandRun } from '../command.js';
 import { textTable } from '../text-table.js';

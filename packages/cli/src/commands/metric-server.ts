@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { MetricServer, parseListenAddress, writePidFile } from '@tsv/boot';
+import { MetricServer, parseListenAddress, writePidFile } from '@tsv/boot/client';
 import { containerManager } from '../container-manager.js';
 import { textOf, wordOf, type CommandRun } from '../command.js';
 import { metricOptions } from '../metric-options.js';

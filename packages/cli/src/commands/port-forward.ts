@@ -1,4 +1,4 @@
-import { PortForwarder } from '@tsv/boot';
+import { PortForwarder } from '@tsv/boot/client';
 import { containerManager } from '../container-manager.js';
 import { CommandError, wordOf, type CommandRun } from '../command.js';
 

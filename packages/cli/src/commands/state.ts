@@ -1,4 +1,4 @@
-import { containerStatus, ociState } from '@tsv/boot';
+import { containerStatus, ociState } from '@tsv/boot/client';
 import { containerManager } from '../container-manager.js';
 import { wordOf, type CommandRun } from '../command.js';
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Resources } from '@tsv/boot';
+import type { Resources } from '@tsv/boot/client';
 import { parseConfig } from '@tsv/oci';
 import { containerManager } from '../container-manager.js';
 import { CommandError, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';

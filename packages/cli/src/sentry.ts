@@ -1,0 +1,12 @@
+// What runs a sandbox in this process. It is bundled apart, with the kernel, and loaded by the commands that need it.
+export {
+  CREATOR_FD,
+  LISTEN_FD,
+  describePlatforms,
+  describeSyscalls,
+  hostFilesConfig,
+  runContainer,
+  runForeground,
+  runSentry,
+  runUnlisted,
+} from '@tsv/boot';
