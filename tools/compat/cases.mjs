@@ -289,6 +289,11 @@ export const CASES = [
     stderr: false,
   },
   { name: 'net: a bridge between namespaces', argv: ['unshare', '-n', 'bash', 'ip_bridge.sh'], stderr: false },
+  { name: 'net: original destinations', argv: ['unshare', '-n', 'python3', 'original_dst.py'] },
+  sh(
+    'net: groups in /proc',
+    `unshare -n sh -c "ip link set lo up; cat /proc/net/igmp; grep -o 'ff020*1  .*' /proc/net/igmp6; cat /proc/net/dev_mcast; ip -4 maddr show dev lo"`,
+  ),
   sh(
     'net: iptables',
     'unshare -n sh -c "ip link set lo up; iptables-legacy -A OUTPUT -p tcp --dport 99 -j REJECT; iptables-legacy -t nat -A OUTPUT -p tcp --dport 77 -j REDIRECT --to-ports 88; iptables-legacy -S; iptables-legacy -t nat -S; iptables-legacy -D OUTPUT 1; iptables-legacy -S OUTPUT"',

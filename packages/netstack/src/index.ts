@@ -72,12 +72,14 @@ export {
   ETH_P_IPV6,
   formatLinkAddress,
   type LinkAddress,
+  multicastLinkAddress,
   parseLinkAddress,
 } from './wire/ethernet.js';
 export {
   IPV4_ANY,
   IPV4_BYTES,
   IPV4_LOOPBACK,
+  IPV6_ALL_NODES,
   IPV6_ANY,
   IPV6_BYTES,
   IPV6_LOOPBACK,

@@ -146,18 +146,28 @@ export class Conntrack extends Timer {
     remote: IpAddress,
     remotePort: number,
   ): Flow | null {
-    const answer = new Tuple();
-    answer.protocol = protocol;
-    answer.src.copyFrom(local);
-    answer.dst.copyFrom(remote);
-    [answer.srcPort, answer.dstPort] = [localPort, remotePort];
-    const end = this.#find(answer);
+    const end = this.#endOf(protocol, local, localPort, remote, remotePort);
     return end !== null && end.isReply && end.flow.hasNewDestination ? end.flow : null;
+  }
+
+  /** The flow of a connection of ours, whichever side began it; null if it is not tracked. */
+  flowOf(protocol: number, local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): Flow | null {
+    return this.#endOf(protocol, local, localPort, remote, remotePort)?.flow ?? null;
   }
 
   fired(nowMs: number): void {
     const nextMs = this.#sweep(nowMs);
     if (this.#count > 0) this.#stack.timers.arm(this, Math.max(nowMs + SWEEP_INTERVAL_MS, nextMs));
+  }
+
+  /** The entry of what goes from `local` to `remote`. */
+  #endOf(protocol: number, local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): FlowEnd | null {
+    const tuple = new Tuple();
+    tuple.protocol = protocol;
+    tuple.src.copyFrom(local);
+    tuple.dst.copyFrom(remote);
+    [tuple.srcPort, tuple.dstPort] = [localPort, remotePort];
+    return this.#find(tuple);
   }
 
   /** An ICMP error belongs to the flow of the packet that it quotes: RFC 5508 section 4. */

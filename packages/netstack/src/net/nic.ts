@@ -191,6 +191,11 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     return this.#groups.has(group);
   }
 
+  /** How often a group was joined. */
+  groupUserCount(group: IpAddress): number {
+    return this.#groups.get(group) ?? 0;
+  }
+
   /** The groups joined. */
   groups(): IterableIterator<IpAddress> {
     return this.#groups.keys();

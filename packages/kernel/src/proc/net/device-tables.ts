@@ -124,6 +124,7 @@ export function hex(value: number, width: number): string {
   return value.toString(16).toUpperCase().padStart(width, '0');
 }
 
-function hex6({ w0, w1, w2, w3 }: IpAddress): string {
+/** An IPv6 address without its colons. */
+export function hex6({ w0, w1, w2, w3 }: IpAddress): string {
   return [w0, w1, w2, w3].map((word) => hex(word >>> 0, 8).toLowerCase()).join('');
 }

@@ -3,6 +3,7 @@ import type { NetNamespace } from '../../namespace/net-namespace.js';
 import { GeneratedFile } from '../generated-file.js';
 import type { ProcFileSystem } from '../proc-file-system.js';
 import { formatArp, formatDevices, formatIfInet6, formatIpv6Route, formatRoute } from './device-tables.js';
+import { formatDeviceGroups, formatIgmp, formatIgmp6 } from './group-tables.js';
 import { formatInetTable, formatNetlink, formatPacket, formatProtocols, formatUnix } from './socket-tables.js';
 import { formatNetstat, formatSnmp, formatSnmp6, formatSockstat, formatSockstat6 } from './statistics.js';
 
@@ -12,9 +13,12 @@ type Format = (net: NetNamespace, fs: ProcFileSystem, caller: Caller) => string;
 const FILES: Readonly<Record<string, Format>> = {
   arp: formatArp,
   dev: formatDevices,
+  dev_mcast: formatDeviceGroups,
   icmp: (net, fs) => formatInetTable(net, fs, 'ping', false),
   ip6_tables_names: () => TABLE_NAMES,
   ip_tables_names: () => TABLE_NAMES,
+  igmp: formatIgmp,
+  igmp6: formatIgmp6,
   icmp6: (net, fs) => formatInetTable(net, fs, 'ping', true),
   if_inet6: formatIfInet6,
   ipv6_route: formatIpv6Route,

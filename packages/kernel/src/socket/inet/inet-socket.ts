@@ -55,6 +55,7 @@ import { attachFilter, detachFilter, lockFilter } from '../filter/socket-filter.
 import { getIptables, isIptablesOption, setIptables } from './iptables-option.js';
 import { getIpOption, setIpOption } from './ip-options.js';
 import { getIpv6Option, setIpv6Option } from './ipv6-options.js';
+import { getOriginalDestination, isOriginalDestination } from './original-destination.js';
 
 /** The sockets of the TCP/IP stack that AF_INET and AF_INET6 have. */
 export type StackSocket = TcpSocket | UdpSocket | PingSocket | RawSocket;
@@ -176,6 +177,7 @@ export abstract class InetSocket extends SocketFile {
   }
 
   override getOption(level: number, name: number, dst: DataView, lenMax: number, t: Task): number {
+    if (isOriginalDestination(level, name)) return getOriginalDestination(this, level, dst, lenMax);
     if (level === SOL_IP) return getIpOption(this, name, dst, lenMax);
     if (level === SOL_IPV6 && this.isIpv6) return getIpv6Option(this, name, dst, lenMax);
     return this.getProtocolOption(level, name, dst, lenMax, t);
