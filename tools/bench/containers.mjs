@@ -21,6 +21,8 @@ const CLI = fileURLToPath(new URL('../../packages/cli/bin/tsv.js', import.meta.u
 const ROUNDS = Number(values.rounds);
 const SANDBOXES = Number(values.sandboxes);
 const COMMAND_MS = 60_000;
+/** V8 collects garbage once, some seconds after a process has come to rest. */
+const REST_MS = 20_000;
 const IDLE_S = 20;
 const dir = mkdtempSync(join(tmpdir(), 'tsv-containers-'));
 const root = join(dir, 'root');
@@ -76,7 +78,7 @@ async function measureSandboxes() {
   const before = memoryKib(first);
   const all = [...first, ...(await startSandboxes(bundle, SANDBOXES - 1))];
   const marginalMib = (memoryKib(all) - before) / 1024 / (SANDBOXES - 1);
-  await sleep(5000); // What was started comes to rest.
+  await sleep(REST_MS);
   const cpuBefore = cpuMs(all);
   await sleep(IDLE_S * 1000);
   const cpuPercent = (cpuMs(all) - cpuBefore) / (IDLE_S * 10);

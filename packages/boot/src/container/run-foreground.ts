@@ -27,9 +27,18 @@ export async function runForeground(
 ): Promise<number> {
   const store = new StateStore(context.config.rootDir);
   const directory = store.create(options.id);
-  const run = new ForegroundRun({ ...context, store }, options, directory);
+  const run = begin({ ...context, store }, options, directory);
   await run.create();
   return run.startAndWait();
+}
+
+function begin(context: ManagerContext, options: CreateOptions, directory: ContainerDirectory): ForegroundRun {
+  try {
+    return new ForegroundRun(context, options, directory);
+  } catch (error) {
+    directory.remove();
+    throw error;
+  }
 }
 
 class ForegroundRun {
@@ -81,9 +90,8 @@ class ForegroundRun {
         sentry.destroy();
         throw error;
       }
-      const ended = sentry.run();
-      await this.#hooks?.started();
-      return await ended;
+      const [status] = await Promise.all([sentry.run(), this.#hooks?.started()]);
+      return status;
     } finally {
       this.#client!.close();
       this.#cgroups.goBack();
