@@ -1,30 +1,19 @@
 // Counts what the handlers of common system calls allocate: prints bytes of heap a call, from the guest's stop to its
 // resume, in the bundled kernel over a platform without guests. Fails when one allocates a byte or more.
 //   node tools/bench/allocations.mjs
-import { build } from 'esbuild';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundledKernel, roundOf } from './bundled-kernel.mjs';
 
 const WARM_UP_CALLS = 50_000;
 const CALLS = 20_000;
 const ROUNDS = 10;
 
-const scratch = mkdtempSync(join(tmpdir(), 'tsv-bench-'));
-try {
-  const abi = await bundled('packages/abi/src/index.ts');
-  const platform = await bundled('packages/platform/src/index.ts');
-  const { DATA_ADDR, TestKernel } = await bundled('packages/kernel/src/testing/test-kernel.ts');
-  const results = Object.entries(callsOf(abi, DATA_ADDR)).map(([name, prepare]) => [
-    name,
-    bytesPerCall(new TestKernel(), platform, prepare),
-  ]);
-  for (const [name, bytes] of results) console.log(`${name.padEnd(36)} ${bytes.toFixed(2).padStart(8)} bytes`);
-  if (results.some(([, bytes]) => bytes >= 1)) process.exitCode = 1;
-} finally {
-  rmSync(scratch, { recursive: true });
-}
+const bundle = await bundledKernel();
+const results = Object.entries(callsOf(bundle.abi, bundle.DATA_ADDR)).map(([name, prepare]) => [
+  name,
+  bytesPerCall(new bundle.TestKernel(), prepare),
+]);
+for (const [name, bytes] of results) console.log(`${name.padEnd(36)} ${bytes.toFixed(2).padStart(8)} bytes`);
+if (results.some(([, bytes]) => bytes >= 1)) process.exitCode = 1;
 
 /** What is measured: each entry prepares and returns the system calls that make one round. */
 function callsOf(abi, dataAddr) {
@@ -78,24 +67,14 @@ function callsOf(abi, dataAddr) {
 }
 
 /** The least of several rounds: now and then a collection or V8 itself puts something on the heap. */
-function bytesPerCall(k, { REG_ORIG_RAX, REG_RDI, REG_RSI, REG_RDX }, prepare) {
+function bytesPerCall(k, prepare) {
   const task = k.spawn();
-  const calls = prepare(k, (nr, ...args) => k.call(task, nr, ...args));
-  for (const [nr, ...args] of calls) {
-    if (k.call(task, nr, ...args) < 0) throw new Error(`Cannot measure: system call ${nr} fails`);
-  }
-  const context = k.contextOf(task);
-  const { dispatcher } = k.kernel;
-  const round = () => {
-    for (const [nr, a0 = 0, a1 = 0, a2 = 0] of calls) {
-      task.page.set(REG_ORIG_RAX, nr);
-      task.page.set(REG_RDI, a0);
-      task.page.set(REG_RSI, a1);
-      task.page.set(REG_RDX, a2);
-      context.isRunning = false;
-      dispatcher.serve(task);
-    }
-  };
+  const round = roundOf(
+    bundle,
+    k,
+    task,
+    prepare(k, (nr, ...args) => k.call(task, nr, ...args)),
+  );
   for (let i = 0; i < WARM_UP_CALLS; i++) round();
   let least = Infinity;
   for (let i = 0; i < ROUNDS; i++) {
@@ -105,20 +84,4 @@ function bytesPerCall(k, { REG_ORIG_RAX, REG_RDI, REG_RSI, REG_RDX }, prepare) {
     if (bytes >= 0 && bytes < least) least = bytes;
   }
   return least;
-}
-
-/** The module at `path`, in one file with all it imports, as the command line is shipped. */
-async function bundled(path) {
-  const outfile = join(scratch, `${path.replaceAll('/', '-')}.mjs`);
-  await build({
-    entryPoints: [fileURLToPath(new URL(`../../${path}`, import.meta.url))],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    conditions: ['@tsv/source'],
-    logLevel: 'warning',
-  });
-  return import(pathToFileURL(outfile).href);
 }
