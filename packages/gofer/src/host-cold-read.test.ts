@@ -1,13 +1,14 @@
-import { EAGAIN, EOPNOTSUPP, O_RDONLY, POLLIN, RWF_NOWAIT } from '@tsv/abi';
+import { EAGAIN, EOPNOTSUPP, O_RDONLY, O_RDWR, POLLIN, RWF_NOWAIT } from '@tsv/abi';
 import { VirtualClock } from '@tsv/clock';
 import * as host from '@tsv/host';
 import { MemoryIo, VirtualFileSystem, type Caller, type OpenFile } from '@tsv/vfs';
-import { WaitEntry } from '@tsv/waiter';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { WaitEntry, type WaitQueue } from '@tsv/waiter';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { COLD_READS_MAX, COLD_READ_BYTES_MAX } from './host-cold-read.js';
+import { COLD_READ_BYTES_MAX } from './host-cold-read.js';
 import { HostFileSystem } from './host-file-system.js';
+import { POOL_WORK_MAX } from './host-pool-work.js';
 
 /** What the host says of reads that must not wait: the count of bytes that are in the page cache. */
 let cachedBytes: (offset: number) => number = () => Infinity;
@@ -24,6 +25,7 @@ jest.mock('@tsv/host', () => {
 });
 
 let dir: string;
+let vfs: VirtualFileSystem;
 let caller: Caller;
 let file: OpenFile;
 const content = Uint8Array.from({ length: COLD_READ_BYTES_MAX + 5000 }, (_, i) => (i * 7) ^ (i >> 8));
@@ -31,7 +33,7 @@ const content = Uint8Array.from({ length: COLD_READ_BYTES_MAX + 5000 }, (_, i) =
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'tsv-cold-'));
   writeFileSync(join(dir, 'f'), content);
-  const vfs = new VirtualFileSystem({ clock: new VirtualClock() });
+  vfs = new VirtualFileSystem({ clock: new VirtualClock() });
   const fs = HostFileSystem.open(dir, { dev: vfs.allocateDev(), isShared: false, setsOwner: false });
   if (typeof fs === 'number') throw new Error(`open failed: ${fs}`);
   const root = vfs.rootOf(vfs.createNamespace(fs));
@@ -43,9 +45,7 @@ beforeEach(() => {
     cwd: root,
     memory: { copyIn: refuse, copyOut: refuse },
   };
-  const opened = vfs.open(caller, '/f', O_RDONLY, 0);
-  if (typeof opened === 'number') throw new Error(`open /f: ${opened}`);
-  file = opened;
+  file = open(O_RDONLY);
 });
 afterEach(() => {
   cachedBytes = () => Infinity;
@@ -54,6 +54,14 @@ afterEach(() => {
   caller.root.mount.namespace?.decRef();
   rmSync(dir, { recursive: true, force: true });
 });
+
+function open(flags: number): OpenFile {
+  const opened = vfs.open(caller, '/f', flags, 0);
+  if (typeof opened === 'number') throw new Error(`open /f: ${opened}`);
+  return opened;
+}
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 class Woken extends WaitEntry {
   readonly #done: () => void;
@@ -67,6 +75,12 @@ class Woken extends WaitEntry {
   }
 }
 
+function waitFor({ waiters }: { readonly waiters: WaitQueue }): Promise<void> {
+  return new Promise((resolve) => {
+    waiters.add(new Woken(resolve), POLLIN);
+  });
+}
+
 /** Reads as a task does, and counts the waits. */
 async function readWaiting(bytes: Uint8Array, offset: number): Promise<[moved: number, waits: number]> {
   const io = new MemoryIo(bytes);
@@ -78,9 +92,7 @@ async function readWaiting(bytes: Uint8Array, offset: number): Promise<[moved: n
     const { pendingRead } = io;
     if (pendingRead === null) return [moved > 0 ? moved : n, waits];
     waits++;
-    await new Promise<void>((resolve) => {
-      pendingRead.waiters.add(new Woken(resolve), POLLIN);
-    });
+    await waitFor(pendingRead);
   }
 }
 
@@ -116,18 +128,16 @@ describe('HostRegularFile.readAt, for who can wait', () => {
     io.canWait = true;
     expect(file.readAt(io, 0, caller)).toBe(-EAGAIN);
     const first = io.pendingRead!;
-    await new Promise<void>((resolve) => {
-      first.waiters.add(new Woken(resolve), POLLIN);
-    });
+    await waitFor(first);
     expect(file.readAt(io, 500, caller)).toBe(-EAGAIN);
     expect(io.pendingRead).not.toBe(first);
     expect(await readWaiting(bytes, 500)).toEqual([10, 1]);
     expect(isSame(bytes, 500)).toBe(true);
   });
 
-  it('reads at once when COLD_READS_MAX others wait', async () => {
+  it('reads at once when POOL_WORK_MAX others wait', async () => {
     cachedBytes = () => -EAGAIN;
-    const others = Array.from({ length: COLD_READS_MAX }, (_, i) => readWaiting(new Uint8Array(10), 10 * i));
+    const others = Array.from({ length: POOL_WORK_MAX }, (_, i) => readWaiting(new Uint8Array(10), 10 * i));
     const bytes = new Uint8Array(10);
     expect([await readWaiting(bytes, 20), isSame(bytes, 20)]).toEqual([[10, 0], true]);
     expect(await Promise.all(others)).toEqual(others.map(() => [10, 1]));
@@ -139,5 +149,51 @@ describe('HostRegularFile.readAt, for who can wait', () => {
     const bytes = new Uint8Array(content.length);
     expect(file.readAt(new MemoryIo(bytes), 0, caller)).toBe(content.length);
     expect(isSame(bytes, 0)).toBe(true);
+  });
+});
+
+describe('HostRegularFile.beginSync', () => {
+  it('goes on while the caller waits, and says how it ended', async () => {
+    const pending = file.beginSync(true, caller);
+    if (typeof pending === 'number') throw new Error(`beginSync: ${pending}`);
+    expect(pending.result).toBe(null);
+    await waitFor(pending);
+    expect(pending.result).toBe(0);
+  });
+});
+
+describe('a file that the pool works on', () => {
+  it.each([
+    ['for reading', O_RDONLY],
+    ['for reading and writing', O_RDWR],
+  ])('stays open afterwards, opened %s', async (_, flags) => {
+    cachedBytes = () => -EAGAIN;
+    const before = descriptors();
+    file.decRef();
+    file = open(flags);
+    for (let i = 0; i < 2; i++) {
+      const bytes = new Uint8Array(10);
+      expect([await readWaiting(bytes, 40), isSame(bytes, 40)]).toEqual([[10, 1], true]);
+      const pending = file.beginSync(false, caller);
+      if (typeof pending === 'number') throw new Error(`beginSync: ${pending}`);
+      await waitFor(pending);
+      expect(pending.result).toBe(0);
+    }
+    file.decRef();
+    file = open(O_RDONLY);
+    expect(descriptors()).toBe(before);
+  });
+
+  it('is closed when the work is done, if nobody has it open any more', async () => {
+    const reader = file;
+    file = open(O_RDWR);
+    const before = descriptors();
+    const pending = file.beginSync(false, caller);
+    if (typeof pending === 'number') throw new Error(`beginSync: ${pending}`);
+    file.decRef();
+    file = reader;
+    expect(descriptors()).toBe(before);
+    await waitFor(pending);
+    expect([pending.result, descriptors()]).toEqual([0, before - 1]);
   });
 });

@@ -1,40 +1,27 @@
 import { preadLater } from '@tsv/host';
-import { EIO, POLLIN } from '@tsv/abi';
+import { EIO } from '@tsv/abi';
 import type { IoBuffer, PendingRead } from '@tsv/vfs';
-import { WaitQueue } from '@tsv/waiter';
 import type { HostHandle } from './host-handle.js';
+import { HostPoolWork } from './host-pool-work.js';
 
 /** What one such read takes from the file at most: it lies in a buffer until the caller comes for it. */
 export const COLD_READ_BYTES_MAX = 1024 * 1024;
-/** Such reads at a time. Some may be of tasks that were killed meanwhile; who finds no room has the whole sandbox wait. */
-export const COLD_READS_MAX = 64;
 /** What the host reads on its own behind a read that goes on where the last one ended. */
 export const READ_AHEAD_BYTES = 1024 * 1024;
 
-let coldReadCount = 0;
-
-/** A read of what the host does not have in its page cache, on a thread. It uses its handle until it is done. */
-export class HostColdRead implements PendingRead {
-  readonly waiters = new WaitQueue();
-  readonly handle: HostHandle;
+/** A read of what the host does not have in its page cache. */
+export class HostColdRead extends HostPoolWork implements PendingRead {
   readonly offset: number;
   /** Bytes asked for; there are fewer where the file ends. */
   readonly len: number;
   #bytes: Uint8Array | null = null;
   #error = 0;
 
-  static get hasRoom(): boolean {
-    return coldReadCount < COLD_READS_MAX;
-  }
-
   /** Begins. `isSequential`: more is wanted soon. */
   constructor(handle: HostHandle, offset: number, len: number, isSequential: boolean) {
-    this.handle = handle;
+    super(handle);
     this.offset = offset;
     this.len = Math.min(len, COLD_READ_BYTES_MAX);
-    coldReadCount++;
-    handle.inode.incRef();
-    handle.userCount++;
     preadLater(handle.fd, this.len, offset, isSequential ? READ_AHEAD_BYTES : 0).then(
       (result) => {
         this.#finish(result);
@@ -64,10 +51,6 @@ export class HostColdRead implements PendingRead {
   #finish(result: Uint8Array | number): void {
     if (typeof result === 'number') this.#error = result;
     else this.#bytes = result;
-    coldReadCount--;
-    const { inode } = this.handle;
-    inode.releaseHandle(this.handle);
-    inode.decRef();
-    this.waiters.notify(POLLIN);
+    this.done();
   }
 }

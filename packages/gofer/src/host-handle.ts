@@ -12,7 +12,7 @@ export const IDLE_HANDLES_MAX = 128;
 export class HostHandle {
   readonly inode: HostInode;
   readonly fd: number;
-  /** Open files that use it. */
+  /** Open files that use it, and work of the pool. */
   userCount = 1;
   /** Whether the host can say that a read would wait for a device: RWF_NOWAIT, preadv2(2). */
   canTellCold: boolean;

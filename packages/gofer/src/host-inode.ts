@@ -142,11 +142,12 @@ export class HostInode extends Inode {
     handle.close();
   }
 
-  /** An open file does not use `handle` any more. */
+  /** An open file, or work of the pool, does not use `handle` any more. */
   releaseHandle(handle: HostHandle): void {
     handle.userCount--;
-    if (handle !== this.#readHandle) handle.close();
-    else if (handle.userCount === 0) this.fs.idleHandles.add(handle);
+    if (handle.userCount > 0) return;
+    if (handle === this.#readHandle) this.fs.idleHandles.add(handle);
+    else handle.close();
   }
 
   override lookup(name: string): HostInode | number {

@@ -11,10 +11,11 @@ import {
   SEEK_HOLE,
   SEEK_SET,
 } from '@tsv/abi';
-import { OpenFile, type Caller, type IoBuffer, type Mappable, type VfsPath } from '@tsv/vfs';
+import { OpenFile, type Caller, type IoBuffer, type Mappable, type PendingSync, type VfsPath } from '@tsv/vfs';
 import { HostColdRead } from './host-cold-read.js';
 import type { HostHandle } from './host-handle.js';
 import type { HostInode } from './host-inode.js';
+import { HostSync } from './host-sync.js';
 
 /** posix_fadvise(2). */
 const POSIX_FADV_DONTNEED = 4;
@@ -149,6 +150,10 @@ export class HostRegularFile extends OpenFile {
 
   override advise(offset: number, len: number, advice: number): void {
     if (advice === POSIX_FADV_DONTNEED) dropCached(this.#handle.fd, offset, len);
+  }
+
+  override beginSync(isDataOnly: boolean, caller: Caller): PendingSync | number {
+    return HostSync.hasRoom ? new HostSync(this.#handle, isDataOnly) : this.sync(isDataOnly, caller);
   }
 
   override mappable(): Mappable {

@@ -487,6 +487,12 @@ export declare function symlinkat(target: ByteString, dirfd: Fd, path: ByteStrin
 /** syncfs(2): writes out everything of the filesystem that `fd` is on. Errors: EBADF for an O_PATH descriptor, EIO. */
 export declare function syncfs(fd: Fd): number
 
+/**
+ * fsync(2), or fdatasync(2), on a thread of the pool. Resolves to 0 or a negated errno. The descriptor must stay open until
+ * then.
+ */
+export declare function syncLater(fd: Fd, isDataOnly: boolean): Promise<number>
+
 /** TCGETS, ioctl_tty(2): the kernel's `struct termios` (36 bytes) into `termios`. Errors: EINVAL if it is shorter. */
 export declare function tcgetattr(fd: Fd, termios: Bytes): number
 

@@ -1,6 +1,6 @@
 import native from '../native/index.js';
 
-/** Open files: reading, writing, allocation, flags. Each returns a value of 0 or more, or a negated errno; `preadLater` a promise. */
+/** Open files: reading, writing, allocation, flags. Each returns a value of 0 or more, or a negated errno; `preadLater` and `syncLater` a promise. */
 export const {
   openat2,
   close,
@@ -11,6 +11,7 @@ export const {
   preadv2,
   pwritev2,
   preadLater,
+  syncLater,
   dropCached,
   lseek,
   ftruncate,

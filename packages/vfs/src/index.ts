@@ -18,6 +18,7 @@ export type { FileSystem, FileSystemStatistics } from './file-system.js';
 export { DirectoryFile, direntType } from './file/directory-file.js';
 export { IoBuffer, MemoryIo, copyBytes } from './file/io-buffer.js';
 export type { PendingRead } from './file/pending-read.js';
+export type { PendingSync } from './file/pending-sync.js';
 export type { Mappable, MappingObserver } from './file/mappable.js';
 export { OpenFile, type DirentSink, type FileWatcher } from './file/open-file.js';
 export { FILE_BYTES_MAX, seekFile } from './file/seek.js';

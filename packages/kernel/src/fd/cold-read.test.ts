@@ -1,5 +1,18 @@
-import { EAGAIN, POLLIN, SIGKILL, SIGUSR1, SYS_close, SYS_dup, SYS_pread64, SYS_preadv2, SYS_read } from '@tsv/abi';
-import { Inode, OpenFile, type FileSystem, type IoBuffer, type PendingRead } from '@tsv/vfs';
+import {
+  EAGAIN,
+  EIO,
+  POLLIN,
+  SIGKILL,
+  SIGUSR1,
+  SYS_close,
+  SYS_dup,
+  SYS_fdatasync,
+  SYS_fsync,
+  SYS_pread64,
+  SYS_preadv2,
+  SYS_read,
+} from '@tsv/abi';
+import { Inode, OpenFile, type FileSystem, type IoBuffer, type PendingRead, type PendingSync } from '@tsv/vfs';
 import { WaitQueue } from '@tsv/waiter';
 import { sendSignal } from '../signal/send-signal.js';
 import { kernelSignal } from '../signal/sig-info.js';
@@ -21,12 +34,32 @@ class SlowRead implements PendingRead {
   }
 }
 
+class SlowSync implements PendingSync {
+  readonly waiters = new WaitQueue();
+  result: number | null = null;
+}
+
 /** A file on a device that gives `pieceBytes` at a time, and only when told. */
 class SlowFile extends OpenFile {
   content = byteString('0123456789');
   pieceBytes = 4;
   readonly started: SlowRead[] = [];
   isGone = false;
+  readonly syncs: SlowSync[] = [];
+
+  override beginSync(): SlowSync {
+    const sync = new SlowSync();
+    this.syncs.push(sync);
+    return sync;
+  }
+
+  /** The device has written everything out. */
+  finishSync(result: number): void {
+    const sync = this.syncs.find((each) => each.result === null)!;
+    sync.result = result;
+    sync.waiters.notify(POLLIN);
+    k.pump();
+  }
 
   override get isSeekable(): boolean {
     return true;
@@ -181,5 +214,30 @@ describe('sendfile(2) of what a device has to read first', () => {
     for (let i = 0; i < 3; i++) file.deliver();
     expect([k.result(t), k.call(t, SYS_pread64, out, BUF, 20, 0), text(t, 10)]).toEqual([10, 10, '0123456789']);
     expect(k.call(t, SYS_close, out)).toBe(0);
+  });
+});
+
+describe('fsync(2) and fdatasync(2) of a file on a device', () => {
+  it.each([
+    ['fsync', SYS_fsync, 0],
+    ['fdatasync', SYS_fdatasync, -EIO],
+  ])('%s waits, once, while others run, and tells what came of it', (_, nr, result) => {
+    expect([k.call(t, nr, fd), k.call(other, SYS_dup, 0)]).toEqual([BLOCKED, 1]);
+    file.finishSync(result);
+    expect([k.result(t), file.syncs.length]).toEqual([result, 1]);
+  });
+
+  it('keeps the file that is closed meanwhile', () => {
+    expect([k.call(other, SYS_close, 0), k.call(t, SYS_fsync, fd), t.fds.close(fd, t)]).toEqual([0, BLOCKED, 0]);
+    expect(file.isGone).toBe(false);
+    file.finishSync(0);
+    expect([k.result(t), file.isGone]).toEqual([0, true]);
+  });
+
+  it('ends with the process', () => {
+    expect(k.call(t, SYS_fsync, fd)).toBe(BLOCKED);
+    sendSignal(t, kernelSignal(SIGKILL));
+    k.pump();
+    expect(k.result(t)).toBe(TASK_GONE);
   });
 });

@@ -1,5 +1,6 @@
 import { POLLIN } from '@tsv/abi';
 import { IN_ACCESS, notifyFile, type OpenFile, type PendingRead } from '@tsv/vfs';
+import type { WaitQueue } from '@tsv/waiter';
 import { BLOCKED } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
 
@@ -47,14 +48,14 @@ function tryAgain(t: Task, file: OpenFile, cold: ColdRead): number {
   return n;
 }
 
-/** Waits until a device has read `pending`: nothing but the end of the process ends that. Returns what the handler must. */
-export function waitForDevice(t: Task, pending: PendingRead): number {
-  t.wait.on(pending.waiters, POLLIN);
+/** Waits until a device is done, which `waiters` are told: only the end of the process ends that. Returns what the handler must. */
+export function waitForDevice(t: Task, waiters: WaitQueue): number {
+  t.wait.on(waiters, POLLIN);
   return t.blockKillable();
 }
 
 function wait(t: Task, file: OpenFile, cold: ColdRead, n: number): number {
-  const status = waitForDevice(t, cold.pending);
+  const status = waitForDevice(t, cold.pending.waiters);
   if (status !== BLOCKED) return end(t, file, cold, n > 0 ? n : status);
   count(t, file, n);
   t.restart.holdFile(file);

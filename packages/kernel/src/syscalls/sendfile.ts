@@ -52,7 +52,7 @@ function sendAll(t: Task, from: FileCursor, output: OpenFile, count: number, off
     if (n > 0) restart.moved += n;
   }
   if (offsetAddr !== 0 && storeOffset(t, offsetAddr, from.offset) !== 0) return -EFAULT;
-  if (n === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead);
+  if (n === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead.waiters);
   if (n === -EAGAIN && !output.isNonblocking) return waitForRoom(t, output);
   if (n === -EPIPE) raiseSigpipe(t);
   return restart.moved > 0 || n > 0 ? restart.moved : n;
@@ -86,7 +86,7 @@ export function sysCopyFileRange(t: Task, a: SyscallArgs): SysResult {
   const to: FileCursor = { file: output, offset: offOut };
   if (t.restart.tryCount === 0) t.io.pendingRead = null;
   const n = transfer(from, to, count, t);
-  if (n === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead);
+  if (n === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead.waiters);
   if (n <= 0) return n;
   if (offInAddr !== 0 && storeOffset(t, offInAddr, from.offset) !== 0) return -EFAULT;
   return offOutAddr !== 0 && storeOffset(t, offOutAddr, to.offset) !== 0 ? -EFAULT : n;

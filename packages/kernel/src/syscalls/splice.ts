@@ -155,7 +155,7 @@ function spliceIn(
   if (to.free === 0) return wait(t, output, output, flags);
   if (t.restart.tryCount === 0) t.io.pendingRead = null;
   const read = readSome(from, Math.min(len, to.free), t);
-  if (read === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead);
+  if (read === -EAGAIN && t.io.pendingRead !== null) return waitForDevice(t, t.io.pendingRead.waiters);
   const n = typeof read === 'number' ? read : to.write(read, false);
   if (n > 0 && offInAddr !== 0 && storeOffset(t, offInAddr, from.offset) !== 0) return -EFAULT;
   return n === -EAGAIN ? wait(t, input, input, flags | (input.isNonblocking ? SPLICE_F_NONBLOCK : 0)) : n;

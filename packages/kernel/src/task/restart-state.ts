@@ -1,4 +1,4 @@
-import type { OpenFile } from '@tsv/vfs';
+import type { OpenFile, PendingSync } from '@tsv/vfs';
 import type { ColdRead } from '../fd/cold-read.js';
 
 /** What a blocked system call keeps between its tries, as plain data. Cleared when a new call begins. */
@@ -18,6 +18,8 @@ export class RestartState {
   file: OpenFile | null = null;
   /** A read of {@link file} that waits for a device. */
   coldRead: ColdRead | null = null;
+  /** {@link file} is being written out to a device. */
+  pendingSync: PendingSync | null = null;
 
   /** Keeps `file` open until the call ends. */
   holdFile(file: OpenFile): void {
@@ -31,6 +33,7 @@ export class RestartState {
     const file = this.file;
     this.file = null;
     this.coldRead = null;
+    this.pendingSync = null;
     file?.decRef();
   }
 

@@ -22,6 +22,7 @@ import type { Inode } from '../inode.js';
 import type { VfsPath } from '../path/vfs-path.js';
 import type { IoBuffer } from './io-buffer.js';
 import type { Mappable } from './mappable.js';
+import type { PendingSync } from './pending-sync.js';
 
 /** Takes directory entries: returns false when there is no room for this one. */
 export interface DirentSink {
@@ -189,6 +190,11 @@ export abstract class OpenFile {
   /** fsync(2), fdatasync(2). Errors: EINVAL for files that cannot be synchronised. */
   sync(_isDataOnly: boolean, _caller: Caller): number {
     return -EINVAL;
+  }
+
+  /** As {@link sync}, for a caller who can wait: what takes time goes on meanwhile. */
+  beginSync(isDataOnly: boolean, caller: Caller): PendingSync | number {
+    return this.sync(isDataOnly, caller);
   }
 
   /** posix_fadvise(2): `advice` is POSIX_FADV_*, `len` 0 is to the end of the file. Nothing depends on it. */

@@ -1,10 +1,10 @@
-//! Reads that wait for a device, on the threads of libuv's pool.
+//! Calls that wait for a device, on the threads of libuv's pool.
 
 use super::arguments::{Fd, I64, Len, U64};
-use super::results::negated;
+use super::results::{negated, status};
 use napi::bindgen_prelude::{AsyncTask, Either, Env, Error, Result, Task, Uint8Array};
 use napi_derive::napi;
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, fadvise, fdatasync, fsync};
 use rustix::io::{self, Errno};
 use std::num::NonZeroU64;
 
@@ -72,4 +72,32 @@ pub fn pread_later(fd: Fd, len: Len, offset: I64, ahead: U64) -> Result<AsyncTas
         offset,
         ahead: ahead.0,
     }))
+}
+
+/// fsync(2) or fdatasync(2) on a thread of the pool.
+pub struct Sync {
+    fd: Fd,
+    is_data_only: bool,
+}
+
+impl Task for Sync {
+    type Output = i32;
+    type JsValue = i32;
+
+    fn compute(&mut self) -> Result<i32> {
+        let fd = self.fd;
+        let sync = |fd| if self.is_data_only { fdatasync(fd) } else { fsync(fd) };
+        Ok(status(|| sync(fd.get()?)))
+    }
+
+    fn resolve(&mut self, _env: Env, output: i32) -> Result<i32> {
+        Ok(output)
+    }
+}
+
+/// fsync(2), or fdatasync(2), on a thread of the pool. Resolves to 0 or a negated errno. The descriptor must stay open until
+/// then.
+#[napi(ts_return_type = "Promise<number>")]
+pub fn sync_later(fd: Fd, is_data_only: bool) -> AsyncTask<Sync> {
+    AsyncTask::new(Sync { fd, is_data_only })
 }

@@ -4,6 +4,7 @@ import type { Caller } from '../../caller.js';
 import type { IoBuffer } from '../../file/io-buffer.js';
 import type { Mappable } from '../../file/mappable.js';
 import { OpenFile } from '../../file/open-file.js';
+import type { PendingSync } from '../../file/pending-sync.js';
 import type { Inode } from '../../inode.js';
 import type { VfsPath } from '../../path/vfs-path.js';
 import type { OverlayInode } from './overlay-inode.js';
@@ -76,6 +77,10 @@ export class OpenOverlayFile extends OpenFile {
 
   override sync(isDataOnly: boolean, caller: Caller): number {
     return this.#real.sync(isDataOnly, caller);
+  }
+
+  override beginSync(isDataOnly: boolean, caller: Caller): PendingSync | number {
+    return this.#real.beginSync(isDataOnly, caller);
   }
 
   override advise(offset: number, len: number, advice: number): void {

@@ -1,0 +1,32 @@
+import { syncLater } from '@tsv/host';
+import { EIO } from '@tsv/abi';
+import type { PendingSync } from '@tsv/vfs';
+import type { HostHandle } from './host-handle.js';
+import { HostPoolWork } from './host-pool-work.js';
+
+/** fsync(2) of a file of the host, or fdatasync(2). */
+export class HostSync extends HostPoolWork implements PendingSync {
+  #result: number | null = null;
+
+  /** Begins. */
+  constructor(handle: HostHandle, isDataOnly: boolean) {
+    super(handle);
+    syncLater(handle.fd, isDataOnly).then(
+      (result) => {
+        this.#finish(result);
+      },
+      () => {
+        this.#finish(-EIO);
+      },
+    );
+  }
+
+  get result(): number | null {
+    return this.#result;
+  }
+
+  #finish(result: number): void {
+    this.#result = result;
+    this.done();
+  }
+}
