@@ -65,6 +65,15 @@ export const PROGRAM_CASES = [
     { needs: 'strace' },
   ),
   sh(
+    'gdb: a core file',
+    `gcc -g -O0 -pthread -o dump dump.c && ulimit -c unlimited && ./dump; echo $?; gdb -batch -nx -ex bt -ex 'printf "%s %d\\n", heap, magic_number' -ex 'info threads' -ex 'print $_siginfo.si_signo' -ex 'print $_siginfo._sifields._sigfault.si_addr' ./dump core 2>/dev/null | grep -E '^#0|^#1|^#2|heap|^\\$|^[* ] [12] ' | sed 's/0x0000[0-9a-f]*/ADDRESS/; s/Thread .*)/THREAD/'`,
+    {
+      needs: 'gdb',
+      expect:
+        /^139\n#0  innermost \(depth=2\) at dump.c:\d+\n(#0 .*\n)?#1 .* outer \(depth=1\).*\n#2 .* main \(\).*\non the heap 19088744\n\* 1 .* at dump.c:\d+\n  2 [^]*\$1 = 11\n\$2 = \(void \*\) 0x20\n$/,
+    },
+  ),
+  sh(
     'gdb: breakpoints, steps and calls',
     `gcc -g -O0 -o hello hello.c && gdb -batch -nx -ex 'break main' -ex run -ex next -ex 'print argc + 41' -ex stepi -ex 'info registers cs ss' -ex continue ./hello 2>/dev/null | grep -v -E 'libthread|0x0|Thread debugging|process [0-9]' | sed 's/argv=0x[0-9a-f]*/argv/'`,
     { needs: 'gdb' },

@@ -34,3 +34,42 @@ export const MNT_FORCE = 1;
 export const MNT_DETACH = 2;
 export const MNT_EXPIRE = 4;
 export const UMOUNT_NOFOLLOW = 8;
+
+/** The new mount API: open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2), fspick(2), mount_setattr(2). */
+export const OPEN_TREE_CLONE = 1;
+export const MOVE_MOUNT_F_SYMLINKS = 0x01;
+export const MOVE_MOUNT_F_AUTOMOUNTS = 0x02;
+export const MOVE_MOUNT_F_EMPTY_PATH = 0x04;
+export const MOVE_MOUNT_T_SYMLINKS = 0x10;
+export const MOVE_MOUNT_T_AUTOMOUNTS = 0x20;
+export const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+export const FSOPEN_CLOEXEC = 1;
+export const FSPICK_CLOEXEC = 1;
+export const FSPICK_SYMLINK_NOFOLLOW = 2;
+export const FSPICK_NO_AUTOMOUNT = 4;
+export const FSPICK_EMPTY_PATH = 8;
+export const FSMOUNT_CLOEXEC = 1;
+export const FSCONFIG_SET_FLAG = 0;
+export const FSCONFIG_SET_STRING = 1;
+export const FSCONFIG_SET_BINARY = 2;
+export const FSCONFIG_SET_PATH = 3;
+export const FSCONFIG_SET_PATH_EMPTY = 4;
+export const FSCONFIG_SET_FD = 5;
+export const FSCONFIG_CMD_CREATE = 6;
+export const FSCONFIG_CMD_RECONFIGURE = 7;
+export const MOUNT_ATTR_RDONLY = 0x01;
+export const MOUNT_ATTR_NOSUID = 0x02;
+export const MOUNT_ATTR_NODEV = 0x04;
+export const MOUNT_ATTR_NOEXEC = 0x08;
+/** How access times are kept: 0 is relatime. */
+export const MOUNT_ATTR__ATIME = 0x70;
+export const MOUNT_ATTR_NOATIME = 0x10;
+export const MOUNT_ATTR_STRICTATIME = 0x20;
+export const MOUNT_ATTR_NODIRATIME = 0x80;
+export const MOUNT_ATTR_NOSYMFOLLOW = 0x20_0000;
+/** `struct mount_attr`: four 64-bit fields. */
+export const MOUNT_ATTR_SET = 0;
+export const MOUNT_ATTR_CLR = 8;
+export const MOUNT_ATTR_PROPAGATION = 16;
+export const MOUNT_ATTR_USERNS_FD = 24;
+export const MOUNT_ATTR_SIZE_VER0 = 32;

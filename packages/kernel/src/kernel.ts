@@ -5,6 +5,8 @@ import type { MemoryFile, Platform } from '@tsv/platform';
 import { TmpfsFileSystem, VirtualFileSystem, registerMemoryDevices } from '@tsv/vfs';
 import { Dispatcher } from './dispatcher.js';
 import { Cgroup } from './cgroup/cgroup.js';
+import type { CoreSettings } from './coredump/dump-core.js';
+import { Keys } from './keys/keys.js';
 import { handleFault } from './mm/fault.js';
 import type { Vdso } from './mm/vdso.js';
 import type { Strace } from './strace/strace.js';
@@ -77,6 +79,10 @@ export class Kernel {
   /** The namespaces that processes of {@link createProcess} start in. */
   readonly ns: NsProxy;
   readonly futexes = new FutexTable();
+  /** keyrings(7). */
+  readonly keys: Keys;
+  /** How core files are called, core(5). */
+  readonly coreSettings: CoreSettings = { pattern: 'core', usesPid: false };
   /** The task whose handler runs, or ran last. Written by the dispatcher. */
   current: Task | null = null;
   readonly anonymousFiles: AnonymousFiles;
@@ -127,6 +133,7 @@ export class Kernel {
       pidForChildren: this.pidNs,
     };
     this.tasks = new TaskSet(this.pidNs);
+    this.keys = new Keys(options.random);
     this.anonymousFiles = new AnonymousFiles(options.clock);
     this.namespaceFiles = new NamespaceFiles(options.clock);
     this.unixFamily = new UnixFamily(this.anonymousFiles);

@@ -39,6 +39,7 @@ export { tmpfsType } from './fs/tmpfs/tmpfs-type.js';
 export { setTime, stampTime } from './inode-time.js';
 export { Inode, checkModeBits, hasCapOver, type SetAttributes, type TimeValue } from './inode.js';
 export { FileLocks, RANGE_LOCK_COUNT_MAX, locksOf, type LockOwner, type RangeLock } from './lock/file-locks.js';
+export { attachDetached, detachedCopy, detachedMount } from './mount/detached-mount.js';
 export { MOUNT_FLAGS, mountOptionsText, statfsFlags } from './mount/mount-flags.js';
 export {
   bindMount,

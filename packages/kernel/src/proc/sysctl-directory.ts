@@ -15,6 +15,7 @@ import { PID_MAX } from '../namespace/pid-namespace.js';
 import { Task } from '../task/task.js';
 import { GeneratedFile, SettableFile, parseSetting } from './generated-file.js';
 import { netSysctls } from './net/net-sysctl.js';
+import { coreSysctls } from './core-sysctl.js';
 import { mqueueSysctls } from './mqueue-sysctl.js';
 import type { ProcFileSystem } from './proc-file-system.js';
 import { OS_RELEASE } from './system-files.js';
@@ -81,6 +82,7 @@ export function createSysctlDirectory(fs: ProcFileSystem): SyntheticDirectory {
   add(fs, root, 'kernel/random/uuid', new GeneratedFile(fs, () => uuid(fs.kernel)));
   add(fs, root, 'kernel/random/entropy_avail', new GeneratedFile(fs, () => '256\n'));
   add(fs, root, 'kernel/random/poolsize', new GeneratedFile(fs, () => '256\n'));
+  for (const [name, file] of coreSysctls(fs)) add(fs, root, `kernel/${name}`, file);
   let panicSeconds = 0;
   add(
     fs,

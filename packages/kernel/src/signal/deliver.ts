@@ -12,6 +12,7 @@ import {
   SIG_DFL,
   SIG_IGN,
 } from '@tsv/abi';
+import { dumpCore } from '../coredump/dump-core.js';
 import { REG_ORIG_RAX, REG_RAX, REG_RIP } from '@tsv/platform';
 import { stopForInterrupt, stopForSignal, stopsBeforeExit, stopWithGroup } from '../ptrace/trace-stop.js';
 import { TraceNext, type Tracing } from '../ptrace/tracing.js';
@@ -112,7 +113,7 @@ function act(task: Task, info: SigInfo): void {
     task.tracing!.injected = info;
     return;
   }
-  exitGroup(task, signo);
+  exitGroup(task, signo | dumpCore(task, info));
 }
 
 function callHandler(task: Task, info: SigInfo, action: SigAction): void {

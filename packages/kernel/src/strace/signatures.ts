@@ -222,6 +222,25 @@ mq_timedreceive fd >data:2 size >int32 timespec
 mq_notify fd ptr
 mq_getsetattr fd ptr ptr
 pidfd_open int hex = fd
+open_tree fd path hex = fd
+move_mount fd path fd path hex
+fsopen path hex = fd
+fsconfig fd int path path int
+fsmount fd hex hex = fd
+fspick fd path hex = fd
+mount_setattr fd path hex ptr size
+add_key path path data:3 size int
+request_key path path path int
+keyctl int hex hex hex hex
+mbind ptr size int ptr size hex
+set_mempolicy int ptr size
+get_mempolicy >int32 ptr size ptr hex
+process_madvise fd ptr size advice hex
+futex_wake ptr hex int hex
+futex_wait ptr hex hex hex timespec int
+futex_requeue ptr hex int int
+adjtimex ptr
+clock_adjtime int ptr
 clone3 ptr size
 close_range int int hex
 openat2 dirfd path ptr size = fd

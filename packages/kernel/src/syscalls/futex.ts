@@ -142,7 +142,8 @@ function loadDeadline(t: Task, timeoutAddr: number, op: number, cmd: number): nu
   return 0;
 }
 
-function loadAbsoluteDeadline(t: Task, timeoutAddr: number, isRealtime: boolean): number {
+/** Sets `restart.deadlineMs` from an absolute time, none for a null pointer. Returns 0. Errors: EFAULT, EINVAL. */
+export function loadAbsoluteDeadline(t: Task, timeoutAddr: number, isRealtime: boolean): number {
   const { clock } = t.kernel;
   const untilMs = loadTimeout(t, timeoutAddr);
   if (untilMs < 0) return untilMs;

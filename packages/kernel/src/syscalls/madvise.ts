@@ -57,6 +57,11 @@ export function sysMadvise(t: Task, a: SyscallArgs): SysResult {
   const length = a.u64(1);
   const advice = a.i32(2);
 
+  return adviseRange(t, addr, length, advice);
+}
+
+/** madvise(2) for the memory of `t`, which need not be the caller. Errors: those of {@link sysMadvise}. */
+export function adviseRange(t: Task, addr: number, length: number, advice: number): SysResult {
   const run = HINTS.has(advice) ? hint : ADVICE[advice];
   if (run === undefined || addr % PAGE_BYTES !== 0) return -EINVAL;
   const end = addr + pageCeil(length);

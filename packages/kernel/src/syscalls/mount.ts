@@ -162,7 +162,7 @@ function changePropagation(t: Task, at: VfsPath, flags: number): SysResult {
 }
 
 /** Whether `t` may change the mounts that it sees, mount_namespaces(7). */
-function isMountAdmin(t: Task): boolean {
+export function isMountAdmin(t: Task): boolean {
   const { owner } = t.fs.mountNamespace;
   return t.creds.hasCapIn(owner instanceof UserNamespace ? owner : t.kernel.userNs, CAP_SYS_ADMIN);
 }

@@ -208,6 +208,7 @@ import {
 import { sysMount, sysPivotRoot, sysUmount2 } from './mount.js';
 import { sysFlock } from './file-lock.js';
 import type { Syscall, SyscallHandler } from './syscall.js';
+import { ADMIN_SYSCALLS } from './table-admin.js';
 import { IPC_SYSCALLS } from './table-ipc.js';
 
 const NI = 'ENOSYS, as on Linux';
@@ -545,6 +546,7 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 255, name: 'inotify_rm_watch', run: sysInotifyRmWatch },
   { nr: 294, name: 'inotify_init1', run: sysInotifyInit1 },
   ...IPC_SYSCALLS,
+  ...ADMIN_SYSCALLS,
   // ioprio.ts
   { nr: 251, name: 'ioprio_set', run: sysIoprioSet },
   { nr: 252, name: 'ioprio_get', run: sysIoprioGet },

@@ -24,6 +24,7 @@ import {
 } from '@tsv/abi';
 import { REG_FS_BASE, REG_RAX, REG_RSP, type Context } from '@tsv/platform';
 import type { Cgroup } from '../cgroup/cgroup.js';
+import { inheritKeyrings } from '../keys/task-keyrings.js';
 import type { Mm } from '../mm/mm.js';
 import { UserIo } from '../mm/user-io.js';
 import { changeNamespaces, type NamespaceChange } from '../namespace/change-namespaces.js';
@@ -93,6 +94,7 @@ export function cloneTask(parent: Task, args: CloneArgs): Task | Errno {
     }
   }
   enroll(task);
+  inheritKeyrings(parent, task);
   if (!isThread) joinFamily(parent, group, args.flags);
   storeTids(parent, task, args);
   return task;
@@ -196,6 +198,7 @@ function inherit(parent: Task, task: Task): void {
   task.isSeccompStrict = parent.isSeccompStrict;
   task.personality = parent.personality;
   task.timerSlackNs = parent.timerSlackNs;
+  task.memoryPolicy = parent.memoryPolicy;
   parent.scheduling.copyToChild(task.scheduling);
 }
 

@@ -3,6 +3,7 @@ import { REG_CS, REG_EFLAGS, REG_ORIG_RAX, REG_RIP, REG_RSP, REG_SS, type Contex
 import type { OpenFile } from '@tsv/vfs';
 import { isPrivilegedChange } from '../cred/exec-credentials.js';
 import type { Credentials } from '../cred/credentials.js';
+import { dropKeyringsOfProgram } from '../keys/task-keyrings.js';
 import type { Mm } from '../mm/mm.js';
 import { exitOtherThreads, releaseMemory } from './exit.js';
 import { loadExecutable, type ExecIdentity } from './load-executable.js';
@@ -101,6 +102,7 @@ function resetForExec(task: Task, creds: Credentials): void {
     task.personality = 0;
   }
   task.creds = creds;
+  dropKeyringsOfProgram(task);
   unshareFds(task);
   task.fds.closeOnExec(task);
 }

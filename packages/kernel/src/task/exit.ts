@@ -3,6 +3,7 @@ import { leaveFutexes } from '../futex/futex-wait.js';
 import { wakeFutex } from '../futex/futex-wake.js';
 import { releaseRobustFutexes } from '../futex/robust-list.js';
 import { leaveSemaphoreUndo } from '../ipc/semaphore-undo.js';
+import { dropKeyrings } from '../keys/task-keyrings.js';
 import { endTracee } from '../ptrace/attach.js';
 import { TraceStopKind } from '../ptrace/tracing.js';
 import { reportStopIfComplete } from '../signal/job-control.js';
@@ -23,6 +24,7 @@ export function exitTask(task: Task, status: number): void {
   task.wait.clear();
   leaveFutexes(task);
   leaveSemaphoreUndo(task);
+  dropKeyrings(task);
   task.state = TaskState.ZOMBIE;
   endTracee(task, task.exitCode);
   retargetShared(task);

@@ -7,6 +7,7 @@ import type { FdTable } from '../fd/fd-table.js';
 import type { FutexWaiter } from '../futex/futex-table.js';
 import type { SemaphoreUndo } from '../ipc/semaphore-undo.js';
 import type { Kernel } from '../kernel.js';
+import type { TaskKeyrings } from '../keys/task-keyrings.js';
 import type { Mm } from '../mm/mm.js';
 import type { UserIo } from '../mm/user-io.js';
 import type { NsProxy } from '../namespace/ns-proxy.js';
@@ -16,6 +17,7 @@ import { wakeFromTraceStop } from '../ptrace/trace-stop.js';
 import type { TraceNext, Tracing } from '../ptrace/tracing.js';
 import type { SeccompFilter } from '../seccomp/seccomp-filter.js';
 import type { TaskSignals } from '../signal/task-signals.js';
+import type { MemoryPolicy } from '../syscalls/mempolicy.js';
 import { SyscallArgs } from '../syscalls/syscall-args.js';
 import { BLOCKED } from '../syscalls/syscall.js';
 import { CpuTimes } from './cpu-times.js';
@@ -109,6 +111,10 @@ export class Task implements Caller {
   isSeccompStrict = false;
   /** personality(2). */
   personality = 0;
+  /** set_mempolicy(2); null for the default. */
+  memoryPolicy: MemoryPolicy | null = null;
+  /** keyrings(7); made when the first is asked for. */
+  keyrings: TaskKeyrings | null = null;
   /** prctl(2) PR_SET_PDEATHSIG, 0 for none. */
   parentDeathSignal = 0;
   /** prctl(2) PR_SET_TIMERSLACK. */

@@ -44,14 +44,20 @@ export function mountFileSystem(
 
 /** mount(2) MS_BIND: shows the tree at `from` at `at` too; with `isRecursive` what is mounted below it as well. */
 export function bindMount(vfs: VirtualFileSystem, from: VfsPath, at: VfsPath, isRecursive: boolean): 0 | Errno {
+  const copy = copyForBind(vfs, from, isRecursive);
+  if (typeof copy === 'number') return copy;
+  const error = graft(vfs, copy, at);
+  if (error < 0) releaseTree(copy);
+  return error;
+}
+
+/** A copy of the tree at `from` that is nowhere yet. Errors: EINVAL. */
+export function copyForBind(vfs: VirtualFileSystem, from: VfsPath, isRecursive: boolean): Mount | Errno {
   if (from.mount.namespace === null && from.mount.parent !== null) return -EINVAL;
   if (from.mount.isUnbindable) return -EINVAL;
   // What a locked mount hides must not be seen through a copy without it.
   if (!isRecursive && hasLockedBelow(from)) return -EINVAL;
-  const copy = copyTree(vfs, from.mount, from.dentry, isRecursive, false);
-  const error = graft(vfs, copy, at);
-  if (error < 0) releaseTree(copy);
-  return error;
+  return copyTree(vfs, from.mount, from.dentry, isRecursive, false);
 }
 
 /** mount(2) MS_MOVE. Errors: EINVAL, ELOOP, ENOTDIR. */
@@ -179,7 +185,8 @@ export function cloneNamespace(
 
 /** The last process of `namespace` is gone: its mounts go. */
 export function unmountNamespace(namespace: MountNamespace): void {
-  disconnectTree(namespace.root);
+  // A detached mount may have been attached elsewhere.
+  if (namespace.root.namespace === namespace) disconnectTree(namespace.root);
 }
 
 /** Unmounts what covers `dentry` in any namespace, because its name was removed. */
@@ -188,7 +195,7 @@ export function detachMountsOf(dentry: Dentry): void {
 }
 
 /** Attaches `mount` and tells the peers of the place. Errors: ENOTDIR, EINVAL, ENOSPC. */
-function graft(vfs: VirtualFileSystem, mount: Mount, at: VfsPath): 0 | Errno {
+export function graft(vfs: VirtualFileSystem, mount: Mount, at: VfsPath): 0 | Errno {
   const namespace = at.mount.namespace;
   if (namespace === null) return -EINVAL;
   if (mount.root.inode!.isDirectory !== at.inode.isDirectory) return -ENOTDIR;
