@@ -5,6 +5,10 @@ import { freeze, FrozenBy, thaw } from '../task/freezer.js';
 import type { ThreadGroup } from '../task/thread-group.js';
 import { CgroupSettings, CONTROLLERS, type Controller } from './cgroup-settings.js';
 
+/** Cgroups within one another, and of a kernel. Differs: on Linux only memory limits them. */
+const DEPTH_MAX = 64;
+const DESCENDANTS_MAX = 65_536;
+
 /** A control group, cgroups(7): a node of the tree that processes are sorted into. */
 export class Cgroup {
   readonly parent: Cgroup | null;
@@ -26,6 +30,8 @@ export class Cgroup {
   peakTaskCount = 0;
   peakMemoryBytes = 0;
   isRemoved = false;
+  /** Cgroups below it. */
+  descendantCount = 0;
   /** Called when cgroup.events has changed; set by who shows it. */
   readonly eventListeners = new Set<() => void>();
   /** Processes in it and below that are no zombies. */
@@ -73,12 +79,6 @@ export class Cgroup {
     return this.#lineage.includes(ancestor);
   }
 
-  get descendantCount(): number {
-    let count = 0;
-    for (const child of this.children.values()) count += 1 + child.descendantCount;
-    return count;
-  }
-
   /** It and everything below. */
   *subtree(): Generator<Cgroup> {
     yield this;
@@ -88,11 +88,13 @@ export class Cgroup {
   /** A new child. Errors: EAGAIN beyond cgroup.max.depth and cgroup.max.descendants, EEXIST. */
   createChild(name: string): Cgroup | Errno {
     if (this.children.has(name)) return -EEXIST;
+    if (this.#lineage.length > DEPTH_MAX || this.#lineage.at(-1)!.descendantCount >= DESCENDANTS_MAX) return -EAGAIN;
     for (const [level, { settings, descendantCount }] of this.#lineage.entries()) {
       if (level + 1 > settings.maxDepth || descendantCount >= settings.maxDescendants) return -EAGAIN;
     }
     const child = new Cgroup(this, name);
     this.children.set(name, child);
+    for (const cgroup of this.#lineage) cgroup.descendantCount++;
     return child;
   }
 
@@ -101,6 +103,7 @@ export class Cgroup {
     if (this.parent === null || this.children.size > 0 || this.isPopulated) return -EBUSY;
     this.isRemoved = true;
     this.parent.children.delete(this.name);
+    for (const cgroup of this.parent.#lineage) cgroup.descendantCount--;
     this.parent.goneTimes.add(this.goneTimes);
     return 0;
   }

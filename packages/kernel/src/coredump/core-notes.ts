@@ -143,6 +143,9 @@ function processInfo(task: Task): Uint8Array {
   return bytes;
 }
 
+/** Bytes of names that are told: Linux leaves a larger list out. */
+const FILE_NAMES_BYTES_MAX = 4 << 20;
+
 /** `NT_FILE`: where which files are mapped, so that a debugger finds what the dump leaves out. */
 function mappedFiles(task: Task): Uint8Array {
   const { vfs } = task.kernel;
@@ -151,6 +154,7 @@ function mappedFiles(task: Task): Uint8Array {
   for (const vma of task.mm.addressMap.vmas.items) {
     const path = vma.file?.path ?? null;
     if (path === null) continue;
+    if (names.length > FILE_NAMES_BYTES_MAX) break;
     rows.push(vma.start, vma.end, Math.floor(vma.offset / PAGE_BYTES));
     names += `${vfs.pathText(path, task.root)}\0`;
   }

@@ -22,6 +22,7 @@ export class FsContextFile extends OpenFile {
   /** Byte strings. */
   source: string | null = null;
   readonly options: string[] = [];
+  optionBytes = 0;
   isReadOnly = false;
   fs: FileSystem | null = null;
 

@@ -51,7 +51,7 @@ function numberedKey(t: Task, id: number): KeyRef | Errno {
   if (id < 1) return -EINVAL;
   const key = t.kernel.keys.get(id);
   if (key === undefined || key.isInvalidated) return -ENOKEY;
-  const isPossessed = startKeyrings(t).some((keyring) => keyring === key || leadsTo(t, keyring, key, 0));
+  const isPossessed = startKeyrings(t).some((keyring) => keyring === key || leadsTo(t, keyring, key));
   return { key, isPossessed };
 }
 
@@ -125,11 +125,15 @@ function userSessionKeyring(t: Task): Key | null {
   return typeof keyrings === 'number' ? null : keyrings.session;
 }
 
-/** Whether a search in `keyring`, which is possessed and lies `depth` deep, comes to `target`. */
-function leadsTo(t: Task, keyring: Key, target: Key, depth: number): boolean {
-  if (!keyring.isKeyring || depth > SEARCH_DEPTH_MAX || target.checkAccess(t.creds, true, KEY_SEARCH) < 0) return false;
-  if (keyring.checkAccess(t.creds, true, KEY_SEARCH) < 0) return false;
-  for (const key of keyring.links.values()) if (key === target || leadsTo(t, key, target, depth + 1)) return true;
+/** Whether a search in `keyring`, which is possessed, comes to `target`. */
+function leadsTo(t: Task, keyring: Key, target: Key): boolean {
+  if (target.checkAccess(t.creds, true, KEY_SEARCH) < 0) return false;
+  const depths = new Map([[keyring, 0]]);
+  for (const [next, depth] of depths) {
+    if (next.links.get(target.serial) === target) return next.checkAccess(t.creds, true, KEY_SEARCH) === 0;
+    if (depth >= SEARCH_DEPTH_MAX || next.checkAccess(t.creds, true, KEY_SEARCH) < 0) continue;
+    for (const key of next.links.values()) if (key.isKeyring && !depths.has(key)) depths.set(key, depth + 1);
+  }
   return false;
 }
 

@@ -137,18 +137,26 @@ export class Keys {
 
   /** Gives up a hold: a key that nobody holds is gone, and what it links to may be. */
   drop(key: Key): void {
-    key.holdCount--;
-    if (key.holdCount > 0) return;
-    this.#bySerial.delete(key.serial);
-    for (const linked of [...key.links.values()]) this.unlink(key, linked);
+    const dropped = [key];
+    for (let next = dropped.pop(); next !== undefined; next = dropped.pop()) {
+      next.holdCount--;
+      if (next.holdCount > 0) continue;
+      this.#bySerial.delete(next.serial);
+      dropped.push(...next.links.values());
+      next.links.clear();
+    }
   }
 
   /** Links `key` into `keyring` in place of one of its type and description. Errors: EDEADLK, ELOOP, ENOTDIR. */
   link(keyring: Key, key: Key): 0 | Errno {
     if (!keyring.isKeyring) return -ENOTDIR;
     if (key.isKeyring) {
-      if (reaches(key, keyring)) return -EDEADLK;
-      if (depthOf(key) >= NESTING_MAX) return -ELOOP;
+      let deepest = 0;
+      for (const [below, depth] of keyringsBelow(key)) {
+        if (below === keyring) return -EDEADLK;
+        deepest = depth;
+      }
+      if (deepest >= NESTING_MAX) return -ELOOP;
     }
     if (keyring.links.has(key.serial)) return 0;
     const displaced = keyring.linkTo(key.type, key.description);
@@ -195,15 +203,11 @@ export class Keys {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Whether `from` is `to` or leads to it. */
-function reaches(from: Key, to: Key): boolean {
-  if (from === to) return true;
-  for (const key of from.links.values()) if (key.isKeyring && reaches(key, to)) return true;
-  return false;
-}
-
-function depthOf(keyring: Key): number {
-  let depth = 0;
-  for (const key of keyring.links.values()) if (key.isKeyring) depth = Math.max(depth, 1 + depthOf(key));
-  return depth;
+/** The keyrings that `from` leads to, itself first, with how deep they lie; each at its smallest depth. */
+function keyringsBelow(from: Key): Map<Key, number> {
+  const depths = new Map([[from, 0]]);
+  for (const [keyring, depth] of depths) {
+    for (const key of keyring.links.values()) if (key.isKeyring && !depths.has(key)) depths.set(key, depth + 1);
+  }
+  return depths;
 }

@@ -1,5 +1,6 @@
 import {
   CAP_SYS_NICE,
+  E2BIG,
   EFAULT,
   EINVAL,
   ENODEV,
@@ -35,6 +36,8 @@ import type { SyscallArgs } from './syscall-args.js';
 const MASK_BITS_MAX = PAGE_BYTES * 8;
 /** Nodes that there can be: bits above must be clear. The machine that guests see has node 0 only. */
 const NODES_MAX = 1024;
+/** Pages of one move_pages(2). */
+const PAGES_MAX = 65_536;
 const MODE_FLAGS = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES | MPOL_F_NUMA_BALANCING;
 const MOVE_FLAGS = MPOL_MF_MOVE | MPOL_MF_MOVE_ALL;
 
@@ -151,7 +154,7 @@ export function sysMigratePages(t: Task, a: SyscallArgs): SysResult {
   return to.hasNode ? 0 : -EINVAL;
 }
 
-/** move_pages(2). Errors: EFAULT, EINVAL, ENODEV, EPERM, ESRCH. */
+/** move_pages(2). Errors: E2BIG, EFAULT, EINVAL, ENODEV, EPERM, ESRCH. */
 export function sysMovePages(t: Task, a: SyscallArgs): SysResult {
   const pid = a.i32(0);
   const count = a.u64(1);
@@ -161,6 +164,7 @@ export function sysMovePages(t: Task, a: SyscallArgs): SysResult {
   const flags = a.i32(5);
 
   if ((flags & ~MOVE_FLAGS) !== 0) return -EINVAL;
+  if (count > PAGES_MAX) return -E2BIG;
   if ((flags & MPOL_MF_MOVE_ALL) !== 0 && !t.creds.hasCap(CAP_SYS_NICE)) return -EPERM;
   const target = targetOf(t, pid);
   if (typeof target === 'number') return target;

@@ -221,7 +221,10 @@ function setParameter(context: FsContextFile, isFlag: boolean, key: string, valu
     if (context.source !== null) return -EINVAL;
     context.source = value;
   } else {
-    context.options.push(isFlag ? key : `${key}=${value}`);
+    const option = isFlag ? key : `${key}=${value}`;
+    context.optionBytes += option.length + 1;
+    if (context.optionBytes > PAGE_BYTES) return -EINVAL;
+    context.options.push(option);
   }
   return 0;
 }

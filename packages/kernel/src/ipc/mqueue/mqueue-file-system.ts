@@ -14,7 +14,7 @@ import {
 import { SyntheticDirectory, SyntheticFileSystem, VfsPath, type Caller, type Inode, type Mount } from '@tsv/vfs';
 import type { Kernel } from '../../kernel.js';
 import { Task } from '../../task/task.js';
-import { MESSAGES_MAX, MESSAGE_BYTES_MAX, MqueueLimits, NAMESPACE_BYTES_MAX } from './mqueue-limits.js';
+import { MESSAGES_MAX, MESSAGE_BYTES_MAX, MqueueLimits, NAMESPACE_BYTES_MAX, QUEUES_MAX } from './mqueue-limits.js';
 import { PosixQueue, type MqAttributes } from './posix-queue.js';
 
 /** MQUEUE_MAGIC, statfs(2). */
@@ -53,7 +53,7 @@ export class MqueueFileSystem extends SyntheticFileSystem {
   createQueue(permissions: number, wanted: MqAttributes | null, caller: Caller): PosixQueue | Errno {
     const { limits } = this;
     const isPrivileged = caller.creds.hasCap(CAP_SYS_RESOURCE);
-    if (this.#queueCount >= limits.queues_max && !isPrivileged) return -ENOSPC;
+    if (this.#queueCount >= (isPrivileged ? QUEUES_MAX : limits.queues_max)) return -ENOSPC;
     const attributes = wanted ?? {
       messageCountMax: Math.min(limits.msg_max, limits.msg_default),
       messageBytesMax: Math.min(limits.msgsize_max, limits.msgsize_default),

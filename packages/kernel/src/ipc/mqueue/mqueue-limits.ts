@@ -9,6 +9,9 @@ export const MESSAGE_BYTES_LIMIT_MIN = 128;
  */
 export const NAMESPACE_BYTES_MAX = 256 * 1024 * 1024;
 
+/** Queues that even those may make who pass queues_max. */
+export const QUEUES_MAX = 32_768;
+
 /** /proc/sys/fs/mqueue of an IPC namespace, mq_overview(7). */
 export class MqueueLimits {
   queues_max = 256;
