@@ -148,9 +148,12 @@ static void moves(void) {
     SHOW(write_file("a/b/cgroup.freeze", "1"));
     SHOW(wait_for("a/b/cgroup.events", "frozen 1"));
     kill(child, SIGTERM);
-    usleep(20000);
-    int status;
-    SHOW(waitpid(child, &status, WNOHANG) == child);
+    int status, ended = 0;
+    for (int i = 0; i < 2500 && ended == 0; i++) {
+        usleep(2000);
+        ended = waitpid(child, &status, WNOHANG);
+    }
+    SHOW(ended == child);
     SHOW(write_file("a/b/cgroup.freeze", "0"));
     SHOW(waitpid(child, &status, 0) == child);
     printf("signal %d\n", WTERMSIG(status));

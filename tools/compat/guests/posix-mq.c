@@ -220,15 +220,16 @@ static void waits(void) {
         exit(0);
     }
     receive(queue);
-    usleep(50000);
+    for (int i = 0; i < 2500 && mq_getattr(queue, &attr) == 0 && attr.mq_curmsgs == 0; i++) usleep(2000);
     state(queue);
     receive(queue);
     receive(queue);
     wait(NULL);
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGALRM, &action, NULL);
-    ualarm(20000, 0);
+    ualarm(20000, 20000);
     receive(queue);
+    ualarm(0, 0);
     action.sa_flags = SA_RESTART;
     sigaction(SIGALRM, &action, NULL);
     ualarm(20000, 0);
