@@ -9,6 +9,7 @@ import {
   ICMPV6_EXC_FRAGTIME,
   ICMPV6_EXC_HOPLIMIT,
   ICMPV6_NOROUTE,
+  ICMPV6_HDR_FIELD,
   ICMPV6_PARAMPROB,
   ICMPV6_PKT_TOOBIG,
   ICMPV6_TIME_EXCEED,
@@ -260,6 +261,13 @@ export class Ipv6 {
     const hasMore = ipv6HasMoreFragments(bytes, fragmentAt);
     const id = ipv6FragmentId(bytes, fragmentAt);
     this.#stack.stats.ip6ReasmReqds++;
+    const len = packet.end - fragmentAt - IPV6_FRAGMENT_HEADER_BYTES;
+    const problemAt = fragmentProblemAt(len, from, hasMore, fragmentAt - packet.networkAt);
+    if (problemAt >= 0) {
+      this.#stack.icmp.sendError6(ICMPV6_PARAMPROB, ICMPV6_HDR_FIELD, problemAt, packet);
+      packet.release();
+      return null;
+    }
     this.#removeFragmentHeader(packet, fragmentAt, walk.fragmentFieldAt);
     packet.at = fragmentAt + IPV6_FRAGMENT_HEADER_BYTES;
     if (from === 0 && !hasMore) return this.#finish(packet); // An atomic fragment, RFC 6946.
@@ -332,4 +340,14 @@ function nextHeaderFieldOf(packet: PacketBuffer): number {
     at += (bytes[at + 1]! + 1) * 8;
   }
   return fieldAt - networkAt;
+}
+
+/** Offsets of the payload length in the header, and of the fragment offset in its own. */
+const PAYLOAD_LEN_AT = 4;
+const FRAGMENT_OFFSET_AT = 2;
+
+/** Which field is wrong of a fragment of `len` bytes from `from` on, as an offset in the packet; -1 for none. RFC 8200 section 4.5. */
+function fragmentProblemAt(len: number, from: number, hasMore: boolean, headerAt: number): number {
+  if (hasMore && (len & 7) !== 0) return PAYLOAD_LEN_AT;
+  return from + len > PAYLOAD_BYTES_MAX ? headerAt + FRAGMENT_OFFSET_AT : -1;
 }
