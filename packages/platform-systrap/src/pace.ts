@@ -2,15 +2,14 @@
 const SAVED_US = 2.5;
 /** What it costs to wake a thread on another processor. */
 export const WAKE_US = 50;
-/** What spinning may lose in a row when it has saved much; when it begins; and when it is tried again. */
+/** What spinning may lose in a row when it begins or has saved much, and when it is tried again. */
 const CREDIT_MAX_US = 20_000;
-const CREDIT_FIRST_US = 5000;
-const CREDIT_RETRY_US = 500;
+const CREDIT_RETRY_US = 1000;
 /** Handovers between two looks whether it is time to try again. */
 const HANDOVERS_PER_LOOK = 64;
 /** After how long spinning is tried again: longer and longer while that is in vain. */
-const RETRY_MS_MIN = 10;
-const RETRY_MS_MAX = 160;
+const RETRY_MS_MIN = 5;
+const RETRY_MS_MAX = 40;
 /** Spinning that has gone well for so long was worth trying. */
 const GOOD_MS = 200;
 
@@ -22,7 +21,7 @@ const GOOD_MS = 200;
  */
 export class Pace {
   isNear = false;
-  #creditUs = CREDIT_FIRST_US;
+  #creditUs = CREDIT_MAX_US;
   #handoverCount = 0;
   #retryMs = RETRY_MS_MIN;
   #retryAtMs = 0;
