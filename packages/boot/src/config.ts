@@ -1,7 +1,10 @@
 import type { WatchdogAction } from '@tsv/host';
 
-/** Where the files of a mount are written to, as runsc's `--overlay2`. */
+/** Which mounts of host files are written to memory only, as runsc's `--overlay2`. */
 export type OverlayMode = 'none' | 'root:memory' | 'all:memory';
+
+/** Whether others change host files meanwhile, as runsc's `--file-access`: shared names are looked up again each time. */
+export type FileAccess = 'exclusive' | 'shared';
 
 /** How guests reach a network. */
 export type NetworkMode = 'none' | 'host' | 'sandbox';
@@ -16,6 +19,13 @@ export interface RuntimeConfig {
   readonly mayAnswerCalls: boolean;
   readonly network: NetworkMode;
   readonly overlay: OverlayMode;
+  /** What the files of an overlay may take in memory; null for what a tmpfs may. */
+  readonly overlayBytesMax: number | null;
+  /** Of the root filesystem, and of what is mounted from the host. */
+  readonly fileAccess: FileAccess;
+  readonly fileAccessMounts: FileAccess;
+  /** Whether guests see as many CPUs as their quota of CPU time pays for. */
+  readonly countsCpusOfQuota: boolean;
   /** Directory of the state of containers. */
   readonly rootDir: string;
   readonly log: LogConfig;

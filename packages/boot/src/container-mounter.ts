@@ -15,9 +15,10 @@ import {
   type FileSystem,
   type MountNamespace,
 } from '@tsv/vfs';
+import { PAGE_BYTES } from '@tsv/platform';
 import { join, normalize } from 'node:path';
 import { toByteString } from './byte-string.js';
-import type { RuntimeConfig } from './config.js';
+import type { FileAccess, RuntimeConfig } from './config.js';
 import type { HostDirectory } from './confinement/confine-sentry.js';
 import { ContainerDevices } from './container-devices.js';
 import { checkSpec } from './oci/check-spec.js';
@@ -75,7 +76,7 @@ export class ContainerMounter {
     const { vfs } = this.#kernel;
     const rootDir = rootPath(this.#spec, this.#bundleDir);
     const isOverlaid = this.#config.overlay !== 'none';
-    const lower = this.#openHost(rootDir, 'root.path', !isOverlaid);
+    const lower = this.#openHost(rootDir, 'root.path', !isOverlaid, this.#config.fileAccess);
     if (!lower.root.isDirectory) throw new SandboxError(`Cannot open root.path "${rootDir}": not a directory`);
     const fs = isOverlaid ? this.#overlay(lower) : lower;
     // Mount points may have to be made, so the root turns read-only at the end.
@@ -102,10 +103,11 @@ export class ContainerMounter {
     };
   }
 
-  #openHost(path: string, where: string, isWritable: boolean): HostFileSystem {
+  #openHost(path: string, where: string, isWritable: boolean, access: FileAccess): HostFileSystem {
     const options = {
       dev: this.#kernel.vfs.allocateDev(),
-      isShared: false,
+      // The layers of an overlay must not change, so that it has nothing to look up again.
+      isShared: isWritable && access === 'shared',
       setsOwner: process.geteuid?.() === 0,
     };
     const donated = this.#donated.get(path);
@@ -120,11 +122,13 @@ export class ContainerMounter {
 
   #overlay(lower: FileSystem): FileSystem {
     const { vfs, memoryFile, clock } = this.#kernel;
+    const { overlayBytesMax } = this.#config;
     const upper = new TmpfsFileSystem({
       dev: vfs.allocateDev(),
       pool: memoryFile,
       clock,
       mode: lower.root.mode & 0o7777,
+      ...(overlayBytesMax != null && { pageCountMax: Math.ceil(overlayBytesMax / PAGE_BYTES) }),
     });
     const onDestroy = (): void => {
       lower.destroy();
@@ -195,7 +199,7 @@ export class ContainerMounter {
     if (mount.source === undefined) throw new SandboxError(`Cannot mount ${where}: a bind mount needs a source`);
     const source = sourcePath(mount, this.#bundleDir);
     const isOverlaid = this.#config.overlay === 'all:memory';
-    const host = this.#openHost(source, `${where}.source`, !isOverlaid);
+    const host = this.#openHost(source, `${where}.source`, !isOverlaid, this.#config.fileAccessMounts);
     return isOverlaid && host.root.isDirectory ? this.#overlay(host) : host;
   }
 

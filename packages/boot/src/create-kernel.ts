@@ -2,10 +2,10 @@ import { errnoText, syscallName } from '@tsv/abi';
 import { getrandom, hasInvariantTsc, rdtsc } from '@tsv/host';
 import { Kernel, Strace, Timekeeper, createVdso } from '@tsv/kernel';
 import type { MemoryFile, Platform } from '@tsv/platform';
-import { availableParallelism, totalmem } from 'node:os';
 import { toByteString } from './byte-string.js';
 import type { RuntimeConfig } from './config.js';
 import { HostClock } from './host-clock.js';
+import type { MachineSize } from './machine-size.js';
 import { registerFileSystems } from './register-file-systems.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
@@ -19,6 +19,7 @@ export interface KernelParts {
   readonly log: SandboxLog;
   readonly userLog: UserLog | null;
   readonly hostname: string;
+  readonly size: MachineSize;
   readonly domainname: string | undefined;
 }
 
@@ -37,8 +38,8 @@ export function createKernel(parts: KernelParts): Kernel {
       if (n !== dst.length) throw new Error(`getrandom gave ${n} of ${dst.length} bytes`);
     },
     vdso,
-    cpuCount: availableParallelism(),
-    totalMemoryBytes: totalmem(),
+    cpuCount: parts.size.cpuCount,
+    totalMemoryBytes: parts.size.totalMemoryBytes,
     hostname: toByteString(parts.hostname),
     log: (level, message) => {
       log[level](message);

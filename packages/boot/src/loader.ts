@@ -28,6 +28,7 @@ import { openNetwork, type SandboxNetwork } from './network/sandbox-network.js';
 import { runHooks, type Hook } from './oci/hooks.js';
 import { seccompOf } from './oci/seccomp/seccomp-of.js';
 import { PortForwards } from './port-forward.js';
+import { hostSize, machineSize } from './machine-size.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { SentryGofer } from './sentry-gofer.js';
@@ -111,6 +112,7 @@ export class Loader {
       log: args.log,
       userLog: args.userLog,
       hostname: args.spec.hostname ?? 'tsv',
+      size: machineSize(args.spec, hostSize(), args.config.countsCpusOfQuota),
       domainname: args.spec.domainname,
     });
     this.metrics = createSandboxMetrics(this.kernel);

@@ -23,8 +23,25 @@ export const GLOBAL_OPTIONS = {
   },
   network: { choices: ['none', 'host', 'sandbox'], default: 'sandbox', describe: 'Network of the sandbox' },
   overlay2: {
-    choices: ['none', 'root:memory', 'all:memory'],
-    describe: 'Which mounts of host files are written to memory only: none of a bundle, root:memory without a bundle',
+    type: 'string',
+    describe:
+      'Which mounts of host files are written to memory only: none (of a bundle), root:memory (without a bundle) or ' +
+      'all:memory; ",size=BYTES" limits what is written',
+  },
+  'file-access': {
+    choices: ['exclusive', 'shared'],
+    default: 'exclusive',
+    describe: 'Whether others change the root filesystem meanwhile: shared looks every name up again',
+  },
+  'file-access-mounts': {
+    choices: ['exclusive', 'shared'],
+    default: 'shared',
+    describe: 'The same of what is mounted from the host',
+  },
+  'cpu-num-from-quota': {
+    type: 'boolean',
+    default: true,
+    describe: 'Show as many CPUs as the quota of linux.resources pays for, two at least',
   },
   strace: { type: 'string', describe: 'Log system calls; with names separated by commas, only these' },
   'strace-log-size': { type: 'number', default: 48, describe: 'Bytes of a buffer that the log shows' },
@@ -58,7 +75,10 @@ export interface GlobalArguments {
   systrapPatching: 'on' | 'off';
   systrapInStub: 'on' | 'off';
   network: 'none' | 'host' | 'sandbox';
-  overlay2?: 'none' | 'root:memory' | 'all:memory' | undefined;
+  overlay2?: string | undefined;
+  fileAccess: 'exclusive' | 'shared';
+  fileAccessMounts: 'exclusive' | 'shared';
+  cpuNumFromQuota: boolean;
   strace?: string | undefined;
   straceLogSize: number;
   directfs: boolean;

@@ -12,7 +12,10 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     mayPatchCode: args.systrapPatching === 'on',
     mayAnswerCalls: args.systrapInStub === 'on',
     network: args.network,
-    overlay: args.overlay2 ?? 'root:memory',
+    ...parseOverlay(args.overlay2 ?? 'root:memory'),
+    fileAccess: args.fileAccess,
+    fileAccessMounts: args.fileAccessMounts,
+    countsCpusOfQuota: args.cpuNumFromQuota,
     rootDir: args.root ?? defaultStateDir(),
     log: { isDebug: args.debug, directory: args.debugLog ?? null, format: args.debugLogFormat },
     straceNames: args.strace === undefined ? null : args.strace.split(',').filter((name) => name !== ''),
@@ -33,6 +36,19 @@ const WATCHDOG_S_MAX = 86_400;
 function watchdogMs(seconds: number): number {
   if (seconds > 0 && seconds <= WATCHDOG_S_MAX) return Math.ceil(seconds * 1000);
   throw new CommandError(`Cannot use --watchdog-timeout: it is not above 0 and at most ${WATCHDOG_S_MAX} seconds`);
+}
+
+const OVERLAY_MODES = ['none', 'root:memory', 'all:memory'] as const;
+
+/** The value of `--overlay2`: a mode and perhaps a size. Throws {@link CommandError}. */
+export function parseOverlay(text: string): Pick<RuntimeConfig, 'overlay' | 'overlayBytesMax'> {
+  const match = /^([a-z:]+)(?:,size=(\d{1,12})([kmgt]?))?$/.exec(text);
+  const overlay = OVERLAY_MODES.find((mode) => mode === match?.[1]);
+  if (match === null || overlay === undefined || (overlay === 'none' && match[2] !== undefined)) {
+    throw new CommandError(`Cannot use --overlay2 "${text}": use none, root:memory or all:memory, with ",size=BYTES"`);
+  }
+  if (match[2] === undefined) return { overlay, overlayBytesMax: null };
+  return { overlay, overlayBytesMax: Number(match[2]) * 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(match[3] ?? '') };
 }
 
 /** As runc's rule is: /run/tsv for root, and $XDG_RUNTIME_DIR/tsv for others and for root of a user namespace. */
