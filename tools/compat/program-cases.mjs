@@ -103,7 +103,7 @@ export const PROGRAM_CASES = [
   ),
   sh(
     'tmux',
-    `export TERM=xterm; t="tmux -S t.sock -f /dev/null"; $t new-session -d -x 80 -y 24 'PS1="> " sh'; $t send-keys 'echo in-tmux $((6*7))' Enter; until $t capture-pane -p | grep '^in-tmux'; do sleep 0.1; done; $t split-window -d 'stty size > size; sleep 5'; until test -s size; do sleep 0.1; done; cat size; $t kill-server`,
+    `export TERM=xterm; t="tmux -S t.sock -f /dev/null"; $t new-session -d -x 80 -y 24 'PS1="> " sh'; until $t capture-pane -p | grep -m 1 '^in-tmux'; do $t send-keys 'echo in-tmux $((6*7))' Enter; sleep 0.2; done; $t split-window -d 'stty size > size; sleep 5'; until test -s size; do sleep 0.1; done; cat size; $t kill-server`,
     { needs: 'tmux' },
   ),
   sh(

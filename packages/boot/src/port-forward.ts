@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import type { Kernel } from '@tsv/kernel';
+import { connect } from '@tsv/netstack/net';
 import type { Container } from './container/container.js';
 import { SandboxError } from './sandbox-error.js';
 
@@ -22,7 +23,6 @@ export class PortForwards {
     this.#open.add(outside);
     outside.once('close', () => this.#open.delete(outside));
     try {
-      const { connect } = await import('@tsv/netstack/net');
       const stack = this.#kernel.netStacks.of(container.ns.net);
       const inside = connect(stack, { host: '127.0.0.1', port, allowHalfOpen: true });
       await new Promise<void>((resolve, reject) => {

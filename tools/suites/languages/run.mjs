@@ -14,8 +14,11 @@ const { values: options } = parseArgs({
 const CLI = fileURLToPath(new URL('../../../packages/cli/bin/tsv.js', import.meta.url));
 const RUN_TESTS = fileURLToPath(new URL('run_tests.py', import.meta.url));
 const MINUTE_MS = 60_000;
-/** Tests of CPython that are left out: there is no UDP-Lite (RFC 3828); where there is a vsock(7), nobody answers. */
-const LEFT_OUT = 'UDPLITE|VSOCK';
+/**
+ * Tests of CPython that are left out: there is no UDP-Lite (RFC 3828); where there is a vsock(7), nobody answers; those of
+ * connection attributes close the client's socket while its thread may still ask for its name.
+ */
+const LEFT_OUT = 'UDPLITE|VSOCK|NetworkConnectionAttributesTest';
 /** By how long they take: those of a lane run one after the other. */
 const LANES = [
   ['test_socket'],
