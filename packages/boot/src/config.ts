@@ -19,7 +19,7 @@ export interface RuntimeConfig {
   readonly mayAnswerCalls: boolean;
   readonly network: NetworkMode;
   readonly overlay: OverlayMode;
-  /** What the files of an overlay may take in memory; null for what a tmpfs may. */
+  /** What the files of an overlay may take in memory; null for half of the memory that guests see. */
   readonly overlayBytesMax: number | null;
   /** Of the root filesystem, and of what is mounted from the host. */
   readonly fileAccess: FileAccess;

@@ -121,14 +121,15 @@ export class ContainerMounter {
   }
 
   #overlay(lower: FileSystem): FileSystem {
-    const { vfs, memoryFile, clock } = this.#kernel;
-    const { overlayBytesMax } = this.#config;
+    const { vfs, memoryFile, clock, totalMemoryBytes } = this.#kernel;
+    // Half of the memory, as of a tmpfs(5) without a size.
+    const bytesMax = this.#config.overlayBytesMax ?? Math.floor(totalMemoryBytes / 2);
     const upper = new TmpfsFileSystem({
       dev: vfs.allocateDev(),
       pool: memoryFile,
       clock,
       mode: lower.root.mode & 0o7777,
-      ...(overlayBytesMax != null && { pageCountMax: Math.ceil(overlayBytesMax / PAGE_BYTES) }),
+      pageCountMax: Math.ceil(bytesMax / PAGE_BYTES),
     });
     const onDestroy = (): void => {
       lower.destroy();
