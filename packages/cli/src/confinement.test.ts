@@ -62,23 +62,26 @@ describe('host files of a confined sentry', () => {
   // Only root may give files away.
   const itAsRoot = isRoot ? it : it.skip;
 
-  itAsRoot.each([['--directfs'], ['--directfs=false']])('root has those of others too, with %s', async (flag) => {
-    const theirs = join(dir, 'theirs');
-    mkdirSync(theirs, { mode: 0o700 });
-    writeFileSync(join(theirs, 'file'), 'text', { mode: 0o600 });
-    chownSync(join(theirs, 'file'), 1234, 1234);
-    chownSync(theirs, 1234, 1234);
-    const script = `cat ${theirs}/file && ls ${theirs} && echo more >> ${theirs}/file && cat ${theirs}/file`;
-    const { stdout, stderr } = await runTsv([flag, 'do', '--', 'sh', '-c', script]);
-    expect([stdout, stderr]).toEqual(['textfile\ntextmore\n', '']);
-    expect(readFileSync(join(theirs, 'file'), 'utf8')).toBe('text');
-    const write = `echo new > ${theirs}/made && chown 77:78 ${theirs}/made && chmod 640 ${theirs}/file && rm ${theirs}/file && stat -c %u:%g ${theirs}/made`;
-    const through = await runTsv([flag, '--overlay2=none', 'do', '--', 'sh', '-c', write]);
-    expect([through.stdout, through.stderr]).toEqual(['77:78\n', '']);
-    expect(readdirSync(theirs)).toEqual(['made']);
-  });
+  itAsRoot.each([['--directfs'], ['--directfs=false']])(
+    'root has those of others too, with %s (as root: it gives files away)',
+    async (flag) => {
+      const theirs = join(dir, 'theirs');
+      mkdirSync(theirs, { mode: 0o700 });
+      writeFileSync(join(theirs, 'file'), 'text', { mode: 0o600 });
+      chownSync(join(theirs, 'file'), 1234, 1234);
+      chownSync(theirs, 1234, 1234);
+      const script = `cat ${theirs}/file && ls ${theirs} && echo more >> ${theirs}/file && cat ${theirs}/file`;
+      const { stdout, stderr } = await runTsv([flag, 'do', '--', 'sh', '-c', script]);
+      expect([stdout, stderr]).toEqual(['textfile\ntextmore\n', '']);
+      expect(readFileSync(join(theirs, 'file'), 'utf8')).toBe('text');
+      const write = `echo new > ${theirs}/made && chown 77:78 ${theirs}/made && chmod 640 ${theirs}/file && rm ${theirs}/file && stat -c %u:%g ${theirs}/made`;
+      const through = await runTsv([flag, '--overlay2=none', 'do', '--', 'sh', '-c', write]);
+      expect([through.stdout, through.stderr]).toEqual(['77:78\n', '']);
+      expect(readdirSync(theirs)).toEqual(['made']);
+    },
+  );
 
-  itAsRoot('a container whose gofer has ended is killed', async () => {
+  itAsRoot('a container whose gofer has ended is killed (as root)', async () => {
     const sentry = await startSentry('ptrace');
     const ended = new Promise((resolve) =>
       sentry.once('close', (status) => {

@@ -44,7 +44,7 @@ function ask(host: string): string[] {
 
 const describeAsRoot = canMakeNamespaces ? describe : describe.skip;
 
-describeAsRoot('--network', () => {
+describeAsRoot('--network (as root: it makes namespaces)', () => {
   it.each`
     mode         | host            | printed
     ${'none'}    | ${'10.123.4.5'} | ${/unreachable[^]*refused \(0\)$/}

@@ -72,13 +72,16 @@ function outcome(script: string): Promise<string> {
   });
 }
 
-(canMakeNamespaces ? describe : describe.skip)('--network=sandbox in a network namespace', () => {
-  it('takes its interfaces over: address, route, and packets both ways', async () => {
-    const script = `ip -4 -o addr show far | tr -s ' ' | cut -d' ' -f2-4
+(canMakeNamespaces ? describe : describe.skip)(
+  '--network=sandbox in a network namespace (as root: it makes one)',
+  () => {
+    it('takes its interfaces over: address, route, and packets both ways', async () => {
+      const script = `ip -4 -o addr show far | tr -s ' ' | cut -d' ' -f2-4
       ip route show default
       exec 3<>/dev/tcp/10.55.0.1/8055 && printf 'GET /x HTTP/1.0\\r\\n\\r\\n' >&3 && tail -n 1 <&3`;
-    expect(await outcome(script)).toBe(
-      ['far inet 10.55.0.2/24', 'default via 10.55.0.1 dev far ', 'answer to 10.55.0.2 (0)'].join('\n'),
-    );
-  });
-});
+      expect(await outcome(script)).toBe(
+        ['far inet 10.55.0.2/24', 'default via 10.55.0.1 dev far ', 'answer to 10.55.0.2 (0)'].join('\n'),
+      );
+    });
+  },
+);

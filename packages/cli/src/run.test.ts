@@ -139,7 +139,7 @@ describeAsRoot('tsv run in the foreground (as root: it makes namespaces and cgro
   });
 
   itWithCgroups.each([[[]], [['--directfs=false']]])(
-    'is in a cgroup with its limits, and leaves none, with options %j',
+    'is in a cgroup with its limits, and leaves none, with options %j (where cgroups can be made)',
     async (options) => {
       const linux = { resources: { pids: { limit: 99 } }, cgroupsPath: `/tsv-test-${process.pid}` };
       const path = bundle(['sh', '-c', 'echo ready; read line'], { linux });
