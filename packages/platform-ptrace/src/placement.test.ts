@@ -1,14 +1,14 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { REG_RAX, REG_RIP, type Context } from '@tsv/platform';
-import { CODE, Guest, asm } from './testing/guest.js';
-import { stubsOf } from './testing/host-processes.js';
+import { CODE, asm, stubsOf } from '@tsv/platform/testing';
+import { PtraceGuest } from './testing/guest.js';
 
-let guest: Guest;
+let guest: PtraceGuest;
 let known: number[];
 beforeEach(() => {
   known = stubsOf(process.pid);
-  guest = new Guest();
+  guest = new PtraceGuest();
 });
 afterEach(() => {
   guest.close();

@@ -15,7 +15,8 @@ import {
   type AddressSpace,
   type Context,
 } from '@tsv/platform';
-import { CODE, DATA, Guest, asm } from './testing/guest.js';
+import { CODE, DATA, asm } from '@tsv/platform/testing';
+import { SystrapGuest } from './testing/guest.js';
 
 const GETPID = 39;
 const GETPPID = 110;
@@ -25,11 +26,11 @@ const CALL = [...asm.endbr64, ...asm.movEax(GETPID), ...asm.syscall, 0xff, 0xe3]
 const SITE = CODE + 9;
 const END = CODE + 64;
 
-let guest: Guest;
+let guest: SystrapGuest;
 let space: AddressSpace;
 let context: Required<Context>;
 beforeEach(() => {
-  guest = new Guest(true);
+  guest = new SystrapGuest(true);
   const code = [...CALL, ...new Array<number>(64 - CALL.length).fill(0x90), ...asm.ud2];
   ({ space } = guest.space(code));
   context = guest.thread(space) as Required<Context>;

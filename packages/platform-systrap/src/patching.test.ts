@@ -25,7 +25,8 @@ import {
   REG_RSP,
   type Context,
 } from '@tsv/platform';
-import { CODE, DATA, Guest, asm, must } from './testing/guest.js';
+import { CODE, DATA, asm, must } from '@tsv/platform/testing';
+import { SystrapGuest } from './testing/guest.js';
 
 const GETPID = 39;
 const SIGTRAP = 5;
@@ -64,9 +65,9 @@ const MOVE_SITE = CODE + 9;
 const COMPARE_LOOP = [...asm.movEax(GETPID), ...asm.nop, ...asm.syscall, ...asm.cmpRax, ...asm.jmp(-16)];
 const COMPARE_SITE = CODE + 6;
 
-let guest: Guest;
+let guest: SystrapGuest;
 beforeEach(() => {
-  guest = new Guest(true);
+  guest = new SystrapGuest(true);
 });
 afterEach(() => {
   guest.close();
@@ -111,7 +112,7 @@ describe.each([
 
   it('leaves all registers and flags as the unpatched one does', () => {
     const states = [true, false].map((mayPatch) => {
-      const other = new Guest(mayPatch);
+      const other = new SystrapGuest(mayPatch);
       try {
         const { context } = warmThread(code, other);
         expect(isFast(context)).toBe(mayPatch);
@@ -143,7 +144,7 @@ describe.each([
 
   it('is the same, instruction by instruction, under the trap flag', () => {
     const traces = [true, false].map((mayPatch) => {
-      const other = new Guest(mayPatch);
+      const other = new SystrapGuest(mayPatch);
       try {
         const { context } = warmThread(code, other);
         return Array.from({ length: 24 }, () => {

@@ -1,136 +1,34 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { PAGE_BYTES, REG_RIP, REG_RSP, type AddressSpace, type Context, type MemoryFile } from '@tsv/platform';
-import { PtracePlatform } from '../platform.js';
+import { PAGE_BYTES } from '@tsv/platform';
+import { Guest, type PlatformUnderTest } from '@tsv/platform/testing';
+import { ptracePlatform } from '../platform-type.js';
 
-const MEMORY_PAGES = 4096;
+/** Where the stub lies: `crates/stub/src/layout.rs`. */
+const STUB_CODE = 0x7fff_1000_0000;
+const STUB_CONTROL = STUB_CODE + PAGE_BYTES;
+const STUB_SCRATCH = STUB_CODE + 2 * PAGE_BYTES;
 
-/** A file that guests map, read and written by the test with system calls. */
-export class TestMemory {
-  readonly fd: number;
-  #nextPfn = 0;
-
-  constructor() {
-    const dir = mkdtempSync(join(tmpdir(), 'tsv-ptrace-'));
-    this.fd = openSync(join(dir, 'memory'), 'wx+');
-    rmSync(dir, { recursive: true });
-    ftruncateSync(this.fd, MEMORY_PAGES * PAGE_BYTES);
-  }
-
-  allocate(pageCount: number): number {
-    const pfn = this.#nextPfn;
-    this.#nextPfn += pageCount;
-    if (this.#nextPfn > MEMORY_PAGES) throw new Error('the test needs more memory');
-    return pfn;
-  }
-
-  write(pfn: number, at: number, bytes: Uint8Array): void {
-    writeSync(this.fd, bytes, 0, bytes.length, pfn * PAGE_BYTES + at);
-  }
-
-  read(pfn: number, at: number, len: number): Buffer {
-    const bytes = Buffer.alloc(len);
-    readSync(this.fd, bytes, 0, len, pfn * PAGE_BYTES + at);
-    return bytes;
-  }
-
-  close(): void {
-    closeSync(this.fd);
-  }
-}
-
-export const CODE = 0x40_0000;
-export const DATA = 0x60_0000;
-export const PROT_READ = 1;
-export const PROT_WRITE = 2;
-export const PROT_EXEC = 4;
-
-/** A platform with memory, and what tests do with them. */
-export class Guest {
-  readonly memory = new TestMemory();
-  readonly platform = new PtracePlatform({ memoryFile: { fd: this.memory.fd } as MemoryFile, deviceFd: -1 });
-
-  /** An address space with `code` at {@link CODE} and a page to write at {@link DATA}. */
-  space(code: readonly number[]): { space: AddressSpace; dataPfn: number } {
-    const space = must(this.platform.createAddressSpace());
-    this.mapCode(space, CODE, code);
-    const dataPfn = this.memory.allocate(1);
-    space.mapMemory(DATA, PAGE_BYTES, PROT_READ | PROT_WRITE, dataPfn);
-    return { space, dataPfn };
-  }
-
-  mapCode(space: AddressSpace, addr: number, code: readonly number[]): number {
-    const pfn = this.memory.allocate(1);
-    this.memory.write(pfn, 0, Uint8Array.from(code));
-    space.mapMemory(addr, PAGE_BYTES, PROT_READ | PROT_EXEC, pfn);
-    return pfn;
-  }
-
-  /** A thread that begins at {@link CODE}. */
-  thread(space: AddressSpace): Context {
-    const context = must(space.createContext(null));
-    context.page.set(REG_RIP, CODE);
-    context.page.set(REG_RSP, DATA + PAGE_BYTES);
-    return context;
-  }
-
-  /** Lets a context run to its next stop, the only one to come. */
-  step(context: Context): void {
-    context.resume();
-    const index = this.nextStop();
-    if (index !== context.page.index) throw new Error(`context ${index} stopped`);
-  }
-
-  /** The next context to stop. */
-  nextStop(): number {
-    const end = Date.now() + 5000;
-    while (Date.now() < end) {
-      const index = this.platform.next();
-      if (index >= 0) return index;
-      this.platform.sleep(100);
-    }
-    throw new Error('no guest has stopped');
-  }
-
-  close(): void {
-    this.platform.close();
-    this.memory.close();
-  }
-}
-
-/** What an operation made, which must not be an error. */
-export function must<T>(result: T | number): T {
-  if (typeof result === 'number') throw new Error(`failed with errno ${-result}`);
-  return result;
-}
-
-/** Machine code, a few instructions at a time. */
-export const asm = {
-  syscall: [0x0f, 0x05],
-  int3: [0xcc],
-  int80: [0xcd, 0x80],
-  sysenter: [0x0f, 0x34],
-  ud2: [0x0f, 0x0b],
-  loop: [0xeb, 0xfe],
-  /** mov eax, value */
-  movEax: (value: number) => [0xb8, ...le(value, 4)],
-  /** mov rdi, value */
-  movRdi: (value: number) => [0x48, 0xbf, ...le(value, 8)],
-  /** mov rax, value */
-  movRax: (value: number) => [0x48, 0xb8, ...le(value, 8)],
-  /** mov qword [rdi], rax */
-  storeRax: [0x48, 0x89, 0x07],
-  /** mov rax, [rdi] */
-  loadRax: [0x48, 0x8b, 0x07],
-  /** jmp rax */
-  jmpRax: [0xff, 0xe0],
-  /** call rax */
-  callRax: [0xff, 0xd0],
+/** The platform for the suites that platforms share. */
+export const ptrace: PlatformUnderTest = {
+  create: (memoryFile) => ptracePlatform.create({ memoryFile, deviceFd: -1 }),
+  unavailableReason: () => ptracePlatform.unavailableReason(),
+  stubCode: STUB_CODE,
+  stubControl: STUB_CONTROL,
+  protectedAddresses: [STUB_CODE, STUB_CONTROL, STUB_SCRATCH, 0, STUB_CODE - 8, STUB_SCRATCH + PAGE_BYTES],
+  stubMappings: ['7fff10000000-7fff10001000 r-xs', '7fff10001000-7fff10002000 r--s'],
+  stubDescriptors: ['/memfd:tsv-control (deleted)', 'socket:[]'],
+  helperThreadCount: 0,
+  harmlessSignals: ['SIGTERM', 'SIGINT', 'SIGSTOP', 'SIGCONT', 'SIGTSTP', 'SIGSEGV', 'SIGTRAP', 'SIGSYS', 'SIGUSR1'],
+  script: {
+    addon: require.resolve('../../native/index.js'),
+    createStubs: 'new native.PtraceStubs(file)',
+    resume: 'memory.set([1, contexts[0]], native.contextMax() * 1024); stubs.nextFunction()();',
+    processCount: 3,
+  },
 };
 
-function le(value: number, len: number): number[] {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, BigInt(value)), true);
-  return [...bytes.subarray(0, len)];
+/** A guest under this platform. */
+export class PtraceGuest extends Guest {
+  constructor() {
+    super(ptrace.create);
+  }
 }

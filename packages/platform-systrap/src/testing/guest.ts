@@ -1,198 +1,45 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  PAGE_BYTES,
-  REG_RIP,
-  REG_RSP,
-  type AddressSpace,
-  type CodeMemory,
-  type Context,
-  type MemoryFile,
-} from '@tsv/platform';
-import { SystrapPlatform } from '../platform.js';
+import { PAGE_BYTES } from '@tsv/platform';
+import { Guest, type PlatformUnderTest } from '@tsv/platform/testing';
+import { systrapPlatform } from '../platform-type.js';
 
-const MEMORY_PAGES = 4096;
+/** Where the stub lies: `crates/stub-systrap/src/layout.rs`. */
+export const STUB_CODE = 0x7fff_1000_0000;
+const STUB_DATA = STUB_CODE + 2 * PAGE_BYTES;
+export const STUB_BELL = STUB_CODE + 3 * PAGE_BYTES;
+const STUB_CONTROL = STUB_CODE + 4 * PAGE_BYTES;
+const STUB_SCRATCH = STUB_CODE + 5 * PAGE_BYTES;
+export const STUB_SLOTS = 0x7fff_4000_0000;
+export const SLOT_BYTES = 0x1_0000;
 
-/** A file that guests map, read and written by the test with system calls. */
-export class TestMemory {
-  readonly fd: number;
-  #nextPfn = 0;
-
-  constructor() {
-    const dir = mkdtempSync(join(tmpdir(), 'tsv-systrap-'));
-    this.fd = openSync(join(dir, 'memory'), 'wx+');
-    rmSync(dir, { recursive: true });
-    ftruncateSync(this.fd, MEMORY_PAGES * PAGE_BYTES);
-  }
-
-  allocate(pageCount: number): number {
-    const pfn = this.#nextPfn;
-    this.#nextPfn += pageCount;
-    if (this.#nextPfn > MEMORY_PAGES) throw new Error('the test needs more memory');
-    return pfn;
-  }
-
-  write(pfn: number, at: number, bytes: Uint8Array): void {
-    writeSync(this.fd, bytes, 0, bytes.length, pfn * PAGE_BYTES + at);
-  }
-
-  read(pfn: number, at: number, len: number): Buffer {
-    const bytes = Buffer.alloc(len);
-    readSync(this.fd, bytes, 0, len, pfn * PAGE_BYTES + at);
-    return bytes;
-  }
-
-  close(): void {
-    closeSync(this.fd);
-  }
-}
-
-export const CODE = 0x40_0000;
-export const DATA = 0x60_0000;
-export const PROT_READ = 1;
-export const PROT_WRITE = 2;
-export const PROT_EXEC = 4;
-
-/** A platform with memory, and what tests do with them. */
-export class Guest {
-  readonly memory = new TestMemory();
-  readonly platform: SystrapPlatform;
-  readonly #codes = new Map<AddressSpace, GuestCode>();
-
-  constructor(mayPatchCode = false) {
-    this.platform = new SystrapPlatform({
-      memoryFile: { fd: this.memory.fd } as MemoryFile,
-      deviceFd: -1,
-      mayPatchCode,
-    });
-  }
-
-  /** An address space with `code` at {@link CODE} and a page to write at {@link DATA}. */
-  space(code: readonly number[]): { space: AddressSpace; dataPfn: number } {
-    const space = must(this.platform.createAddressSpace());
-    this.#codes.set(space, new GuestCode(this.memory, space, this.mapCode(space, CODE, code)));
-    const dataPfn = this.memory.allocate(1);
-    space.mapMemory(DATA, PAGE_BYTES, PROT_READ | PROT_WRITE, dataPfn);
-    return { space, dataPfn };
-  }
-
-  /** A copy of an address space that {@link space} has made. */
-  fork(space: AddressSpace): AddressSpace {
-    const copy = must(space.fork());
-    this.#codes.set(copy, new GuestCode(this.memory, copy, this.#codes.get(space)!.pfn));
-    return copy;
-  }
-
-  mapCode(space: AddressSpace, addr: number, code: readonly number[]): number {
-    const pfn = this.memory.allocate(1);
-    this.memory.write(pfn, 0, Uint8Array.from(code));
-    space.mapMemory(addr, PAGE_BYTES, PROT_READ | PROT_EXEC, pfn);
-    return pfn;
-  }
-
-  /** A thread that begins at {@link CODE}. */
-  thread(space: AddressSpace): Context {
-    const context = must(space.createContext(null));
-    context.page.set(REG_RIP, CODE);
-    context.page.set(REG_RSP, DATA + PAGE_BYTES);
-    return context;
-  }
-
-  /** Lets a context run to its next stop, the only one to come. */
-  step(context: Context): void {
-    context.resume();
-    const index = this.nextStop();
-    if (index !== context.page.index) throw new Error(`context ${index} stopped`);
-  }
-
-  /** The next context to stop. */
-  nextStop(): number {
-    const end = Date.now() + 5000;
-    while (Date.now() < end) {
-      const index = this.platform.next();
-      if (index >= 0) return index;
-      this.platform.sleep(100);
-    }
-    throw new Error('no guest has stopped');
-  }
-
-  close(): void {
-    this.platform.close();
-    this.memory.close();
-  }
-}
-
-/** The page of code at {@link CODE}, in whose place copies are mapped. */
-class GuestCode implements CodeMemory {
-  readonly #memory: TestMemory;
-  readonly #space: AddressSpace;
-  pfn: number;
-
-  constructor(memory: TestMemory, space: AddressSpace, pfn: number) {
-    this.#memory = memory;
-    this.#space = space;
-    this.pfn = pfn;
-    space.codeMemory = this;
-  }
-
-  read(addr: number, dst: Uint8Array, len: number): boolean {
-    if (addr < CODE || addr + len > CODE + PAGE_BYTES) return false;
-    dst.set(this.#memory.read(this.pfn, addr - CODE, len));
-    return true;
-  }
-
-  replace(addr: number, bytes: Uint8Array): boolean {
-    const page = this.#memory.read(this.pfn, 0, PAGE_BYTES);
-    page.set(bytes, addr - CODE);
-    this.pfn = this.#memory.allocate(1);
-    this.#memory.write(this.pfn, 0, page);
-    this.#space.mapMemory(CODE, PAGE_BYTES, PROT_READ | PROT_EXEC, this.pfn);
-    return this.#space.flush() === 0;
-  }
-}
-
-/** What an operation made, which must not be an error. */
-export function must<T>(result: T | number): T {
-  if (typeof result === 'number') throw new Error(`failed with errno ${-result}`);
-  return result;
-}
-
-/** Machine code, a few instructions at a time. */
-export const asm = {
-  syscall: [0x0f, 0x05],
-  endbr64: [0xf3, 0x0f, 0x1e, 0xfa],
-  nop: [0x90],
-  ret: [0xc3],
-  /** cmp rax, -4095 */
-  cmpRax: [0x48, 0x3d, 0x01, 0xf0, 0xff, 0xff],
-  /** jmp, counted from behind it */
-  jmp: (offset: number) => [0xeb, offset & 0xff],
-  int3: [0xcc],
-  int80: [0xcd, 0x80],
-  sysenter: [0x0f, 0x34],
-  ud2: [0x0f, 0x0b],
-  loop: [0xeb, 0xfe],
-  /** mov eax, value */
-  movEax: (value: number) => [0xb8, ...le(value, 4)],
-  /** mov rdi, value */
-  movRdi: (value: number) => [0x48, 0xbf, ...le(value, 8)],
-  /** mov rax, value */
-  movRax: (value: number) => [0x48, 0xb8, ...le(value, 8)],
-  /** mov qword [rdi], rax */
-  storeRax: [0x48, 0x89, 0x07],
-  /** mov qword [rdi], rdi */
-  storeRdi: [0x48, 0x89, 0x3f],
-  /** mov rax, [rdi] */
-  loadRax: [0x48, 0x8b, 0x07],
-  /** jmp rax */
-  jmpRax: [0xff, 0xe0],
-  /** call rax */
-  callRax: [0xff, 0xd0],
+/** The platform for the suites that platforms share. */
+export const systrap: PlatformUnderTest = {
+  create: (memoryFile) => systrapPlatform.create({ memoryFile, deviceFd: -1, mayPatchCode: false }),
+  unavailableReason: () => systrapPlatform.unavailableReason(),
+  stubCode: STUB_CODE,
+  stubControl: STUB_CONTROL,
+  protectedAddresses: [STUB_CODE, STUB_DATA, STUB_CONTROL, STUB_SCRATCH, 0, STUB_CODE - 8, STUB_SLOTS + SLOT_BYTES],
+  stubMappings: [
+    '7fff10000000-7fff10003000 r-xs',
+    '7fff10003000-7fff10004000 rw-s',
+    '7fff10004000-7fff10005000 r--s',
+    '7fff40000000-7fff40001000 rw-s',
+    '7fff40001000-7fff40010000 rw-s',
+  ],
+  stubDescriptors: ['/memfd:tsv-control (deleted)', 'socket:[]', '/memfd:tsv-answer (deleted)', 'anon_inode:[eventfd]'],
+  helperThreadCount: 1,
+  // A stopped stub stays stopped here: nobody traces it.
+  harmlessSignals: ['SIGTERM', 'SIGINT', 'SIGCONT', 'SIGTSTP', 'SIGSEGV', 'SIGTRAP', 'SIGSYS', 'SIGUSR1'],
+  script: {
+    addon: require.resolve('../../native/index.js'),
+    createStubs: 'new native.SystrapStubs(file, false)',
+    resume: 'memory[contexts[0] * 1024] = 1; stubs.wakeFunction()(contexts[0]);',
+    processCount: 2,
+  },
 };
 
-function le(value: number, len: number): number[] {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, BigInt(value)), true);
-  return [...bytes.subarray(0, len)];
+/** A guest under this platform, whose code the platform may change if `mayPatchCode`. */
+export class SystrapGuest extends Guest {
+  constructor(mayPatchCode = false) {
+    super((memoryFile) => systrapPlatform.create({ memoryFile, deviceFd: -1, mayPatchCode }));
+  }
 }
