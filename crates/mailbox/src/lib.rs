@@ -7,12 +7,19 @@
 /// Bytes of one context page. Contexts lie one behind the other, so context `i` is at `i * CONTEXT_BYTES`.
 pub const CONTEXT_BYTES: usize = 4096;
 
-/// The registers of a guest thread, in the order of `struct user_regs_struct` (`<sys/user.h>`), so that
-/// `PTRACE_GETREGS` fills them in place.
+/// The registers of a guest thread: those of system calls first.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the registers' names")]
 pub struct Registers {
+    pub orig_rax: u64,
+    pub rax: u64,
+    pub rdi: u64,
+    pub rsi: u64,
+    pub rdx: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
     pub r15: u64,
     pub r14: u64,
     pub r13: u64,
@@ -20,15 +27,7 @@ pub struct Registers {
     pub rbp: u64,
     pub rbx: u64,
     pub r11: u64,
-    pub r10: u64,
-    pub r9: u64,
-    pub r8: u64,
-    pub rax: u64,
     pub rcx: u64,
-    pub rdx: u64,
-    pub rsi: u64,
-    pub rdi: u64,
-    pub orig_rax: u64,
     pub rip: u64,
     pub cs: u64,
     pub eflags: u64,
@@ -45,8 +44,8 @@ pub struct Registers {
 /// What a guest thread and the kernel tell each other.
 ///
 /// Whoever runs the guest writes all fields but `state` before it hands the page over; the kernel writes `regs` and
-/// `flags` before it hands it back. What the guest side wrote is untrusted. A system call of up to three arguments is
-/// all in the first cache line and the third, for each line that both sides write costs a transfer between processors.
+/// `flags` before it hands it back. What the guest side wrote is untrusted. A system call of up to four arguments and its
+/// result are all in the first cache line, for each line that both sides write costs a transfer between processors.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug)]
 pub struct ContextPage {
@@ -56,6 +55,10 @@ pub struct ContextPage {
     pub reason: u32,
     /// What the kernel changed: `FLAG_*`.
     pub flags: u32,
+    /// By which way the guest has stopped, as the platform numbers them.
+    pub way: u32,
+    /// All general registers, the instruction pointer, flags and segment bases.
+    pub regs: Registers,
     /// `REASON_FAULT`: the signal's number, such as SIGSEGV.
     pub signo: u32,
     /// `REASON_FAULT`: `si_code`, such as SEGV_ACCERR.
@@ -64,16 +67,10 @@ pub struct ContextPage {
     pub fault_error: u32,
     /// `REASON_FAULT`: the CPU's trap number, such as 14 for a page fault.
     pub fault_trapno: u32,
-    /// By which way the guest has stopped, as the platform numbers them.
-    pub way: u32,
     /// `REASON_FAULT`: `si_addr`.
     pub fault_addr: u64,
     /// `REASON_SYSCALL`: where a restarted call begins: the address of the `syscall` instruction.
     pub restart_ip: u64,
-    /// Unused: fills the cache line.
-    pub reserved: [u64; 2],
-    /// All general registers, the instruction pointer, flags and segment bases.
-    pub regs: Registers,
 }
 
 /// The page is the kernel's: the guest thread has stopped.
@@ -101,4 +98,4 @@ pub const FAULT_ERROR_WRITE: u32 = 2;
 pub const FAULT_ERROR_FETCH: u32 = 16;
 
 const _: () = assert!(core::mem::size_of::<ContextPage>() <= CONTEXT_BYTES);
-const _: () = assert!(core::mem::offset_of!(ContextPage, regs) == 64);
+const _: () = assert!(core::mem::offset_of!(ContextPage, regs) + core::mem::offset_of!(Registers, r9) == 64);

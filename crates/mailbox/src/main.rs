@@ -39,6 +39,8 @@ fn typescript() -> String {
         way
     ));
     let regs = offset_of!(ContextPage, regs);
+    rows.push(("REGS_AT".to_string(), regs));
+    rows.push(("REGS_BYTES".to_string(), size_of::<Registers>()));
     rows.extend(offsets!(
         "REG", regs, Registers, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx
     ));

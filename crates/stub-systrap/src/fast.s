@@ -29,19 +29,12 @@ tsv_systrap_ask:
     TSV_PUT {rbx}, rbx
     lea rbx, [rsp - {eflags}]
     TSV_PUT {rbp}, rbp
-    TSV_PUT {rdi}, rdi
-    TSV_PUT {rsi}, rsi
-    TSV_PUT {rdx}, rdx
     TSV_PUT {r8}, r8
     TSV_PUT {r9}, r9
-    TSV_PUT {r10}, r10
     TSV_PUT {r12}, r12
     TSV_PUT {r13}, r13
     TSV_PUT {r14}, r14
     TSV_PUT {r15}, r15
-    movsxd rax, eax
-    TSV_PUT {orig_rax}, rax
-    mov qword ptr [rbx + {rax}], -38
     mov rcx, [r11 + {block_rip}]
     mov [rbx + {rip}], rcx
     mov [rbx + {rcx}], rcx
@@ -57,12 +50,19 @@ tsv_systrap_ask:
     xor r12d, r12d                  # there is no signal frame
     mov [rbx + {gs_base}], r12
     mov [rbx + {fp_addr_at}], r12
-    mov dword ptr [rbx + {way}], {way_fast}
     mov ecx, 0x33
     mov [rbx + {cs}], rcx
     mov ecx, 0x2b
     mov [rbx + {ss}], rcx
     movabs r13, {bell_addr}
+    TSV_PUT {rdi}, rdi              # what the sentry reads is last: it takes the line away as long as it looks at it
+    TSV_PUT {rsi}, rsi
+    TSV_PUT {rdx}, rdx
+    TSV_PUT {r10}, r10
+    movsxd rax, eax
+    TSV_PUT {orig_rax}, rax
+    mov qword ptr [rbx + {rax}], -38
+    mov dword ptr [rbx + {way}], {way_fast}
     mov eax, {reason_syscall}
 
 tsv_systrap_stop:                   # eax is the reason; the handler comes here too, with r12 = its ucontext_t

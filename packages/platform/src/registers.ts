@@ -10,7 +10,8 @@ import {
   CONTEXT_SIG_CODE,
   CONTEXT_WAY,
   FLAG_REGS_CHANGED,
-  REG_R15,
+  REGS_AT,
+  REGS_BYTES,
 } from './context-layout.generated.js';
 
 const TWO_32 = 0x1_0000_0000;
@@ -122,5 +123,5 @@ export class ContextPage {
 }
 
 /** The registers' place in the page, in 32-bit words. */
-const REGS_FIRST = REG_R15 >>> 2;
-const REGS_END = REGS_FIRST + 27 * 2;
+const REGS_FIRST = REGS_AT >>> 2;
+const REGS_END = REGS_FIRST + (REGS_BYTES >>> 2);

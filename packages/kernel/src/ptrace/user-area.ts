@@ -21,7 +21,23 @@ import {
   REG_GS,
   REG_GS_BASE,
   REG_ORIG_RAX,
+  REG_R10,
+  REG_R11,
+  REG_R12,
+  REG_R13,
+  REG_R14,
   REG_R15,
+  REG_R8,
+  REG_R9,
+  REG_RAX,
+  REG_RBP,
+  REG_RBX,
+  REG_RCX,
+  REG_RDI,
+  REG_RDX,
+  REG_RIP,
+  REG_RSI,
+  REG_RSP,
   REG_SS,
 } from '@tsv/platform';
 import type { Task } from '../task/task.js';
@@ -31,12 +47,19 @@ const FLAGS_MASK = 0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x40
 /** End of user space on x86-64: the first half-word above it in a segment base. */
 const TASK_END_HIGH = 0x7fff;
 
-/** Stores `struct user_regs_struct` of a stopped task: the context page has the same order. */
+/** Registers in the order of `struct user_regs_struct`, `<sys/user.h>`. */
+const USER_REGS = [
+  ...[REG_R15, REG_R14, REG_R13, REG_R12, REG_RBP, REG_RBX, REG_R11, REG_R10, REG_R9, REG_R8],
+  ...[REG_RAX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_ORIG_RAX, REG_RIP, REG_CS, REG_EFLAGS, REG_RSP, REG_SS],
+  ...[REG_FS_BASE, REG_GS_BASE, REG_DS, REG_ES, REG_FS, REG_GS],
+] as const;
+
+/** Stores `struct user_regs_struct` of a stopped task. */
 export function storeRegs(task: Task, mem: DataView, at: number): void {
-  for (let offset = 0; offset < SIZEOF_USER_REGS; offset += 8) {
-    mem.setUint32(at + offset, task.page.low(REG_R15 + offset), true);
-    mem.setUint32(at + offset + 4, task.page.high(REG_R15 + offset), true);
-  }
+  USER_REGS.forEach((reg, i) => {
+    mem.setUint32(at + i * 8, task.page.low(reg), true);
+    mem.setUint32(at + i * 8 + 4, task.page.high(reg), true);
+  });
 }
 
 /** Sets the registers in `[from, from + len)` of `struct user_regs_struct`. Errors: EIO for what user code cannot have. */
@@ -44,7 +67,7 @@ export function loadRegs(task: Task, mem: DataView, at: number, from: number, le
   for (let offset = 0; offset < len; offset += 8) {
     const low = mem.getUint32(at + offset, true);
     const high = mem.getUint32(at + offset + 4, true);
-    const status = setRegister(task, REG_R15 + from + offset, low, high);
+    const status = setRegister(task, USER_REGS[(from + offset) >>> 3]!, low, high);
     if (status < 0) return status;
   }
   return 0;
@@ -86,8 +109,9 @@ function setRegister(task: Task, reg: number, low: number, high: number): 0 | Er
 /** PTRACE_PEEKUSER: the word at `offset` of `struct user`, into `mem` at 0. Errors: EIO. */
 export function peekUser(task: Task, offset: number, mem: DataView): 0 | Errno {
   if (offset % 8 !== 0 || offset > SIZEOF_USER - 8) return -EIO;
-  mem.setUint32(0, offset < SIZEOF_USER_REGS ? task.page.low(REG_R15 + offset) : 0, true);
-  mem.setUint32(4, offset < SIZEOF_USER_REGS ? task.page.high(REG_R15 + offset) : 0, true);
+  const reg = USER_REGS[offset >>> 3];
+  mem.setUint32(0, reg === undefined ? 0 : task.page.low(reg), true);
+  mem.setUint32(4, reg === undefined ? 0 : task.page.high(reg), true);
   return 0;
 }
 

@@ -9,6 +9,7 @@ pub mod bell;
 pub mod context;
 pub mod context_pages;
 pub mod control;
+mod host_registers;
 pub mod registers;
 pub mod sys;
 pub mod thread_table;

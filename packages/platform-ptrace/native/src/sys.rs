@@ -1,5 +1,6 @@
 //! The system calls of a tracer, each as a safe function where its arguments make it so.
 
+use crate::host_registers::{of_host, to_host};
 use mailbox::Registers;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{null, null_mut};
@@ -94,22 +95,24 @@ pub fn sysemu(tid: Tid) -> Result<()> {
 
 /// Reads the registers of a stopped tracee.
 pub fn get_regs(tid: Tid) -> Result<Registers> {
-    let mut regs = Registers::default();
-    // SAFETY: the kernel writes a `struct user_regs_struct`, whose layout `Registers` has.
+    // SAFETY: all bit patterns are valid.
+    let mut regs: libc::user_regs_struct = unsafe { core::mem::zeroed() };
+    // SAFETY: the kernel writes a `struct user_regs_struct`.
     check(unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, 0usize, &raw mut regs) })?;
-    Ok(regs)
+    Ok(of_host(&regs))
 }
 
 /// Sets the registers of a stopped tracee. Errors: `EIO` when a segment is not a user's.
 pub fn set_regs(tid: Tid, regs: &Registers) -> Result<()> {
-    // SAFETY: the kernel reads a `struct user_regs_struct`, whose layout `Registers` has.
-    check(unsafe { libc::ptrace(libc::PTRACE_SETREGS, tid, 0usize, &raw const *regs) }).map(drop)
+    let regs = to_host(regs);
+    // SAFETY: the kernel reads a `struct user_regs_struct`.
+    check(unsafe { libc::ptrace(libc::PTRACE_SETREGS, tid, 0usize, &raw const regs) }).map(drop)
 }
 
 /// Reads `rax` of a stopped tracee.
 pub fn get_rax(tid: Tid) -> Result<u64> {
     const PTRACE_PEEKUSER: i64 = 3;
-    let at = core::mem::offset_of!(Registers, rax);
+    let at = core::mem::offset_of!(libc::user, regs.rax);
     let mut rax = 0u64;
     // SAFETY: the system call, unlike the C function, writes the value where it is told.
     check(unsafe { libc::syscall(libc::SYS_ptrace, PTRACE_PEEKUSER, i64::from(tid), at, &raw mut rax) })?;
@@ -118,7 +121,7 @@ pub fn get_rax(tid: Tid) -> Result<u64> {
 
 /// Sets `rax` of a stopped tracee: a third of what [`set_regs`] takes.
 pub fn set_rax(tid: Tid, rax: u64) -> Result<()> {
-    let at = core::mem::offset_of!(Registers, rax);
+    let at = core::mem::offset_of!(libc::user, regs.rax);
     // SAFETY: PTRACE_POKEUSER takes its value by value.
     check(unsafe { libc::ptrace(libc::PTRACE_POKEUSER, tid, at, rax) }).map(drop)
 }
