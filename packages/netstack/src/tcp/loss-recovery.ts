@@ -86,10 +86,11 @@ export class LossRecovery {
   onAck(sndUna: number, sndNxt: number, nowMs: number): void {
     const { sample } = this;
     const lostBefore = this.#queue.markedLostBytes;
+    const wasReducing = this.isReducing;
     this.holdsRetransmissions = false;
     this.reorderWaitMs = 0;
     if (sample.hasDsack) this.#onDsack(sndUna, sndNxt);
-    this.#endProbe(sndUna, sndNxt, nowMs);
+    this.#endProbe(sndUna, sndNxt);
     if (this.state !== CaState.OPEN || sample.isDuplicate || this.#queue.sackedBytes > 0 || sample.hasEce) {
       this.#alert(sndUna, sndNxt, nowMs);
     } else {
@@ -97,7 +98,7 @@ export class LossRecovery {
     }
     sample.lostBytes = this.#queue.markedLostBytes - lostBefore;
     this.#rate.finish(sample, this.#rtt.minRttMs === Infinity ? 0 : this.#rtt.minRttMs);
-    this.#adjustWindow(nowMs);
+    this.#adjustWindow(wasReducing, nowMs);
   }
 
   /**
@@ -117,7 +118,7 @@ export class LossRecovery {
       this.#startUndo(sndUna);
       this.#priorCwndBytes = this.cc.cwndBytes;
       this.#priorSsthreshBytes = this.cc.ssthreshBytes;
-      this.cc.ssthreshBytes = this.cc.ssthreshOnLoss(nowMs);
+      this.cc.ssthreshBytes = this.cc.ssthreshOnLoss(queue.outBytes);
       this.hasCongestionSignal = true;
     }
     this.#hasProbe = false;
@@ -144,7 +145,7 @@ export class LossRecovery {
     this.#detectByTime(nowMs);
     const lost = this.#queue.markedLostBytes - lostBefore;
     if (lost === 0 || this.state >= CaState.RECOVERY || this.#isProbeLost()) return;
-    this.#enterRecovery(sndUna, sndNxt, nowMs);
+    this.#enterRecovery(sndUna, sndNxt);
     this.#reduce(0, lost, false);
   }
 
@@ -195,7 +196,7 @@ export class LossRecovery {
     this.#isProbeRetransmission = isRetransmission;
   }
 
-  #endProbe(sndUna: number, sndNxt: number, nowMs: number): void {
+  #endProbe(sndUna: number, sndNxt: number): void {
     if (!this.#hasProbe || seqLt(sndUna, this.#probeEnd)) return;
     this.#hasProbe = false;
     const { sample } = this;
@@ -203,7 +204,7 @@ export class LossRecovery {
     if (!this.#isProbeRetransmission || sample.hasDsack) return;
     if (sample.hasTimestamps && seqLt(sample.tsEcr, this.#retransTs)) return;
     if (this.state === CaState.OPEN) {
-      this.#enterCwr(sndUna, sndNxt, nowMs);
+      this.#enterCwr(sndUna, sndNxt);
       if (!this.cc.ownsWindow) this.cc.cwndBytes = this.cc.ssthreshBytes;
       this.#setState(CaState.OPEN);
     }
@@ -251,7 +252,7 @@ export class LossRecovery {
       return false;
     }
     // RFC 6582 section 3.2: without SACK, duplicates of the last acknowledgement would start another recovery.
-    if (!this.isSackUsed && sndUna === this.highSeq && this.#queue.count > 0) return true;
+    if (!this.isSackUsed && sndUna === this.highSeq) return true;
     if (this.#canUndo()) {
       this.#undo(false);
       this.#setState(CaState.OPEN);
@@ -274,10 +275,10 @@ export class LossRecovery {
     if (this.state === CaState.RECOVERY) return;
     if (this.#isProbeLost()) return;
     if (this.#queue.lostBytes > 0) {
-      this.#enterRecovery(sndUna, sndNxt, nowMs);
+      this.#enterRecovery(sndUna, sndNxt);
       return;
     }
-    if (this.sample.hasEce && this.state < CaState.CWR) this.#enterCwr(sndUna, sndNxt, nowMs);
+    if (this.sample.hasEce && this.state < CaState.CWR) this.#enterCwr(sndUna, sndNxt);
     if (this.state === CaState.CWR) return;
     const isDisordered = this.#queue.sackedBytes + this.#queue.renoSackedBytes + this.#queue.retransBytes > 0;
     this.#setState(isDisordered ? CaState.DISORDER : CaState.OPEN);
@@ -357,22 +358,22 @@ export class LossRecovery {
     return true;
   }
 
-  #enterRecovery(sndUna: number, sndNxt: number, nowMs: number): void {
+  #enterRecovery(sndUna: number, sndNxt: number): void {
     this.recoveryCount++;
     this.#startUndo(sndUna);
-    this.#startReduction(sndNxt, nowMs);
+    this.#startReduction(sndNxt, this.#queue.outBytes + this.sample.ackedBytes);
     this.#setState(CaState.RECOVERY);
   }
 
   /** RFC 3168 section 6.1.2: once a window. */
-  #enterCwr(sndUna: number, sndNxt: number, nowMs: number): void {
+  #enterCwr(sndUna: number, sndNxt: number): void {
     this.#hasUndo = false;
-    this.#startReduction(sndNxt, nowMs);
+    this.#startReduction(sndNxt, Infinity);
     if (seqLe(sndNxt, sndUna)) return;
     this.#setState(CaState.CWR);
   }
 
-  #startReduction(sndNxt: number, nowMs: number): void {
+  #startReduction(sndNxt: number, flightBytes: number): void {
     const wasReducing = this.isReducing;
     this.highSeq = sndNxt;
     if (wasReducing) return;
@@ -381,7 +382,7 @@ export class LossRecovery {
     }
     this.#priorCwndBytes = this.cc.cwndBytes;
     (this.#prr ??= new Prr()).start(this.cc.cwndBytes);
-    this.cc.ssthreshBytes = this.cc.ssthreshOnLoss(nowMs);
+    this.cc.ssthreshBytes = this.cc.ssthreshOnLoss(flightBytes);
     this.hasCongestionSignal = true;
   }
 
@@ -428,11 +429,12 @@ export class LossRecovery {
     this.undoCount++;
   }
 
-  #adjustWindow(nowMs: number): void {
+  /** What ends a recovery leaves the window at the threshold: most of what it acknowledges had arrived long before. */
+  #adjustWindow(wasReducing: boolean, nowMs: number): void {
     const { sample, cc } = this;
     if (cc.ownsWindow) cc.onAck(sample, nowMs);
     else if (this.isReducing) this.#reduce(sample.deliveredBytes, sample.lostBytes, sample.hasUnaAdvanced);
-    else if (sample.ackedBytes > 0) cc.onAck(sample, nowMs);
+    else if (sample.ackedBytes > 0 && !wasReducing) cc.onAck(sample, nowMs);
   }
 
   #reduce(deliveredBytes: number, lostBytes: number, hasProgress: boolean): void {

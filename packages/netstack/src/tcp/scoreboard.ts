@@ -49,7 +49,10 @@ export class Scoreboard {
     sample.firstRttMs = firstRttMs;
   }
 
-  /** Marks what the SACK blocks of `seg` cover. `sndUna` is the one before this acknowledgement. */
+  /**
+   * Marks what the SACK blocks of `seg` cover. `sndUna` is the one before this acknowledgement. Preconditions: what it
+   * acknowledges has been taken out. In order of sequence nothing seems reordered that one acknowledgement reports.
+   */
   processSacks(
     seg: Readonly<Segment>,
     sndUna: number,
@@ -58,20 +61,21 @@ export class Scoreboard {
     sample: AckSample,
     nowMs: number,
   ): void {
-    for (let i = 0; i < seg.sackCount; i++) {
-      const start = seg.sackStarts[i]!;
-      const end = seg.sackEnds[i]!;
-      if (i === 0 && isDsack(seg)) {
-        if (seqLt(start, end) && seqLe(end, sndNxt)) this.#noteDsack(start, end, sample);
-        continue;
-      }
+    const hasDsack = isDsack(seg);
+    if (hasDsack) this.#noteDsack(seg.sackStarts[0]!, seg.sackEnds[0]!, sndNxt, sample);
+    const firstBlock = hasDsack ? 1 : 0;
+    sortBlocks(seg, firstBlock);
+    for (let i = firstBlock; i < seg.sackCount; i++) {
+      const start = seg.sackStarts[sorted[i]!]!;
+      const end = seg.sackEnds[sorted[i]!]!;
       // RFC 2018: a block is beyond the acknowledgement, and of what was sent.
       if (!seqLt(start, end) || seqGt(end, sndNxt) || seqLt(start, sndUna) || seqLe(end, seg.ack)) continue;
       this.#markRange(start, end, highSeq, sample, nowMs);
     }
   }
 
-  #noteDsack(start: number, end: number, sample: AckSample): void {
+  #noteDsack(start: number, end: number, sndNxt: number, sample: AckSample): void {
+    if (!seqLt(start, end) || seqGt(end, sndNxt)) return;
     sample.hasDsack = true;
     sample.dsackStart = start;
     sample.dsackEnd = end;
@@ -122,6 +126,18 @@ export class Scoreboard {
       isRetransmitted && sample.hasTimestamps && seqLt(sample.tsEcr, (Math.floor(sent.xmitMs) + this.tsOffset) | 0);
     this.#rack.onDelivered(sent, isAmbiguous, this.#rtt.minRttMs, nowMs);
     this.#rate.onDelivered(sent, len, nowMs);
+  }
+}
+
+/** Numbers of the blocks of the segment that is being read, in order of sequence. */
+const sorted: number[] = [0, 0, 0, 0];
+
+function sortBlocks(seg: Readonly<Segment>, from: number): void {
+  const { sackStarts } = seg;
+  for (let i = from; i < seg.sackCount; i++) {
+    let at = i;
+    for (; at > from && seqLt(sackStarts[i]!, sackStarts[sorted[at - 1]!]!); at--) sorted[at] = sorted[at - 1]!;
+    sorted[at] = i;
   }
 }
 

@@ -78,7 +78,8 @@ export class SegmentWriter {
     this.#setText(seg, sender.textOffset(sent), len);
     const isProbe = (sent.flags & SentFlag.MTU_PROBE) !== 0 && !isRetransmission;
     if (len > sender.mssBytes && !isProbe) seg.segmentBytes = sender.mssBytes;
-    if (this.isEcnUsed && !isRetransmission) {
+    // RFC 3168 section 6.1.4: a bare FIN is no data packet.
+    if (this.isEcnUsed && !isRetransmission && len > 0) {
       seg.ecn = Ecn.ECT_0;
       if (sender.recovery.hasCongestionSignal) {
         seg.flags |= CWR;

@@ -197,12 +197,11 @@ export class Sender {
     sample.hasTimestamps = seg.hasTimestamps;
     sample.tsEcr = seg.tsEcr;
     sample.isCwndLimited = this.#isCwndLimited();
+    if (sample.hasUnaAdvanced) this.#advance(seg.ack, nowMs);
     if (recovery.isSackUsed && seg.sackCount > 0) {
       this.scoreboard.processSacks(seg, priorUna, this.sndNxt, recovery.highSeq, sample, nowMs);
     }
-    if (sample.hasUnaAdvanced) {
-      this.#advance(seg.ack, nowMs);
-    } else {
+    if (!sample.hasUnaAdvanced) {
       const isBare = seg.textLen === 0 && (seg.flags & FIN) === 0;
       sample.isDuplicate = queue.count > 0 && isBare && !hasWindowChanged && !sample.hasDsack;
     }

@@ -38,6 +38,8 @@ export interface Ipv4Fields {
   readonly dst?: string;
   readonly protocol?: number;
   readonly ttl?: number;
+  /** Type of service, with the ECN field. */
+  readonly tos?: number;
   /** Flags and offset, the fragment field. */
   readonly fragment?: number;
   /** Added to the right header checksum. */
@@ -46,8 +48,8 @@ export interface Ipv4Fields {
 
 /** An IPv4 packet, RFC 791 section 3.1, from 10.0.0.2 to the stack. */
 export function ipv4(fields: Ipv4Fields, ...payload: readonly number[]): number[] {
-  const { version = 4, src = '10.0.0.2', dst = '10.0.0.1', protocol = 17, ttl = 64, fragment = 0 } = fields;
-  const header = [(version << 4) | 5, 0, ...u16(20 + payload.length), 0, 1, ...u16(fragment), ttl, protocol, 0, 0];
+  const { version = 4, src = '10.0.0.2', dst = '10.0.0.1', protocol = 17, ttl = 64, fragment = 0, tos = 0 } = fields;
+  const header = [(version << 4) | 5, tos, ...u16(20 + payload.length), 0, 1, ...u16(fragment), ttl, protocol, 0, 0];
   header.push(...addressBytes(src), ...addressBytes(dst));
   header.splice(10, 2, ...u16(sum(header) + (fields.checksumError ?? 0)));
   return [...header, ...payload];

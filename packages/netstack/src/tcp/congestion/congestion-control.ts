@@ -30,8 +30,8 @@ export abstract class CongestionControl {
   /** An acknowledgement came that may raise the window. */
   abstract onAck(sample: Readonly<AckSample>, nowMs: number): void;
 
-  /** The threshold after a loss or a mark of congestion. */
-  abstract ssthreshOnLoss(nowMs: number): number;
+  /** The threshold after a loss, with `flightBytes` out by then; after a mark of congestion that is Infinity. */
+  abstract ssthreshOnLoss(flightBytes: number): number;
 
   /** Loss recovery goes to `state`. `inFlightBytes`: what is out now. */
   onStateChange(_state: CaState, _inFlightBytes: number): void {

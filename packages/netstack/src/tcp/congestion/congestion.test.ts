@@ -54,9 +54,9 @@ describe('NewReno, RFC 5681 section 3.1', () => {
   it('a loss halves it, but not below two segments', () => {
     const cc = new NewReno();
     cc.start(MSS, 20 * MSS, 0, 0);
-    expect(cc.ssthreshOnLoss()).toBe(10 * MSS);
+    expect(cc.ssthreshOnLoss(20 * MSS)).toBe(10 * MSS);
     cc.cwndBytes = 3 * MSS;
-    expect(cc.ssthreshOnLoss()).toBe(2 * MSS);
+    expect(cc.ssthreshOnLoss(3 * MSS)).toBe(2 * MSS);
   });
 
   it('does not grow while the application sends less than it may: RFC 7661', () => {
@@ -112,7 +112,7 @@ describe('Cubic, RFC 9438', () => {
     cc.ssthreshBytes = cc.ssthreshOnLoss();
     const reno = new Cubic();
     reno.start(MSS, cc.cwndBytes, 0, 0);
-    reno.ssthreshOnLoss();
+    reno.ssthreshOnLoss(reno.cwndBytes);
     cc.cwndBytes = reno.cwndBytes = 50 * MSS;
     reno.ssthreshBytes = cc.ssthreshBytes = 50 * MSS;
     for (let nowMs = 0; nowMs < 3000; nowMs += 100) {

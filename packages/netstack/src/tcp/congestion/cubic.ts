@@ -40,6 +40,7 @@ export class Cubic extends CongestionControl {
     this.#avoidCongestion(ackedBytes, nowMs);
   }
 
+  /** Section 4.6 lets the window stand for what is in flight where it does not grow while less is. */
   ssthreshOnLoss(): number {
     const cwnd = this.cwndBytes / this.mssBytes;
     this.#epochMs = -1;

@@ -12,7 +12,8 @@ export class NewReno extends CongestionControl {
     if (left > 0) this.cwndBytes += (this.mssBytes * left) / this.cwndBytes;
   }
 
-  ssthreshOnLoss(): number {
-    return Math.max(this.cwndBytes / 2, this.ssthreshBytesMin);
+  /** RFC 5681 section 3.1, equation 4: what limited transmit has sent beyond the window does not count. */
+  ssthreshOnLoss(flightBytes: number): number {
+    return Math.max(Math.min(flightBytes, this.cwndBytes) / 2, this.ssthreshBytesMin);
   }
 }

@@ -1,6 +1,6 @@
-import { Bench, icmp4, ipv4, u16, udp } from './testing/packets.js';
-import { UdpSocket } from './socket/udp-socket.js';
-import { IpAddress } from './wire/ip-address.js';
+import { Bench, icmp4, ipv4, u16, udp } from '../testing/packets.js';
+import { UdpSocket } from '../socket/udp-socket.js';
+import { IpAddress } from '../wire/ip-address.js';
 
 const ICMP = 1;
 const TYPE_AT = 20;

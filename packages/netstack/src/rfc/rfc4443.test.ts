@@ -1,4 +1,4 @@
-import { Bench, icmp6, ipv6, type Ipv6Fields, udp } from './testing/packets.js';
+import { Bench, icmp6, ipv6, type Ipv6Fields, udp } from '../testing/packets.js';
 
 const TYPE_AT = 40;
 const MTU_MIN = 1280;

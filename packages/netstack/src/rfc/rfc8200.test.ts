@@ -1,4 +1,4 @@
-import { Bench, icmp6, ipv6, u16, udp } from './testing/packets.js';
+import { Bench, icmp6, ipv6, u16, udp } from '../testing/packets.js';
 
 const TYPE_AT = 40;
 const POINTER_AT = 44;
