@@ -349,6 +349,9 @@ export class LossRecovery {
       } else if (sample.hasUnaAdvanced && !isRecovered) {
         this.highSeq = sndNxt;
         this.holdsRetransmissions = true;
+      } else if (sample.isDuplicate && !this.isSackUsed) {
+        // Section 2.1 step 2a: a duplicate comes first, so something is missing.
+        this.#isFrto = false;
       }
     }
     if (!isRecovered) return false;

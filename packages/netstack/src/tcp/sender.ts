@@ -149,7 +149,7 @@ export class Sender {
     this.sndNxt = ack;
     this.#dataSeq = ack;
     this.recovery.highSeq = ack;
-    this.#cwndLimitedSeq = ack;
+    this.#cwndLimitedSeq = (ack - 1) | 0;
     this.progressMs = nowMs;
     this.retryCount = 0;
     this.rate.deliveredMs = nowMs;

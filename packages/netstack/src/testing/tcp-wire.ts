@@ -8,7 +8,7 @@ import { Stack } from '../stack.js';
 import { ACK, NO_FAST_OPEN, NO_WINDOW_SHIFT, Segment, SYN } from '../tcp/segment.js';
 import { tcpInfo } from '../tcp/tcp-info.js';
 import type { TcpSettings } from '../tcp/tcp-settings.js';
-import { bytesOf, seg, type SegFields } from '../tcp/testing/seg.js';
+import { bytesOf, seg, type SegFields, textOf } from '../tcp/testing/seg.js';
 import { encodeSegment, parseSegment, segmentHeaderBytes, segmentPseudoSum, tcpChecksumIsRight } from '../tcp/wire.js';
 import { IpAddress, parsePrefix } from '../wire/ip-address.js';
 import { ipv4 } from './packets.js';
@@ -209,7 +209,7 @@ export class TcpWire {
     segment.dst = IpAddress.fromBytes(packet, 16, 4);
     const len = packet.length - IPV4_HEADER_BYTES;
     const sum = segmentPseudoSum(segment, len, new Uint8Array(32));
-    expect(tcpChecksumIsRight(packet, IPV4_HEADER_BYTES, len, sum)).toBe(true);
+    if (!tcpChecksumIsRight(packet, IPV4_HEADER_BYTES, len, sum)) throw new Error('TcpWire: a wrong checksum');
     parseSegment(segment, packet, IPV4_HEADER_BYTES, len);
     if (segment.flags & SYN) {
       this.#iss = segment.seq;
@@ -221,7 +221,9 @@ export class TcpWire {
       ack: segment.flags & ACK ? (segment.ack - PEER_ISS - 1) | 0 : 0,
       flags: segment.flags,
       window: segment.window,
-      text: String.fromCharCode(...segment.text.subarray(segment.textAt, segment.textAt + segment.textLen)),
+      get text(): string {
+        return textOf(segment);
+      },
       len: segment.textLen,
       ecn: packet[1]! & 3,
       isDontFragment: (packet[6]! & 0x40) !== 0,

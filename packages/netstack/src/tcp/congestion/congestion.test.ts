@@ -112,7 +112,7 @@ describe('Cubic, RFC 9438', () => {
     cc.ssthreshBytes = cc.ssthreshOnLoss();
     const reno = new Cubic();
     reno.start(MSS, cc.cwndBytes, 0, 0);
-    reno.ssthreshOnLoss(reno.cwndBytes);
+    reno.ssthreshOnLoss();
     cc.cwndBytes = reno.cwndBytes = 50 * MSS;
     reno.ssthreshBytes = cc.ssthreshBytes = 50 * MSS;
     for (let nowMs = 0; nowMs < 3000; nowMs += 100) {
