@@ -81,12 +81,12 @@ describe('fast recovery with SACK, RFC 6675 and RFC 8985', () => {
 
   it('PRR halves the window over the recovery: RFC 6937', () => {
     const script = socketSack();
-    writeSegments(script, 11);
+    writeSegments(script, 10);
     script.pass(100);
     const { cc } = script.endpoint.sender;
     const before = cc.cwndBytes;
     ack(script, 0, [[1, 4]]);
-    ack(script, 11);
+    ack(script, 10);
     expect(cc.cwndBytes).toBe(before / 2);
     expect(cc.ssthreshBytes).toBe(before / 2);
   });
