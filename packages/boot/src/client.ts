@@ -1,5 +1,5 @@
 // What acts on containers from outside their sandboxes: nothing of a kernel is loaded for it.
-export type { LogConfig, NetworkMode, OverlayMode, RuntimeConfig } from './config.js';
+export type { LogConfig, NetworkMode, OverlayMedium, OverlayMode, RuntimeConfig } from './config.js';
 export type { Resources } from './cgroup/resource-files.js';
 export { writePidFile, type CreateOptions } from './container/container-creator.js';
 export { ContainerManager } from './container/container-manager.js';

@@ -1,7 +1,10 @@
 import type { WatchdogAction } from '@tsv/host';
 
-/** Which mounts of host files are written to memory only, as runsc's `--overlay2`. */
-export type OverlayMode = 'none' | 'root:memory' | 'all:memory';
+/** Which mounts of host files are never written to, as runsc's `--overlay2`: what guests write lies elsewhere. */
+export type OverlayMode = 'none' | 'root' | 'all';
+
+/** Where that is: in memory, in a hidden directory of the mount's own, or in one beneath the directory of this path. */
+export type OverlayMedium = 'memory' | 'self' | `/${string}`;
 
 /** Whether others change host files meanwhile, as runsc's `--file-access`: shared names are looked up again each time. */
 export type FileAccess = 'exclusive' | 'shared';
@@ -19,7 +22,8 @@ export interface RuntimeConfig {
   readonly mayAnswerCalls: boolean;
   readonly network: NetworkMode;
   readonly overlay: OverlayMode;
-  /** What the files of an overlay may take in memory; null for half of the memory that guests see. */
+  readonly overlayMedium: OverlayMedium;
+  /** What the files of an overlay may take; null for half of the memory that guests see, or what the host's disk has. */
   readonly overlayBytesMax: number | null;
   /** Of the root filesystem, and of what is mounted from the host. */
   readonly fileAccess: FileAccess;

@@ -28,7 +28,7 @@ afterEach(() => {
 
 /** The files of a container of the default configuration with some fields replaced. */
 function setUp(change: Partial<Spec> & { overlay?: 'none' } = {}): ContainerFiles {
-  const { overlay = 'root:memory', linux, ...rest } = change;
+  const { overlay = 'root', linux, ...rest } = change;
   const base = defaultConfig();
   const spec: Spec = {
     ...base,
@@ -36,8 +36,8 @@ function setUp(change: Partial<Spec> & { overlay?: 'none' } = {}): ContainerFile
     ...rest,
     linux: { ...base.linux, ...linux },
   };
-  const config = { overlay } as RuntimeConfig;
-  const place = { bundleDir: dir, donated: new Map<string, number>() };
+  const config = { overlay, overlayMedium: 'memory' } as RuntimeConfig;
+  const place = { containerId: 'c', bundleDir: dir, donated: new Map<string, number>() };
   return new ContainerMounter(kernel, config, spec, place, kernel.ns).setUp();
 }
 

@@ -1,5 +1,5 @@
 import * as abi from '@tsv/abi';
-import { HostFileSystem } from '@tsv/gofer';
+import { HostFileSystem, StoredFileSystem } from '@tsv/gofer';
 import { fcntl } from '@tsv/host';
 import { Credentials, type Kernel, type NsProxy } from '@tsv/kernel';
 import type { Mount, Spec } from '@tsv/oci';
@@ -8,7 +8,9 @@ import {
   TmpfsFileSystem,
   VfsPath,
   bindMount,
+  makeWhiteout,
   mountFileSystem,
+  remount,
   remountBind,
   setPropagation,
   type Caller,
@@ -23,7 +25,9 @@ import type { HostDirectory } from './confinement/confine-sentry.js';
 import { ContainerDevices } from './container-devices.js';
 import { checkSpec } from './oci/check-spec.js';
 import { rootPath, sourcePath } from './host-paths.js';
-import { parseMountOptions, type MountOptions } from './oci/mount-options.js';
+import { OpenStores } from './open-stores.js';
+import { storeName, storePath } from './overlay-stores.js';
+import { parseMountOptions, parsePropagation, type MountOptions } from './oci/mount-options.js';
 import { SharedVolumes } from './oci/shared-volumes.js';
 import { setSysctls } from './oci/sysctl.js';
 import { SandboxError } from './sandbox-error.js';
@@ -34,6 +38,8 @@ export interface ContainerFiles {
   readonly root: VfsPath;
   /** The kernel itself as the caller: root, without limits. */
   readonly caller: Caller;
+  /** Where what is written to overlays lies, if not in memory. */
+  readonly stores: OpenStores;
 }
 
 /** The kernel itself as the caller that mounts. */
@@ -44,6 +50,7 @@ export interface MountCaller extends Caller {
 
 /** Where the host's files of a container are. */
 export interface MountPlace {
+  readonly containerId: string;
   readonly bundleDir: string;
   /** Descriptors by path of files that the sentry cannot open itself; others it opens by their path. */
   readonly donated: ReadonlyMap<string, number>;
@@ -54,8 +61,8 @@ export class ContainerMounter {
   readonly #kernel: Kernel;
   readonly #config: RuntimeConfig;
   readonly #spec: Spec;
-  readonly #bundleDir: string;
-  readonly #donated: ReadonlyMap<string, number>;
+  readonly #place: MountPlace;
+  readonly #stores: OpenStores;
   /** Directories of the host that the container sees. */
   readonly hostDirectories: HostDirectory[] = [];
   readonly #ns: NsProxy;
@@ -65,8 +72,8 @@ export class ContainerMounter {
     this.#kernel = kernel;
     this.#config = config;
     this.#spec = spec;
-    this.#bundleDir = place.bundleDir;
-    this.#donated = place.donated;
+    this.#place = place;
+    this.#stores = new OpenStores(place.donated);
     this.#ns = ns;
   }
 
@@ -74,11 +81,11 @@ export class ContainerMounter {
   setUp(): ContainerFiles {
     checkSpec(this.#spec);
     const { vfs } = this.#kernel;
-    const rootDir = rootPath(this.#spec, this.#bundleDir);
+    const rootDir = rootPath(this.#spec, this.#place.bundleDir);
     const isOverlaid = this.#config.overlay !== 'none';
     const lower = this.#openHost(rootDir, 'root.path', !isOverlaid, this.#config.fileAccess);
     if (!lower.root.isDirectory) throw new SandboxError(`Cannot open root.path "${rootDir}": not a directory`);
-    const fs = isOverlaid ? this.#overlay(lower) : lower;
+    const fs = isOverlaid ? this.#overlay(lower, rootDir) : lower;
     // Mount points may have to be made, so the root turns read-only at the end.
     const namespace = vfs.createNamespace(fs, isOverlaid ? 'overlay' : 'none', 0);
     const root = vfs.rootOf(namespace);
@@ -87,8 +94,9 @@ export class ContainerMounter {
     new ContainerDevices(this.#kernel, caller).make(this.#spec.linux?.devices ?? []);
     setSysctls(vfs, caller, this.#spec);
     this.#restrictPaths(caller);
+    this.#propagateRoot(root);
     if (this.#spec.root?.readonly === true) remountBind(root, abi.MS_RDONLY);
-    return { namespace, root, caller };
+    return { namespace, root, caller, stores: this.#stores };
   }
 
   #caller(root: VfsPath): MountCaller {
@@ -110,7 +118,7 @@ export class ContainerMounter {
       isShared: isWritable && access === 'shared',
       setsOwner: process.geteuid?.() === 0,
     };
-    const donated = this.#donated.get(path);
+    const donated = this.#place.donated.get(path);
     const fs =
       donated === undefined
         ? HostFileSystem.open(toByteString(path), options)
@@ -120,18 +128,11 @@ export class ContainerMounter {
     return fs;
   }
 
-  #overlay(lower: FileSystem): FileSystem {
-    const { vfs, memoryFile, clock, totalMemoryBytes } = this.#kernel;
-    // Half of the memory, as of a tmpfs(5) without a size.
-    const bytesMax = this.#config.overlayBytesMax ?? Math.floor(totalMemoryBytes / 2);
-    const upper = new TmpfsFileSystem({
-      dev: vfs.allocateDev(),
-      pool: memoryFile,
-      clock,
-      mode: lower.root.mode & 0o7777,
-      pageCountMax: Math.ceil(bytesMax / PAGE_BYTES),
-    });
+  #overlay(lower: FileSystem, lowerDir: string): FileSystem {
+    const { vfs, clock } = this.#kernel;
+    const upper = this.#upper(lower, lowerDir);
     const onDestroy = (): void => {
+      upper.destroy();
       lower.destroy();
     };
     return new OverlayFileSystem({
@@ -143,9 +144,33 @@ export class ContainerMounter {
     });
   }
 
+  #upper(lower: FileSystem, lowerDir: string): TmpfsFileSystem {
+    const { vfs, memoryFile: pool, clock, totalMemoryBytes } = this.#kernel;
+    const { overlayBytesMax } = this.#config;
+    const options = { dev: vfs.allocateDev(), pool, clock, mode: lower.root.mode & 0o7777 };
+    const { containerId } = this.#place;
+    const path = storePath(this.#config, lowerDir, containerId);
+    if (path === null) {
+      // Half of the memory, as of a tmpfs(5) without a size.
+      const bytesMax = overlayBytesMax ?? Math.floor(totalMemoryBytes / 2);
+      return new TmpfsFileSystem({ ...options, pageCountMax: Math.ceil(bytesMax / PAGE_BYTES) });
+    }
+    const store = this.#stores.at(path);
+    this.hostDirectories.push({ path, isWritable: true });
+    const pageCountMax = Math.ceil((overlayBytesMax ?? 0) / PAGE_BYTES);
+    const upper = new StoredFileSystem(store, { ...options, pageCountMax });
+    // Guests do not see the store in what it belongs to.
+    if (this.#config.overlayMedium === 'self') makeWhiteout(upper.root, storeName(containerId));
+    return upper;
+  }
+
   #mount(caller: Caller, mount: Mount, where: string): void {
     const { vfs } = this.#kernel;
     const options = parseMountOptions(mount.options ?? [], mount.type, where);
+    if (options.isRemount) {
+      this.#remount(caller, mount, options, where);
+      return;
+    }
     const volume = SharedVolumes.of(this.#kernel, this.#spec).rootFor(mount, caller);
     if (volume !== null) {
       this.#mountVolume(caller, volume, mount, options, where);
@@ -160,6 +185,12 @@ export class ContainerMounter {
     at.decRef();
     if (error < 0) throw new SandboxError(`Cannot mount ${where} on "${mount.destination}": ${abi.errnoText(-error)}`);
     this.#propagate(caller, destination, options, where);
+  }
+
+  #remount(caller: Caller, mount: Mount, { flags, isBind }: MountOptions, where: string): void {
+    const destination = toByteString(normalize(join('/', mount.destination)));
+    const error = this.#onMount(caller, destination, (over) => (isBind ? remountBind : remount)(over, flags));
+    if (error < 0) throw new SandboxError(`Cannot remount ${where} "${mount.destination}": ${abi.errnoText(-error)}`);
   }
 
   /** A volume in memory that containers of the sandbox share. */
@@ -182,6 +213,16 @@ export class ContainerMounter {
     if (error < 0) throw new SandboxError(`Cannot set the propagation of ${where}: ${abi.errnoText(-error)}`);
   }
 
+  /** config-linux.md "Rootfs Mount Propagation". */
+  #propagateRoot(root: VfsPath): void {
+    const word = this.#spec.linux?.rootfsPropagation ?? '';
+    if (word === '') return;
+    const spreads = parsePropagation(word);
+    if (spreads === null) throw new SandboxError(`Cannot use linux.rootfsPropagation: "${word}" is not known`);
+    const error = setPropagation(this.#kernel.vfs, root, spreads.propagation, spreads.isRecursive);
+    if (error < 0) throw new SandboxError(`Cannot use linux.rootfsPropagation: ${abi.errnoText(-error)}`);
+  }
+
   /** Does something with the topmost mount at `path`. */
   #onMount(caller: Caller, path: string, change: (over: VfsPath) => number): number {
     const over = this.#kernel.vfs.resolve(caller, caller.root, path);
@@ -193,15 +234,15 @@ export class ContainerMounter {
 
   /** A single file of the host has no overlay: where nothing may reach the host, it is read only. */
   #mustNotWrite(fs: FileSystem): boolean {
-    return this.#config.overlay === 'all:memory' && !fs.root.isDirectory;
+    return this.#config.overlay === 'all' && !fs.root.isDirectory;
   }
 
   #bindSource(mount: Mount, where: string): FileSystem {
     if (mount.source === undefined) throw new SandboxError(`Cannot mount ${where}: a bind mount needs a source`);
-    const source = sourcePath(mount, this.#bundleDir);
-    const isOverlaid = this.#config.overlay === 'all:memory';
+    const source = sourcePath(mount, this.#place.bundleDir);
+    const isOverlaid = this.#config.overlay === 'all';
     const host = this.#openHost(source, `${where}.source`, !isOverlaid, this.#config.fileAccessMounts);
-    return isOverlaid && host.root.isDirectory ? this.#overlay(host) : host;
+    return isOverlaid && host.root.isDirectory ? this.#overlay(host, source) : host;
   }
 
   #createFileSystem(caller: Caller, mount: Mount, data: string, where: string): FileSystem {

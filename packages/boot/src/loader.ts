@@ -128,6 +128,9 @@ export class Loader {
     this.#context = {
       kernel: this.kernel,
       watcher: this.watcher,
+      warn: (message) => {
+        this.log.warn(message);
+      },
       signalled: (process, signo) => {
         this.#standInSignalled(process, signo);
       },
@@ -164,7 +167,7 @@ export class Loader {
         this.#loseGofer();
       });
     }
-    const place = { bundleDir, donated: args.donated ?? new Map<string, number>() };
+    const place = { containerId: id, bundleDir, donated: args.donated ?? new Map<string, number>() };
     const mounter = new ContainerMounter(this.kernel, this.config, spec, place, ns);
     const files = mounter.setUp();
     this.#directories.push(...mounter.hostDirectories);
@@ -300,6 +303,7 @@ export class Loader {
       await Promise.all(running.map(untilExited));
     }
     container.files.root.decRef();
+    container.files.stores.destroy();
     removeCgroup(container.ns.cgroup.root);
     this.#containers.delete(id);
   }
@@ -350,7 +354,10 @@ export class Loader {
       terminal?.close();
       standIn?.close();
     }
-    for (const { standIn } of this.#containers.values()) standIn?.close();
+    for (const { standIn, files } of this.#containers.values()) {
+      standIn?.close();
+      files.stores.destroy();
+    }
     this.#reportUnimplemented();
     this.#userLog?.close(this.kernel.unimplemented.rows);
     this.#watchdog?.close();

@@ -25,8 +25,8 @@ export const GLOBAL_OPTIONS = {
   overlay2: {
     type: 'string',
     describe:
-      'Which mounts of host files are written to memory only: none (of a bundle), root:memory (without a bundle) or ' +
-      'all:memory; ",size=BYTES" limits what is written',
+      'Which mounts of host files are never written to: none (of a bundle), or root or all, with :memory (root:memory ' +
+      'without a bundle), :self or :dir=PATH for where it goes; ",size=BYTES" limits it',
   },
   'file-access': {
     choices: ['exclusive', 'shared'],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { RuntimeConfig } from '@tsv/boot/client';
+import type { OverlayMedium, RuntimeConfig } from '@tsv/boot/client';
 import { CommandError, type CommandArguments } from './command.js';
 import { parseSignal } from './parse-signal.js';
 
@@ -38,17 +38,20 @@ function watchdogMs(seconds: number): number {
   throw new CommandError(`Cannot use --watchdog-timeout: it is not above 0 and at most ${WATCHDOG_S_MAX} seconds`);
 }
 
-const OVERLAY_MODES = ['none', 'root:memory', 'all:memory'] as const;
+const OVERLAY_FORM = 'none, or root or all with :memory, :self or :dir=/PATH, and perhaps ",size=BYTES"';
+const NO_OVERLAY = { overlay: 'none', overlayMedium: 'memory', overlayBytesMax: null } as const;
 
-/** The value of `--overlay2`: a mode and perhaps a size. Throws {@link CommandError}. */
-export function parseOverlay(text: string): Pick<RuntimeConfig, 'overlay' | 'overlayBytesMax'> {
-  const match = /^([a-z:]+)(?:,size=(\d{1,12})([kmgt]?))?$/.exec(text);
-  const overlay = OVERLAY_MODES.find((mode) => mode === match?.[1]);
-  if (match === null || overlay === undefined || (overlay === 'none' && match[2] !== undefined)) {
-    throw new CommandError(`Cannot use --overlay2 "${text}": use none, root:memory or all:memory, with ",size=BYTES"`);
-  }
-  if (match[2] === undefined) return { overlay, overlayBytesMax: null };
-  return { overlay, overlayBytesMax: Number(match[2]) * 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(match[3] ?? '') };
+/** The value of `--overlay2`, as runsc has it: what, where and perhaps a size. Throws {@link CommandError}. */
+export function parseOverlay(text: string): Pick<RuntimeConfig, 'overlay' | 'overlayMedium' | 'overlayBytesMax'> {
+  if (text === 'none') return NO_OVERLAY;
+  const match = /^(root|all):(memory|self|dir=(\/[^,]*))(?:,size=(\d{1,12})([kmgt]?))?$/.exec(text);
+  if (match === null) throw new CommandError(`Cannot use --overlay2 "${text}": use ${OVERLAY_FORM}`);
+  const [, overlay, medium, dir, size, unit = ''] = match;
+  return {
+    overlay: overlay as 'root' | 'all',
+    overlayMedium: (dir ?? medium) as OverlayMedium,
+    overlayBytesMax: size === undefined ? null : Number(size) * 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(unit),
+  };
 }
 
 /** As runc's rule is: /run/tsv for root, and $XDG_RUNTIME_DIR/tsv for others and for root of a user namespace. */

@@ -5,7 +5,6 @@ export {
   describePlatforms,
   describeSyscalls,
   hostFilesConfig,
-  runContainer,
   runForeground,
   runSentry,
   runUnlisted,

@@ -1,5 +1,5 @@
 import * as host from '@tsv/host';
-import { close, fstatfs, syncfs } from '@tsv/host';
+import { close, syncfs } from '@tsv/host';
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, type Errno } from '@tsv/abi';
 import type { FileSystem, FileSystemStatistics } from '@tsv/vfs';
 import { openDescriptorLinks } from './descriptor-links.js';
@@ -7,6 +7,7 @@ import { IdleHandles } from './host-handle.js';
 import { openat2, reopen } from './host-calls.js';
 import { HostInode } from './host-inode.js';
 import { HostStat } from './host-stat.js';
+import { hostStatistics } from './host-statistics.js';
 
 /** How a directory of the host is given to a sandbox. */
 export interface HostFileSystemOptions {
@@ -66,7 +67,6 @@ export class HostFileSystem implements FileSystem {
   readonly coldUntoldMounts = new Set<number>();
   readonly #inodes = new Map<number, HostInode>();
   readonly #devices = new Map<number, number>();
-  readonly #statfs = new Float64Array(9);
 
   private constructor(options: HostFileSystemOptions, rootFd: number, stat: HostStat) {
     this.dev = options.dev;
@@ -129,19 +129,7 @@ export class HostFileSystem implements FileSystem {
   }
 
   statistics(): FileSystemStatistics {
-    const fields = this.#statfs;
-    const error = fstatfs(this.root.pathFd(), fields);
-    if (error < 0) fields.fill(0);
-    return {
-      type: EXT4_SUPER_MAGIC,
-      blockBytes: fields[1]!,
-      blockCount: fields[2]!,
-      freeBlockCount: fields[3]!,
-      availableBlockCount: fields[4]!,
-      fileCount: fields[5]!,
-      freeFileCount: fields[6]!,
-      nameBytesMax: 255,
-    };
+    return hostStatistics(this.root.pathFd());
   }
 
   sync(): number {
@@ -164,6 +152,3 @@ export class HostFileSystem implements FileSystem {
     this.#inodes.clear();
   }
 }
-
-/** Told to guests: some programs know only common filesystems. */
-const EXT4_SUPER_MAGIC = 0xef53;

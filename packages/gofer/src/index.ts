@@ -1,4 +1,5 @@
 export { openDescriptorLinks } from './descriptor-links.js';
+export { FileStore, StoredFileSystem } from './file-store.js';
 export { GoferClient, GoferOperation, type GoferNumbers } from './gofer-client.js';
 export { useGofer } from './host-calls.js';
 export { HostFdWatcher, type HostFdListener } from './host-fd-watcher.js';

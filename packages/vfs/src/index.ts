@@ -23,6 +23,7 @@ export type { Mappable, MappingObserver } from './file/mappable.js';
 export { OpenFile, type DirentSink, type FileWatcher } from './file/open-file.js';
 export { FILE_BYTES_MAX, seekFile } from './file/seek.js';
 export { createDevtmpfs, devtmpfsType } from './fs/devfs/devtmpfs.js';
+export { makeWhiteout } from './fs/overlay/copy-up.js';
 export { OVERLAY_LOWERS_MAX, overlayType } from './fs/overlay/overlay-type.js';
 export { OverlayFileSystem, type OverlayOptions } from './fs/overlay/overlay-file-system.js';
 export { SyntheticDirectory, type DynamicEntrySink } from './fs/synthetic/synthetic-directory.js';
@@ -31,6 +32,7 @@ export { SYNTHETIC_WRITE_BYTES_MAX, SyntheticFile } from './fs/synthetic/synthet
 export { SyntheticInode } from './fs/synthetic/synthetic-inode.js';
 export { StaticSymlink, SyntheticSymlink } from './fs/synthetic/synthetic-symlink.js';
 export { PageMap } from './fs/tmpfs/page-map.js';
+export type { FileContent } from './fs/tmpfs/file-content.js';
 export { TmpfsContent, type PageBudget } from './fs/tmpfs/tmpfs-content.js';
 export { TmpfsDirectory } from './fs/tmpfs/tmpfs-directory.js';
 export { TMPFS_INODES_MAX, TMPFS_PAGES_MAX, TmpfsFileSystem, type TmpfsOptions } from './fs/tmpfs/tmpfs-file-system.js';

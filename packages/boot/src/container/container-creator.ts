@@ -8,8 +8,10 @@ import { toByteString } from '../byte-string.js';
 import type { RuntimeConfig } from '../config.js';
 import { HostCgroup, defaultCgroupsPath } from '../cgroup/host-cgroup.js';
 import { hostPaths } from '../host-paths.js';
+import { makeStores, removeStores, storePaths } from '../overlay-stores.js';
 import { ControlClient } from '../control/control-client.js';
 import type { MethodParams } from '../control/methods.js';
+import { checkNamespacePaths } from '../oci/check-namespaces.js';
 import { runHooks } from '../oci/hooks.js';
 import { SandboxError } from '../sandbox-error.js';
 import { openUserLog } from '../user-log.js';
@@ -117,6 +119,8 @@ export class Creation {
     const { id, spec, configText, bundleDir, pidFile } = this.#options;
     this.#save({});
     checkRoot(this.#state.rootfs);
+    checkNamespacePaths(spec);
+    this.#makeStores();
     this.#stdio = this.#openStdio();
     const terminalFd = this.#stdio.params.terminal === 'own' ? this.#stdio.fds[0]! : -1;
     const network = spec.linux?.namespaces?.find(({ type }) => type === 'network');
@@ -143,10 +147,11 @@ export class Creation {
 
   /** What was begun ends. */
   async undo(): Promise<void> {
-    const { sandboxId, id, sentry, cgroupPath } = this.#state;
+    const { sandboxId, id, sentry, cgroupPath, fileStores } = this.#state;
     if (sandboxId === id && sentry !== null && !this.#isHere) killProcess(sentry);
     if (this.#standIn !== null) killProcess(this.#standIn.process);
     if (cgroupPath !== null) await HostCgroup.open(cgroupPath).destroy();
+    removeStores(fileStores ?? []);
   }
 
   /** The connection to the sentry, which the caller closes from now on; {@link run} has resolved. */
@@ -171,6 +176,14 @@ export class Creation {
   #save(change: Partial<ContainerState>): void {
     this.#state = { ...this.#state, ...change };
     this.#directory.save(this.#state);
+  }
+
+  #makeStores(): void {
+    const { id, spec, bundleDir } = this.#options;
+    const paths = storePaths(this.#context.config, spec, bundleDir, id);
+    if (paths.length === 0) return;
+    makeStores(paths);
+    this.#save({ fileStores: paths });
   }
 
   /** The limits of a pod are its first container's: the processes of all run in its sandbox. */
@@ -215,7 +228,7 @@ export class Creation {
     const { spec, bundleDir } = this.#options;
     const opened = new Map<string, number>();
     try {
-      for (const path of hostPaths(spec, bundleDir)) {
+      for (const path of [...hostPaths(spec, bundleDir), ...(this.#state.fileStores ?? [])]) {
         const fd = openat2(AT_FDCWD, toByteString(path), O_PATH | O_CLOEXEC, 0, 0);
         if (fd < 0) throw new SandboxError(`Cannot open "${path}": ${errnoText(-fd)}`);
         opened.set(path, fd);

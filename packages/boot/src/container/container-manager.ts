@@ -2,6 +2,7 @@ import { ControlClient } from '../control/control-client.js';
 import type { MethodName, MethodParams, MethodResult } from '../control/methods.js';
 import { HostCgroup } from '../cgroup/host-cgroup.js';
 import type { Resources } from '../cgroup/resource-files.js';
+import { removeStores } from '../overlay-stores.js';
 import { runHooks, type OciState } from '../oci/hooks.js';
 import { SandboxError } from '../sandbox-error.js';
 import { createContainer, type CreateOptions, type ManagerContext } from './container-creator.js';
@@ -78,6 +79,7 @@ export class ContainerManager {
       if (state !== null) {
         await this.#stop(state, force);
         if (state.cgroupPath !== null) await HostCgroup.open(state.cgroupPath).destroy();
+        removeStores(state.fileStores ?? []);
       }
       directory.remove();
       if (state !== null) await runLateHooks('poststop', state, ociState(state, 'stopped'));

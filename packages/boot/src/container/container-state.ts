@@ -35,6 +35,8 @@ export const containerStateSchema = v.object({
   sentry: v.nullable(hostProcess),
   /** Path of the host's cgroup, where it has one of its own. */
   cgroupPath: v.nullable(v.string()),
+  /** Directories of the host in which what it writes to overlays lies. */
+  fileStores: v.exactOptional(v.array(v.string())),
   hooks: v.object({ poststart: v.array(hook), poststop: v.array(hook) }),
 });
 export type ContainerState = v.InferOutput<typeof containerStateSchema>;

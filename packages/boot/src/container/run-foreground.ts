@@ -4,6 +4,7 @@ import { O_CLOEXEC, SOCK_STREAM, errnoText } from '@tsv/abi';
 import { CgroupReturn } from '../cgroup/cgroup-return.js';
 import { HostCgroup } from '../cgroup/host-cgroup.js';
 import { ControlClient } from '../control/control-client.js';
+import { makeStores, storePaths } from '../overlay-stores.js';
 import { openLog } from '../quiet-log.js';
 import { runContainer, type RunOptions } from '../run-container.js';
 import { SandboxError } from '../sandbox-error.js';
@@ -111,12 +112,13 @@ class ForegroundRun {
     return { process: identifyProcess(process.pid)!, client: new ControlClient(pair[0]!) };
   }
 
-  #noteLeftovers({ cgroupPath }: ContainerState): void {
+  #noteLeftovers({ cgroupPath, fileStores = [] }: ContainerState): void {
     const { path } = this.#directory;
     const { pidFile } = this.#options;
     if (cgroupPath !== null) {
       for (const directory of HostCgroup.open(cgroupPath).directories) this.#leftovers.add(directory, AT_REMOVEDIR);
     }
+    for (const store of fileStores) this.#leftovers.add(store, AT_REMOVEDIR);
     for (const name of DIRECTORY_FILES) this.#leftovers.add(join(path, name), 0);
     this.#leftovers.add(path, AT_REMOVEDIR);
     if (pidFile !== undefined) this.#leftovers.add(pidFile, 0);
@@ -128,11 +130,17 @@ class ForegroundRun {
  * Throws {@link SandboxError}.
  */
 export async function runUnlisted(options: RunOptions, pidFile: string | undefined): Promise<number> {
-  if (pidFile === undefined) return runContainer(options);
+  const { config, spec, bundleDir, id } = options;
+  const stores = storePaths(config, spec, bundleDir, id);
+  if (pidFile === undefined && stores.length === 0) return runContainer(options);
   const leftovers = new Leftovers();
-  writePidFile(pidFile, process.pid);
-  leftovers.add(pidFile, 0);
   try {
+    if (pidFile !== undefined) {
+      writePidFile(pidFile, process.pid);
+      leftovers.add(pidFile, 0);
+    }
+    makeStores(stores);
+    for (const store of stores) leftovers.add(store, AT_REMOVEDIR);
     return await runContainer(options);
   } finally {
     await leftovers.remove();

@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty';
-import { hostFilesConfig, runContainer } from '../sentry.js';
+import { hostFilesConfig, runUnlisted } from '../sentry.js';
 import { CommandError, type CommandRun } from '../command.js';
 import { runtimeConfig } from '../runtime-config.js';
 
@@ -15,7 +15,8 @@ export const run: CommandRun = async (args, guest) => {
     ...(rootDir !== undefined && { rootDir }),
     ...(args['uid'] !== undefined && { uid: checkUid(args['uid']) }),
   });
-  return runContainer({ id: `do-${process.pid}`, spec, bundleDir: '/', config: runtimeConfig(args) });
+  const options = { id: `do-${process.pid}`, spec, bundleDir: '/', config: runtimeConfig(args) };
+  return runUnlisted(options, undefined);
 };
 
 function parseVariables(words: readonly string[]): Record<string, string> {

@@ -72,6 +72,7 @@ export function makeOpaque(inode: Inode): 0 | Errno {
   return error < 0 ? error : 0;
 }
 
+/** Says in the upper layer's directory that `name` is gone. Errors: those of mknod(2). */
 export function makeWhiteout(dir: Inode, name: string): 0 | Errno {
   const whiteout = dir.mknod(name, S_IFCHR, 0, KERNEL_CALLER);
   if (typeof whiteout === 'number') return whiteout;

@@ -1,8 +1,9 @@
 import { EFAULT, EFBIG, ENOSPC, type Errno } from '@tsv/abi';
 import type { IoBuffer } from '../../file/io-buffer.js';
-import type { Mappable, MappingObserver } from '../../file/mappable.js';
+import type { MappingObserver } from '../../file/mappable.js';
 import { FILE_BYTES_MAX } from '../../file/seek.js';
 import { CHUNK_SHIFT, PAGE_BYTES, PAGE_KIND_TMPFS, chunkAt, chunkOf, type PagePool } from '../../page/page-pool.js';
+import type { FileContent } from './file-content.js';
 import { PageMap } from './page-map.js';
 
 /** Pages taken at once for a write. */
@@ -17,8 +18,8 @@ export interface PageBudget {
   readonly freePageCount: number;
 }
 
-/** The bytes of one file, in pages; holes read as zeros. Also the file as memory for mmap(2). */
-export class TmpfsContent implements Mappable {
+/** The bytes of one file, in pages of a pool. */
+export class TmpfsContent implements FileContent {
   readonly hostFd = -1;
   sizeBytes = 0;
   runCount = 0;
@@ -34,12 +35,10 @@ export class TmpfsContent implements Mappable {
     this.#budget = budget;
   }
 
-  /** Pages that are there. */
   get pageCount(): number {
     return this.#pages.pageCount;
   }
 
-  /** Gives bytes from `offset` on. Returns how many, 0 at the end. Errors: EFAULT. */
   read(io: IoBuffer, offset: number): number {
     const end = Math.min(offset + io.remaining, this.sizeBytes);
     let at = offset;
@@ -57,7 +56,6 @@ export class TmpfsContent implements Mappable {
     return at > offset ? at - offset : 0;
   }
 
-  /** Takes all that `io` has to `offset`. Returns how many bytes. Errors: EFAULT, EFBIG, ENOSPC. */
   write(io: IoBuffer, offset: number): number {
     const end = offset + io.remaining;
     if (end > FILE_BYTES_MAX) return -EFBIG;
@@ -81,7 +79,6 @@ export class TmpfsContent implements Mappable {
     return at - offset;
   }
 
-  /** Makes the file `lenBytes` long. Returns 0. Errors: EFBIG. */
   truncate(lenBytes: number): 0 | Errno {
     if (lenBytes > FILE_BYTES_MAX) return -EFBIG;
     const isShrinking = lenBytes < this.sizeBytes;
@@ -94,20 +91,19 @@ export class TmpfsContent implements Mappable {
     return 0;
   }
 
-  /** Makes a hole of `[start, end)`; the size stays. */
-  punchHole(start: number, end: number): void {
+  punchHole(start: number, end: number): 0 | Errno {
     const firstWhole = Math.ceil(start / PAGE_BYTES);
     const endWhole = Math.floor(end / PAGE_BYTES);
     if (firstWhole > endWhole) {
       this.#zero(start, end);
-      return;
+      return 0;
     }
     this.#zero(start, firstWhole * PAGE_BYTES);
     this.#zero(endWhole * PAGE_BYTES, end);
     this.#release(firstWhole, endWhole);
+    return 0;
   }
 
-  /** Takes pages for `[start, end)` now. Returns 0. Errors: ENOSPC; what was taken by the call is given back then. */
   preallocate(start: number, end: number): 0 | Errno {
     const endIndex = Math.ceil(end / PAGE_BYTES);
     const wanted = endIndex - Math.floor(start / PAGE_BYTES) - this.#pages.pageCount;
@@ -125,7 +121,6 @@ export class TmpfsContent implements Mappable {
     return 0;
   }
 
-  /** The first byte of data at `offset` or after, or -1: SEEK_DATA. */
   nextData(offset: number): number {
     const index = Math.floor(offset / PAGE_BYTES);
     const found = this.#pages.nextPage(index);
@@ -133,11 +128,14 @@ export class TmpfsContent implements Mappable {
     return found === index ? offset : found * PAGE_BYTES;
   }
 
-  /** The first byte of a hole at `offset` or after; the end of the file is one: SEEK_HOLE. */
   nextHole(offset: number): number {
     const index = Math.floor(offset / PAGE_BYTES);
     const found = this.#pages.nextHole(index);
     return found === index ? offset : Math.min(found * PAGE_BYTES, this.sizeBytes);
+  }
+
+  beforeMapping(): 0 {
+    return 0;
   }
 
   pageRun(pageIndex: number, countMax: number, mayAllocate: boolean): number {
@@ -162,7 +160,6 @@ export class TmpfsContent implements Mappable {
     this.#observers.delete(observer);
   }
 
-  /** Gives all pages back: the file is gone. */
   destroy(): void {
     this.sizeBytes = 0;
     this.#release(0, Infinity);

@@ -4,7 +4,8 @@ import type { FileSystem, FileSystemStatistics } from '../../file-system.js';
 import { stampTime } from '../../inode-time.js';
 import type { TimeValue } from '../../inode.js';
 import { PAGE_BYTES, type PagePool } from '../../page/page-pool.js';
-import type { PageBudget } from './tmpfs-content.js';
+import type { FileContent } from './file-content.js';
+import { TmpfsContent, type PageBudget } from './tmpfs-content.js';
 import { TmpfsDirectory } from './tmpfs-directory.js';
 import { TmpfsFile } from './tmpfs-file.js';
 
@@ -69,6 +70,16 @@ export class TmpfsFileSystem implements FileSystem, PageBudget {
     file.nlink = 0;
     file.incRef();
     return file;
+  }
+
+  /** Where the bytes of a new file are to lie. */
+  createContent(): FileContent {
+    return new TmpfsContent(this.pool, this);
+  }
+
+  /** Whether somebody limited how many pages the files have together. */
+  protected get isLimited(): boolean {
+    return this.#pageCountMax !== Infinity;
   }
 
   nextIno(): number {

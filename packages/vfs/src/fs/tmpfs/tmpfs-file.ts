@@ -29,7 +29,7 @@ import { OpenFile } from '../../file/open-file.js';
 import { seekFile } from '../../file/seek.js';
 import type { SetAttributes } from '../../inode.js';
 import type { VfsPath } from '../../path/vfs-path.js';
-import { TmpfsContent } from './tmpfs-content.js';
+import type { FileContent } from './file-content.js';
 import type { TmpfsFileSystem } from './tmpfs-file-system.js';
 import { TmpfsInode } from './tmpfs-inode.js';
 
@@ -39,7 +39,7 @@ const BLOCKS_PER_PAGE = 8;
 
 /** A regular file. */
 export class TmpfsFile extends TmpfsInode {
-  readonly content: TmpfsContent;
+  readonly content: FileContent;
   /** `F_SEAL_*` of fcntl(2). Files that do not come from memfd_create(2) cannot be sealed. */
   seals = F_SEAL_SEAL;
   /** Shared mappings that may be written now: F_SEAL_WRITE must wait for them. Written by who maps. */
@@ -47,7 +47,7 @@ export class TmpfsFile extends TmpfsInode {
 
   constructor(fs: TmpfsFileSystem, mode: number) {
     super(fs, mode);
-    this.content = new TmpfsContent(fs.pool, fs);
+    this.content = fs.createContent();
   }
 
   override refresh(): number {
@@ -158,13 +158,15 @@ class OpenTmpfsFile extends OpenFile {
     const end = offset + len;
     if ((mode & FALLOC_FL_PUNCH_HOLE) !== 0) {
       if ((inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0) return -EPERM;
-      inode.content.punchHole(offset, end);
+      const error = inode.content.punchHole(offset, end);
+      if (error < 0) return error;
     } else {
       const isGrowing = (mode & FALLOC_FL_KEEP_SIZE) === 0 && end > inode.content.sizeBytes;
       if (isGrowing && (inode.seals & F_SEAL_GROW) !== 0) return -EPERM;
       const error = inode.content.preallocate(offset, end);
       if (error < 0) return error;
-      if (isGrowing) inode.content.truncate(end);
+      const grown = isGrowing ? inode.content.truncate(end) : 0;
+      if (grown < 0) return grown;
     }
     this.#dropPrivileges(caller);
     inode.modified();
@@ -176,7 +178,10 @@ class OpenTmpfsFile extends OpenFile {
   }
 
   override mappable(): Mappable | Errno {
-    return this.inode.isRegular ? this.inode.content : -ENODEV;
+    if (!this.inode.isRegular) return -ENODEV;
+    const { content } = this.inode;
+    const error = content.beforeMapping();
+    return error < 0 ? error : content;
   }
 
   protected override release(): void {
