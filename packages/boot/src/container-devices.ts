@@ -53,20 +53,26 @@ export class ContainerDevices {
       accept(vfs.symlinkAt(this.#caller, target, this.#caller.root, `/dev/${name}`), `/dev/${name}`);
     }
     for (const [index, device] of devices.entries()) {
-      accept(this.#configured(device), `linux.devices.${index} "${device.path}"`);
+      const what = `linux.devices.${index} "${device.path}"`;
+      accept(this.#configured(device, what), what);
     }
     this.#shelf?.decRef();
   }
 
-  #configured(device: Device): number {
+  #configured(device: Device, what: string): number {
     const rdev = abi.makedev(device.major ?? 0, device.minor ?? 0);
     const path = toByteString(device.path);
-    const made = this.#node(path, DEVICE_TYPES[device.type] | (device.fileMode ?? 0o666), rdev);
-    if (made < 0) return made;
+    const type = DEVICE_TYPES[device.type];
+    const made = this.#node(path, type | (device.fileMode ?? 0o666), rdev);
+    if (made < 0 && made !== -abi.EEXIST) return made;
     const at = this.#kernel.vfs.resolve(this.#caller, this.#caller.root, path);
     if (typeof at === 'number') return at;
-    const error = at.inode.setAttributes({ uid: device.uid ?? 0, gid: device.gid ?? 0 }, this.#caller);
+    // "If a file already exists at path that does not match the requested device, the runtime MUST generate an error."
+    const isSame = (at.inode.mode & abi.S_IFMT) === type && (device.type === 'p' || at.inode.rdev === rdev);
+    const owner = { uid: device.uid ?? 0, gid: device.gid ?? 0 };
+    const error = made < 0 ? made : at.inode.setAttributes(owner, this.#caller);
     at.decRef();
+    if (!isSame) throw new SandboxError(`Cannot make ${what}: another file is there`);
     return error;
   }
 

@@ -3,6 +3,9 @@ import { UserNamespace } from '@tsv/kernel';
 import { createCredentials, createEnvironment, createLimits } from './process-args.js';
 
 const userNs = new UserNamespace(null, 0, 0);
+const unexpected = (message: string): never => {
+  throw new Error(message);
+};
 
 describe('createLimits, config.md "POSIX process"', () => {
   it('sets what is listed and leaves the rest at the default', () => {
@@ -62,6 +65,7 @@ describe('createCredentials', () => {
         capabilities: { effective: ['CAP_KILL'], permitted: ['CAP_KILL'] },
       },
       userNs,
+      unexpected,
     );
     expect([creds.uid, creds.fsgid, creds.inGroup(7), creds.hasCap(CAP_KILL), creds.hasCap(CAP_CHOWN)]).toEqual([
       5,
@@ -73,12 +77,14 @@ describe('createCredentials', () => {
   });
 
   it('gives no capability when none is listed', () => {
-    expect(createCredentials({ cwd: '/' }, userNs).hasCap(CAP_KILL)).toBe(false);
+    expect(createCredentials({ cwd: '/' }, userNs, unexpected).hasCap(CAP_KILL)).toBe(false);
   });
 
-  it('names a capability that does not exist', () => {
-    expect(() => createCredentials({ cwd: '/', capabilities: { ambient: ['CAP_FLY'] } }, userNs)).toThrow(
-      'process.capabilities.ambient.0: "CAP_FLY" is no capability',
-    );
+  it('warns of a capability that does not exist, once, and goes on without', () => {
+    const warnings: string[] = [];
+    const sets = { ambient: ['CAP_FLY'], bounding: ['CAP_FLY', 'CAP_KILL'] };
+    const creds = createCredentials({ cwd: '/', capabilities: sets }, userNs, (text) => warnings.push(text));
+    expect(warnings).toEqual(['Cannot grant process.capabilities "CAP_FLY": there is none such']);
+    expect([creds.bounding.has(CAP_KILL), creds.bounding.has(CAP_CHOWN)]).toEqual([true, false]);
   });
 });

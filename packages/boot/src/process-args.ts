@@ -43,31 +43,32 @@ export function createLimits(process: Process): ResourceLimits {
   return limits;
 }
 
-/** Credentials of the container's process, config.md "User" and "Linux Process" capabilities. */
-export function createCredentials(process: Process, userNs: UserNamespace): Credentials {
+/**
+ * Credentials of the container's process, config.md "User" and "Linux Process" capabilities: one that cannot be had is
+ * told to `warn`, and it goes on without.
+ */
+export function createCredentials(
+  process: Process,
+  userNs: UserNamespace,
+  warn: (message: string) => void,
+): Credentials {
   const uid = process.user?.uid ?? 0;
   const gid = process.user?.gid ?? 0;
   const base = Credentials.forUser(userNs, uid, gid, process.user?.additionalGids ?? []);
   const sets = process.capabilities;
   if (sets === undefined) return base.with({ permitted: CapSet.EMPTY, effective: CapSet.EMPTY });
+  const known = (names: readonly string[] = []): CapSet =>
+    CapSet.of(names.map((name) => abi.CAPABILITY_NAMES.indexOf(name)).filter((cap) => cap >= 0));
+  for (const name of new Set(Object.values(sets).flat() as string[])) {
+    if (!abi.CAPABILITY_NAMES.includes(name)) warn(`Cannot grant process.capabilities "${name}": there is none such`);
+  }
   return base.with({
-    bounding: parseCapabilities(sets.bounding, 'bounding'),
-    effective: parseCapabilities(sets.effective, 'effective'),
-    permitted: parseCapabilities(sets.permitted, 'permitted'),
-    inheritable: parseCapabilities(sets.inheritable, 'inheritable'),
-    ambient: parseCapabilities(sets.ambient, 'ambient'),
+    bounding: known(sets.bounding),
+    effective: known(sets.effective),
+    permitted: known(sets.permitted),
+    inheritable: known(sets.inheritable),
+    ambient: known(sets.ambient),
   });
-}
-
-function parseCapabilities(names: readonly string[] | undefined, set: string): CapSet {
-  const caps = (names ?? []).map((name, index) => {
-    const cap = abi.CAPABILITY_NAMES.indexOf(name);
-    if (cap < 0) {
-      throw new SandboxError(`Cannot use process.capabilities.${set}.${index}: "${name}" is no capability`);
-    }
-    return cap;
-  });
-  return CapSet.of(caps);
 }
 
 /**

@@ -47,6 +47,8 @@ export interface ProcessPlace {
 export interface StarterContext {
   readonly kernel: Kernel;
   readonly watcher: HostFdWatcher;
+  /** Tells whoever runs the sandbox what is not as it was asked for. */
+  warn(message: string): void;
   /** A signal came to the stand-in of a process. */
   signalled(process: GuestProcess, signo: number): void;
 }
@@ -86,7 +88,9 @@ export class ProcessStarter {
     if ([...this.#argv, ...this.#envp].some((word) => word.length >= MAX_ARG_STRLEN)) {
       throw programError(this.#argv[0]!, -E2BIG);
     }
-    this.#creds = createCredentials(process, kernel.userNs);
+    this.#creds = createCredentials(process, kernel.userNs, (message) => {
+      context.warn(message);
+    });
     this.#limits = createLimits(process);
     this.#fs = new FsContext(kernel.vfs, files.namespace, files.root, files.root, process.user?.umask ?? 0o022);
     try {

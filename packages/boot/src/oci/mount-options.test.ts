@@ -39,6 +39,11 @@ describe('parseMountOptions, config.md "Linux mount options"', () => {
     expect(parse([option])).toMatchObject({ propagation, isPropagationRecursive, data: '' });
   });
 
+  it('remount', () => {
+    expect(parse(['remount', 'ro', 'bind'])).toMatchObject({ isRemount: true, flags: abi.MS_RDONLY, data: '' });
+    expect(parse(['ro'], 'tmpfs').isRemount).toBe(false);
+  });
+
   it('leaves the rest to the filesystem', () => {
     expect(parse(['nosuid', 'size=1m', 'mode=755'], 'tmpfs').data).toBe('size=1m,mode=755');
   });

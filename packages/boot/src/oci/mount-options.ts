@@ -6,6 +6,8 @@ export interface MountOptions {
   /** MS_* of the mount itself. */
   readonly flags: number;
   readonly isBind: boolean;
+  /** Nothing is mounted: what is at the destination gets the flags. */
+  readonly isRemount: boolean;
   /** Mounts below the source come along. */
   readonly isRecursive: boolean;
   /** MS_SHARED and the like for the finished mount; 0 to leave it. */
@@ -41,6 +43,14 @@ const FLAGS: Readonly<Record<string, readonly [set: number, clear: number]>> = {
 const RECURSIVE_FLAG =
   /^r(ro|rw|nosuid|suid|nodev|dev|noexec|exec|noatime|atime|nodiratime|diratime|relatime|strictatime)$/;
 
+/** MS_* of a word such as `rslave`, and whether it is for the mounts below, too; null for another word. */
+export function parsePropagation(word: string): { propagation: number; isRecursive: boolean } | null {
+  const own = PROPAGATIONS[word];
+  if (own !== undefined) return { propagation: own, isRecursive: false };
+  const spread = word.startsWith('r') ? PROPAGATIONS[word.slice(1)] : undefined;
+  return spread === undefined ? null : { propagation: spread, isRecursive: true };
+}
+
 const PROPAGATIONS: Readonly<Record<string, number>> = {
   private: abi.MS_PRIVATE,
   shared: abi.MS_SHARED,
@@ -71,16 +81,18 @@ export function parseMountOptions(options: readonly string[], type: string | und
   let isPropagationRecursive = false;
   let isBind = type === 'bind';
   let isRecursive = false;
+  let isRemount = false;
   const data: string[] = [];
   for (const [index, option] of options.entries()) {
     const flag = FLAGS[option.replace(RECURSIVE_FLAG, '$1')];
-    const name = option.startsWith('r') && PROPAGATIONS[option.slice(1)] !== undefined ? option.slice(1) : option;
-    const spreads = PROPAGATIONS[name];
+    const spreads = parsePropagation(option);
     if (flag !== undefined) {
       flags = (flags | flag[0]) & ~flag[1];
-    } else if (spreads !== undefined) {
-      propagation = spreads;
-      isPropagationRecursive = name !== option;
+    } else if (spreads !== null) {
+      propagation = spreads.propagation;
+      isPropagationRecursive = spreads.isRecursive;
+    } else if (option === 'remount') {
+      isRemount = true;
     } else if (option === 'bind' || option === 'rbind') {
       isBind = true;
       isRecursive = option === 'rbind';
@@ -93,5 +105,5 @@ export function parseMountOptions(options: readonly string[], type: string | und
   if (isBind && data.length > 0) {
     throw new SandboxError(`Cannot use ${where}.options: a bind mount has no "${data[0]!}"`);
   }
-  return { flags, isBind, isRecursive, propagation, isPropagationRecursive, data: data.join(',') };
+  return { flags, isBind, isRemount, isRecursive, propagation, isPropagationRecursive, data: data.join(',') };
 }
