@@ -199,7 +199,8 @@ export class Mm extends GuestMemory {
     const end = addr + pageCeil(len);
     if (addr % PAGE_BYTES !== 0 || len === 0 || !(end <= this.layout.maxAddr)) return -EINVAL;
     if (this.addressMap.hostMappingCount + 3 > MAP_COUNT_MAX) return -ENOMEM;
-    this.#remove(addr, end);
+    // What lies below the first address has no mapping, and the platform may have something of its own there.
+    this.#remove(Math.max(addr, this.layout.minAddr), end);
     return this.addressMap.commit();
   }
 

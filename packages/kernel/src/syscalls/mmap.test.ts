@@ -151,6 +151,12 @@ describe('mprotect(2) and munmap(2)', () => {
     expect(k.call(task, SYS_munmap, 2 ** 50, P)).toBe(-EINVAL);
     expect(k.call(task, SYS_munmap, BAD_ADDR, P)).toBe(0);
   });
+  it('munmap leaves to the platform what lies below the first address of guests', () => {
+    mmap(P);
+    expect(k.call(task, SYS_munmap, 0, P)).toBe(0);
+    expect(k.call(task, SYS_munmap, 0, task.mm.layout.maxAddr)).toBe(0);
+    expect(task.mm.vmBytes).toBe(0);
+  });
   it('changes what lies before a hole', () => {
     const addr = mmap(4 * P);
     k.call(task, SYS_munmap, addr + 2 * P, P);

@@ -105,6 +105,9 @@ export class FakeAddressSpace implements AddressSpace {
   }
 
   unmap(addr: number, len: number): void {
+    if (addr < this.#platform.minUserAddr || addr + len > this.#platform.maxUserAddr) {
+      throw new Error("FakeAddressSpace.unmap: the range is not the guest's");
+    }
     this.changes.push({ op: 'unmap', addr, len, prot: 0, pfn: -1 });
   }
 
