@@ -14,10 +14,13 @@ export declare class HostMemory {
   mapNextChunk(): ArrayBuffer | number
   /** Punches a hole of `page_count` pages at page `pfn`. Returns 0 or a negated errno. */
   punch(pfn: number, pageCount: number): number
-  /** The first page of `[pfn, end)` that has memory, `end` if none has, or a negated errno. */
-  nextData(pfn: number, end: number): number
-  /** The first page of `[pfn, end)` that has no memory, `end` if all have, or a negated errno. */
-  nextHole(pfn: number, end: number): number
+  /**
+   * Stores to `dst`, from index `at` on, 1 for each of `page_count` pages from `pfn` on that has memory, and 0 for each
+   * other one. Returns 0 or a negated errno; `EINVAL` where `dst` is too short.
+   */
+  markResident(pfn: number, pageCount: number, dst: Uint8Array, at: number): number
+  /** How many of `page_count` pages from `pfn` on have memory, or a negated errno. */
+  residentCount(pfn: number, pageCount: number): number
   /** Bytes that the host has committed, or a negated errno. */
   committedBytes(): number
   /** Detaches `chunks`, which unmaps them, and closes the descriptor. */

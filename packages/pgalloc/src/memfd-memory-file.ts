@@ -120,24 +120,11 @@ export class MemfdMemoryFile implements MemoryFile {
   }
 
   residentCount(pfn: number, pageCount: number): number {
-    const end = pfn + pageCount;
-    let count = 0;
-    for (let at = this.#nextData(pfn, end); at < end; at = this.#nextData(at, end)) {
-      const stop = this.#nextHole(at, end);
-      count += stop - at;
-      at = stop;
-    }
-    return count;
+    return succeeded(this.#host.residentCount(pfn, pageCount));
   }
 
   markResident(pfn: number, pageCount: number, dst: Uint8Array, at: number): void {
-    const end = pfn + pageCount;
-    dst.fill(0, at, at + pageCount);
-    for (let page = this.#nextData(pfn, end); page < end; page = this.#nextData(page, end)) {
-      const stop = this.#nextHole(page, end);
-      dst.fill(1, at + page - pfn, at + stop - pfn);
-      page = stop;
-    }
+    succeeded(this.#host.markResident(pfn, pageCount, dst, at));
   }
 
   committedBytes(): number {
@@ -154,14 +141,6 @@ export class MemfdMemoryFile implements MemoryFile {
     this.chunks.length = 0;
     this.views.length = 0;
     this.#host.close(buffers);
-  }
-
-  #nextData(pfn: number, end: number): number {
-    return found(this.#host.nextData(pfn, end));
-  }
-
-  #nextHole(pfn: number, end: number): number {
-    return found(this.#host.nextHole(pfn, end));
   }
 
   #incRefInChunk(words: Int32Array, first: number, count: number): void {
@@ -281,8 +260,8 @@ export class MemfdMemoryFile implements MemoryFile {
   }
 }
 
-/** lseek(2) of our own memfd does not fail. */
-function found(pfn: number): number {
-  if (pfn < 0) throw new Error(`MemoryFile: lseek failed with errno ${-pfn}`);
-  return pfn;
+/** mincore(2) of pages of ours does not fail. */
+function succeeded(result: number): number {
+  if (result < 0) throw new Error(`MemoryFile: mincore failed with errno ${-result}`);
+  return result;
 }

@@ -1,7 +1,7 @@
 //! What JavaScript calls. Page numbers and counts were made by the allocator, but are checked all the same.
 
 use crate::memfd::{CHUNK_BYTES, Memfd};
-use napi::bindgen_prelude::{ArrayBuffer, Either, Env, Error, Result, Status};
+use napi::bindgen_prelude::{ArrayBuffer, Either, Env, Error, Result, Status, Uint8Array};
 use napi_derive::napi;
 use rustix::io::Errno;
 
@@ -58,16 +58,35 @@ impl HostMemory {
             .map_or_else(negated, |()| 0)
     }
 
-    /// The first page of `[pfn, end)` that has memory, `end` if none has, or a negated errno.
+    /// Stores to `dst`, from index `at` on, 1 for each of `page_count` pages from `pfn` on that has memory, and 0 for each
+    /// other one. Returns 0 or a negated errno; `EINVAL` where `dst` is too short.
     #[napi]
-    pub fn next_data(&self, pfn: u32, end: u32) -> f64 {
-        self.found(|file| file.next_data(u64::from(pfn) << PAGE_SHIFT, u64::from(end) << PAGE_SHIFT))
+    pub fn mark_resident(&self, pfn: u32, page_count: u32, mut dst: Uint8Array, at: u32) -> i32 {
+        let (first, count) = (at as usize, page_count as usize);
+        // SAFETY: JavaScript runs on this thread, and does not see the bytes before this returns.
+        let bytes = unsafe { dst.as_mut() };
+        let Some(marks) = bytes.get_mut(first..).and_then(|tail| tail.get_mut(..count)) else {
+            return negated(Errno::INVAL);
+        };
+        self.mark(pfn, marks).map_or_else(negated, |()| 0)
     }
 
-    /// The first page of `[pfn, end)` that has no memory, `end` if all have, or a negated errno.
+    /// How many of `page_count` pages from `pfn` on have memory, or a negated errno.
     #[napi]
-    pub fn next_hole(&self, pfn: u32, end: u32) -> f64 {
-        self.found(|file| file.next_hole(u64::from(pfn) << PAGE_SHIFT, u64::from(end) << PAGE_SHIFT))
+    pub fn resident_count(&self, pfn: u32, page_count: u32) -> f64 {
+        let mut marks = [0; 4096];
+        let mut found = 0.0;
+        let mut done = 0;
+        while done < page_count {
+            let count = (page_count - done).min(4096);
+            let part = &mut marks[..count as usize];
+            if let Err(errno) = self.mark(pfn + done, part) {
+                return f64::from(negated(errno));
+            }
+            found += f64::from(part.iter().map(|&mark| u32::from(mark)).sum::<u32>());
+            done += count;
+        }
+        found
     }
 
     /// Bytes that the host has committed, or a negated errno.
@@ -92,12 +111,9 @@ impl HostMemory {
 }
 
 impl HostMemory {
-    #[allow(clippy::cast_precision_loss, reason = "page numbers are below 2^32")]
-    fn found(&self, search: impl Fn(&Memfd) -> rustix::io::Result<u64>) -> f64 {
-        match self.file.as_ref().map_or(Err(Errno::BADF), search) {
-            Ok(at) => (at >> PAGE_SHIFT) as f64,
-            Err(errno) => f64::from(negated(errno)),
-        }
+    fn mark(&self, pfn: u32, marks: &mut [u8]) -> rustix::io::Result<()> {
+        let file = self.file.as_ref().ok_or(Errno::BADF)?;
+        file.mark_resident(u64::from(pfn) << PAGE_SHIFT, marks)
     }
 }
 

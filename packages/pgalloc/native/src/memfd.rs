@@ -1,9 +1,8 @@
 //! A memfd that grows by chunks. Nothing here knows of JavaScript.
 
+use crate::sys;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use rustix::fs::{
-    FallocateFlags, MemfdFlags, SealFlags, SeekFrom, fallocate, fcntl_add_seals, fstat, ftruncate, memfd_create, seek,
-};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fstat, ftruncate, memfd_create};
 use rustix::io::{Errno, Result};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use std::ffi::c_void;
@@ -12,12 +11,15 @@ use std::ptr::{NonNull, null_mut};
 /// Bytes of a chunk, which is what is mapped at once: 1 GiB.
 pub const CHUNK_BYTES: usize = 1 << 30;
 
+const PAGE_BYTES: usize = 1 << 12;
+
 /// A memory file whose pages may hold code that runs. It never shrinks: a mapping of it cannot be cut short by
 /// whoever holds the descriptor.
 #[derive(Debug)]
 pub struct Memfd {
     fd: OwnedFd,
-    chunk_count: u32,
+    /// Where the chunks are mapped; a number, because whoever was lent a chunk decides how long it is.
+    chunks: Vec<usize>,
 }
 
 impl Memfd {
@@ -30,7 +32,7 @@ impl Memfd {
             other => other?,
         };
         fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::SEAL)?;
-        Ok(Self { fd, chunk_count: 0 })
+        Ok(Self { fd, chunks: Vec::new() })
     }
 
     /// The descriptor; it is this object's to close.
@@ -40,10 +42,10 @@ impl Memfd {
 
     /// Grows the file by a chunk and maps it. Errors: `EFBIG` past `RLIMIT_FSIZE`, `ENOMEM` from mmap(2).
     pub fn map_next_chunk(&mut self) -> Result<Mapping> {
-        let start = u64::from(self.chunk_count) * CHUNK_BYTES as u64;
+        let start = (self.chunks.len() * CHUNK_BYTES) as u64;
         ftruncate(&self.fd, start + CHUNK_BYTES as u64)?;
         let mapping = Mapping::map(self.fd.as_fd(), start)?;
-        self.chunk_count += 1;
+        self.chunks.push(mapping.as_ptr().addr());
         Ok(mapping)
     }
 
@@ -57,18 +59,22 @@ impl Memfd {
         )
     }
 
-    /// Where the next memory of `[at, end)` begins, `end` if there is none. Errors: lseek(2).
-    pub fn next_data(&self, at: u64, end: u64) -> Result<u64> {
-        match seek(&self.fd, SeekFrom::Data(at)) {
-            Ok(found) => Ok(found.min(end)),
-            Err(Errno::NXIO) => Ok(end),
-            Err(errno) => Err(errno),
+    /// Marks in the lowest bit of each of `marks` whether the page has memory, from the page at `at` on, mincore(2). It
+    /// takes time for the pages that are asked for, where lseek(2) would go on to the end of the memory around them.
+    /// Errors: `ENOMEM` for what is not mapped.
+    pub fn mark_resident(&self, at: u64, marks: &mut [u8]) -> Result<()> {
+        let mut offset = usize::try_from(at).map_err(|_| Errno::NOMEM)?;
+        let mut rest = marks;
+        while !rest.is_empty() {
+            let base = *self.chunks.get(offset / CHUNK_BYTES).ok_or(Errno::NOMEM)?;
+            let within = offset % CHUNK_BYTES;
+            let count = rest.len().min((CHUNK_BYTES - within) / PAGE_BYTES);
+            let (now, later) = rest.split_at_mut(count);
+            sys::mincore(base + within, now)?;
+            offset += count * PAGE_BYTES;
+            rest = later;
         }
-    }
-
-    /// Where the memory at `at` ends, `end` at most. Errors: lseek(2).
-    pub fn next_hole(&self, at: u64, end: u64) -> Result<u64> {
-        Ok(seek(&self.fd, SeekFrom::Hole(at))?.min(end))
+        Ok(())
     }
 
     /// Bytes that the host has committed to the file.
@@ -177,11 +183,23 @@ mod tests {
         let chunk = file.map_next_chunk().expect("chunk");
         store(&chunk, 3 << 12, 1);
         store(&chunk, 4 << 12, 1);
-        assert_eq!(file.next_data(0, 16 << 12), Ok(3 << 12));
-        assert_eq!(file.next_hole(3 << 12, 16 << 12), Ok(5 << 12));
-        assert_eq!(file.next_hole(3 << 12, 4 << 12), Ok(4 << 12));
-        assert_eq!(file.next_data(5 << 12, 16 << 12), Ok(16 << 12));
-        assert_eq!(file.next_data(0, 2 << 12), Ok(2 << 12));
+        let mut marks = [9; 6];
+        file.mark_resident(1 << 12, &mut marks).expect("mincore");
+        assert_eq!(marks, [0, 0, 1, 1, 0, 0]);
+    }
+
+    #[test]
+    fn memory_is_found_across_chunks_and_not_past_the_last() {
+        let mut file = Memfd::create("test").expect("memfd");
+        let _first = file.map_next_chunk().expect("chunk 0");
+        let second = file.map_next_chunk().expect("chunk 1");
+        store(&second, 0, 1);
+        let mut marks = [9; 2];
+        file.mark_resident((CHUNK_BYTES - PAGE_BYTES) as u64, &mut marks)
+            .expect("mincore");
+        assert_eq!(marks, [0, 1]);
+        let end = (2 * CHUNK_BYTES) as u64;
+        assert_eq!(file.mark_resident(end, &mut marks), Err(Errno::NOMEM));
     }
 
     #[test]
