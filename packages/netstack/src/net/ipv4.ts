@@ -179,7 +179,8 @@ export class Ipv4 {
     const { nic } = path;
     const isGroup = packet.dst.isMulticast;
     if ((isGroup || nic.isBroadcast(packet.dst)) && !nic.isLoopback) {
-      const isWanted = !isGroup || (nic.hasGroup(packet.dst) && (packet.flags & PacketFlag.NO_LOOP) === 0);
+      const isWanted =
+        !isGroup || (nic.takesGroup(packet.dst, packet.src) && (packet.flags & PacketFlag.NO_LOOP) === 0);
       if (isWanted && !(packet.flags & (PacketFlag.LOOPED_BACK | PacketFlag.FORWARDED))) this.#loopBack(nic, packet);
       if (isGroup && packet.hopLimit === 0) return packet.release();
     }
@@ -246,7 +247,7 @@ export class Ipv4 {
   #route(nic: Nic, packet: PacketBuffer): void {
     const { dst } = packet;
     if (this.#stack.acceptsOn(nic, dst)) return this.#deliver(nic, packet);
-    if (dst.isMulticast ? nic.hasGroup(dst) : nic.isBroadcast(dst)) return this.#deliver(nic, packet);
+    if (dst.isMulticast ? nic.takesGroup(dst, packet.src) : nic.isBroadcast(dst)) return this.#deliver(nic, packet);
     const isUnicast =
       !dst.isMulticast && (packet.flags & (PacketFlag.LINK_BROADCAST | PacketFlag.LINK_MULTICAST)) === 0;
     if (isUnicast && this.#stack.forwardsIpv4) return this.#forward(nic, packet);

@@ -155,7 +155,7 @@ export class Ipv6 {
   #transmit(packet: PacketBuffer, path: Path): void {
     const { nic } = path;
     if (packet.dst.isMulticast && !nic.isLoopback && (packet.flags & PacketFlag.FORWARDED) === 0) {
-      if (nic.hasGroup(packet.dst) && (packet.flags & PacketFlag.NO_LOOP) === 0) {
+      if (nic.takesGroup(packet.dst, packet.src) && (packet.flags & PacketFlag.NO_LOOP) === 0) {
         const copy = packet.clone();
         copy.flags |= PacketFlag.LOOPED_BACK | PacketFlag.CHECKSUM_VERIFIED;
         this.#stack.enqueue(nic, copy);
@@ -223,7 +223,7 @@ export class Ipv6 {
 
   #route(nic: Nic, packet: PacketBuffer): void {
     const { dst } = packet;
-    const isOurs = dst.isMulticast ? nic.hasGroup(dst) : this.#stack.acceptsOn(nic, dst);
+    const isOurs = dst.isMulticast ? nic.takesGroup(dst, packet.src) : this.#stack.acceptsOn(nic, dst);
     if (isOurs) return this.#deliver(nic, packet);
     const isUnicast =
       !dst.isMulticast && (packet.flags & (PacketFlag.LINK_BROADCAST | PacketFlag.LINK_MULTICAST)) === 0;

@@ -1,44 +1,60 @@
 import { Timer } from '@tsv/clock';
-import { PacketBuffer, PacketFlag } from '../buffer/packet-buffer.js';
+import type { PacketBuffer } from '../buffer/packet-buffer.js';
 import { checksumAdd, checksumFold } from '../checksum/checksum.js';
 import type { Stack } from '../stack.js';
-import { storeU16, storeU32 } from '../wire/byte-order.js';
-import { ICMPV6_MLD2_REPORT } from '../wire/icmpv6.js';
-import { IPV4_ALL_SYSTEMS, IPV4_ANY, IPV6_ALL_NODES, IPV6_ANY, IpAddress } from '../wire/ip-address.js';
-import { IPOPT_RA, IPV4_HEADER_BYTES, storeIpv4 } from '../wire/ipv4.js';
-import { IPV6_HEADER_BYTES, storeIpv6 } from '../wire/ipv6.js';
-import { IPPROTO_HOPOPTS, IPPROTO_ICMPV6, IPPROTO_IGMP } from '../wire/protocol.js';
+import { loadU16 } from '../wire/byte-order.js';
+import { IPV4_ALL_SYSTEMS, IPV6_ALL_NODES, IpAddress } from '../wire/ip-address.js';
+import {
+  ALLOW_NEW_SOURCES,
+  BLOCK_OLD_SOURCES,
+  CHANGE_TO_EXCLUDE,
+  CHANGE_TO_INCLUDE,
+  MODE_IS_EXCLUDE,
+  MODE_IS_INCLUDE,
+  sendGroupRecord,
+} from './group-report.js';
 import type { Nic } from './nic.js';
-import { Path } from './path.js';
-
-/** Group record types, RFC 3376 section 4.2.12 and RFC 3810 section 5.2.12. */
-const MODE_IS_EXCLUDE = 2;
-const CHANGE_TO_INCLUDE = 3;
-const CHANGE_TO_EXCLUDE = 4;
+import { type SourceFilter, sourcesThatDiffer } from './source-filter.js';
 
 const IGMP_QUERY = 0x11;
-const IGMPV3_REPORT = 0x22;
 const IGMP_QUERY_BYTES = 8;
 const MLD_QUERY_BYTES = 24;
-const REPORT_BYTES = 8;
-const IPV4_RECORD_BYTES = 12;
-const IPV6_RECORD_BYTES = 20;
-const ROUTER_ALERT_BYTES = 4;
-const HOP_BY_HOP_BYTES = 8;
+/** Where the group and the sources of a query of version 3 (IGMP) and 2 (MLD) are. */
+const IGMP_GROUP = 4;
+const IGMP_SOURCE_COUNT = 10;
+const IGMP_SOURCES = 12;
+const MLD_GROUP = 8;
+const MLD_SOURCE_COUNT = 26;
+const MLD_SOURCES = 28;
 
 /** Robustness variable and unsolicited report interval, RFC 3376 section 8. */
 const ROBUSTNESS = 2;
 const UNSOLICITED_INTERVAL_MS = 1_000;
-/** Changes that wait to be repeated; further ones are told once. */
+/** Groups with changes that wait to be repeated; further ones are told once. */
 const CHANGE_COUNT_MAX = 64;
+/** Sources of one group whose change waits to be repeated; for more the first are not. */
+const SOURCE_COUNT_MAX = 64;
+/** Queries for groups that wait for their answer; further ones are not answered. */
+const QUERY_COUNT_MAX = 64;
 
-const IGMPV3_ROUTERS = IpAddress.ipv4(0xe0000016);
-const MLDV2_ROUTERS = new IpAddress(0xff020000, 0, 0, 0x16);
+/** What is still to be told of one group: how often that its mode changed, and how often of each source. */
+interface Change {
+  readonly group: IpAddress;
+  modeLeft: number;
+  sources: { readonly address: IpAddress; left: number }[];
+}
+
+/** A query for one group, and if `sources` are not null for those of its sources. */
+interface Query {
+  readonly group: IpAddress;
+  sources: readonly IpAddress[] | null;
+}
 
 /** What one interface still has to report. */
 class Reporter extends Timer {
   readonly nic: Nic;
-  readonly changes: { group: IpAddress; type: number; left: number }[] = [];
+  readonly changes: Change[] = [];
+  readonly queries: Query[] = [];
   /** Whether a query for all groups of the family is to be answered. */
   answersIpv4 = false;
   answersIpv6 = false;
@@ -55,7 +71,7 @@ class Reporter extends Timer {
   }
 }
 
-/** Tells routers which groups the interfaces have joined: IGMPv3 (RFC 3376) and MLDv2 (RFC 3810), any source. */
+/** Tells routers what of which groups the interfaces want: IGMPv3 (RFC 3376) and MLDv2 (RFC 3810). */
 export class MulticastGroups {
   readonly #stack: Stack;
   readonly #reporters = new Map<number, Reporter>();
@@ -64,12 +80,30 @@ export class MulticastGroups {
     this.#stack = stack;
   }
 
-  joined(nic: Nic, group: IpAddress): void {
-    this.#changed(nic, group, CHANGE_TO_EXCLUDE);
-  }
-
-  left(nic: Nic, group: IpAddress): void {
-    this.#changed(nic, group, CHANGE_TO_INCLUDE);
+  /** An interface wanted `before` of a group, and wants `after` now: RFC 3376 section 5.1. */
+  changed(nic: Nic, group: IpAddress, before: SourceFilter, after: SourceFilter): void {
+    if (!isReported(nic, group)) return;
+    const hasMode = before.isExclude !== after.isExclude;
+    const sources = hasMode ? [] : sourcesThatDiffer(before, after);
+    if (!hasMode && sources.length === 0) return;
+    const reporter = this.#reporterOf(nic);
+    let change = reporter.changes.find((entry) => entry.group.equals(group));
+    if (change === undefined) {
+      change = { group: group.clone(), modeLeft: 0, sources: [] };
+      if (reporter.changes.length < CHANGE_COUNT_MAX) reporter.changes.push(change);
+    }
+    if (hasMode) {
+      change.modeLeft = ROBUSTNESS;
+      change.sources = [];
+    }
+    for (const address of sources) {
+      const entry = change.sources.find((other) => other.address.equals(address));
+      if (entry === undefined) change.sources.push({ address, left: ROBUSTNESS });
+      else entry.left = ROBUSTNESS;
+      if (change.sources.length > SOURCE_COUNT_MAX) change.sources.shift();
+    }
+    this.#sendChange(nic, change);
+    this.#armBy(reporter, this.#stack.nowMs + this.#stack.random.below(UNSOLICITED_INTERVAL_MS));
   }
 
   /** Takes an IGMP message at `packet.at`, and releases the packet. */
@@ -80,16 +114,18 @@ export class MulticastGroups {
     packet.release();
   }
 
-  /** Takes a membership query of either family: answers for all groups after a random part of the delay it allows. */
+  /** Takes a membership query of either family: answers it after a random part of the delay it allows. */
   queried(nic: Nic, packet: PacketBuffer): void {
     const { bytes, at } = packet;
     const isIpv4 = packet.src.isIpv4;
     if (!isIpv4 && (packet.len < MLD_QUERY_BYTES || packet.hopLimit !== 1 || !packet.src.isLinkLocal)) return;
-    const maxMs = isIpv4 ? Math.max(bytes[at + 1]!, 1) * 100 : Math.max((bytes[at + 4]! << 8) | bytes[at + 5]!, 1);
+    const maxMs = isIpv4 ? Math.max(delayOf(bytes[at + 1]!, 4), 1) * 100 : delayOf(loadU16(bytes, at + 4), 12);
+    const query = loadQuery(packet, isIpv4);
     const reporter = this.#reporterOf(nic);
-    if (isIpv4) reporter.answersIpv4 = true;
+    if (!query.group.isUnspecified) addQuery(reporter.queries, query);
+    else if (isIpv4) reporter.answersIpv4 = true;
     else reporter.answersIpv6 = true;
-    this.#armBy(reporter, this.#stack.nowMs + this.#stack.random.below(maxMs));
+    this.#armBy(reporter, this.#stack.nowMs + this.#stack.random.below(Math.max(maxMs, 1)));
   }
 
   /** Sends what is due of an interface's reports. */
@@ -97,28 +133,17 @@ export class MulticastGroups {
     const { nic } = reporter;
     for (const group of nic.groups()) {
       const isWanted = group.isIpv4 ? reporter.answersIpv4 : reporter.answersIpv6;
-      if (isWanted && isReported(nic, group)) this.#send(nic, group, MODE_IS_EXCLUDE);
+      if (isWanted) this.#answer(nic, { group, sources: null });
     }
     reporter.answersIpv4 = false;
     reporter.answersIpv6 = false;
+    for (const query of reporter.queries.splice(0)) this.#answer(nic, query);
     for (const change of reporter.changes.splice(0)) {
-      this.#send(nic, change.group, change.type);
-      if (change.left > 1) reporter.changes.push({ ...change, left: change.left - 1 });
+      this.#sendChange(nic, change);
+      if (change.modeLeft > 0 || change.sources.length > 0) reporter.changes.push(change);
     }
     if (reporter.changes.length > 0) this.#stack.timers.arm(reporter, nowMs + UNSOLICITED_INTERVAL_MS);
     else this.#reporters.delete(nic.id);
-  }
-
-  #changed(nic: Nic, group: IpAddress, type: number): void {
-    if (!isReported(nic, group)) return;
-    this.#send(nic, group, type);
-    const reporter = this.#reporterOf(nic);
-    const index = reporter.changes.findIndex((change) => change.group.equals(group));
-    if (index >= 0) reporter.changes.splice(index, 1);
-    if (reporter.changes.length < CHANGE_COUNT_MAX) {
-      reporter.changes.push({ group: group.clone(), type, left: ROBUSTNESS - 1 });
-    }
-    this.#armBy(reporter, this.#stack.nowMs + this.#stack.random.below(UNSOLICITED_INTERVAL_MS));
   }
 
   #reporterOf(nic: Nic): Reporter {
@@ -134,59 +159,71 @@ export class MulticastGroups {
     if (!reporter.isArmed || reporter.deadlineMs > atMs) this.#stack.timers.arm(reporter, atMs);
   }
 
-  #send(nic: Nic, group: IpAddress, recordType: number): void {
-    if (!nic.isUp) return;
-    if (group.isIpv4) this.#sendIgmp(nic, group, recordType);
-    else this.#sendMld(nic, group, recordType);
+  /** Tells of a change once more: with the sources of now, of which those whose own change is told are a part. */
+  #sendChange(nic: Nic, change: Change): void {
+    const wanted = nic.groupFilter(change.group);
+    if (change.modeLeft > 0) {
+      change.modeLeft--;
+      this.#send(nic, change.group, wanted.isExclude ? CHANGE_TO_EXCLUDE : CHANGE_TO_INCLUDE, wanted.sources);
+    } else {
+      const changed = change.sources.map(({ address }) => address);
+      const allowed = changed.filter((address) => wanted.accepts(address));
+      const blocked = changed.filter((address) => !wanted.accepts(address));
+      if (allowed.length > 0) this.#send(nic, change.group, ALLOW_NEW_SOURCES, allowed);
+      if (blocked.length > 0) this.#send(nic, change.group, BLOCK_OLD_SOURCES, blocked);
+    }
+    for (const source of change.sources) source.left--;
+    change.sources = change.sources.filter(({ left }) => left > 0);
   }
 
-  #sendIgmp(nic: Nic, group: IpAddress, recordType: number): void {
-    const headerLen = IPV4_HEADER_BYTES + ROUTER_ALERT_BYTES;
-    const messageLen = REPORT_BYTES + IPV4_RECORD_BYTES;
-    const packet = PacketBuffer.allocate(headerLen + messageLen);
-    const at = packet.extend(headerLen + messageLen);
-    const { bytes } = packet;
-    bytes.fill(0, at, packet.end);
-    const source = this.#stack.sourceFor(nic, IGMPV3_ROUTERS) ?? IPV4_ANY;
-    bytes[at + IPV4_HEADER_BYTES] = IPOPT_RA;
-    bytes[at + IPV4_HEADER_BYTES + 1] = ROUTER_ALERT_BYTES;
-    storeIpv4(bytes, at, headerLen, packet.len, 0xc0, 0, 0x4000, 1, IPPROTO_IGMP, source, IGMPV3_ROUTERS);
-    const messageAt = at + headerLen;
-    storeReport(bytes, messageAt, IGMPV3_REPORT, recordType);
-    group.storeIpv4(bytes, messageAt + REPORT_BYTES + 4);
-    storeU16(bytes, messageAt + 2, checksumFold(checksumAdd(0, bytes, messageAt, messageLen)));
-    const path = new Path(source, IGMPV3_ROUTERS, nic, IGMPV3_ROUTERS, nic.mtu, 0);
-    this.#stack.ipv4.sendWithHeader(packet, path);
+  /** Answers a query with what is wanted of the group, or of the sources asked for: RFC 3376 section 5.2. */
+  #answer(nic: Nic, { group, sources }: Query): void {
+    const wanted = nic.groupFilter(group);
+    if (!isReported(nic, group) || (!wanted.isExclude && wanted.sources.length === 0)) return;
+    if (sources === null) {
+      return this.#send(nic, group, wanted.isExclude ? MODE_IS_EXCLUDE : MODE_IS_INCLUDE, wanted.sources);
+    }
+    const accepted = sources.filter((source) => wanted.accepts(source));
+    if (accepted.length > 0) this.#send(nic, group, MODE_IS_INCLUDE, accepted);
   }
 
-  #sendMld(nic: Nic, group: IpAddress, recordType: number): void {
-    const messageLen = REPORT_BYTES + IPV6_RECORD_BYTES;
-    const packet = PacketBuffer.allocate(IPV6_HEADER_BYTES + HOP_BY_HOP_BYTES + messageLen);
-    const at = packet.extend(IPV6_HEADER_BYTES + HOP_BY_HOP_BYTES + messageLen);
-    const { bytes } = packet;
-    bytes.fill(0, at, packet.end);
-    // RFC 3590: from the unspecified address while the link-local one is tentative.
-    const own = nic.addresses.find((entry) => entry.address.isLinkLocal && !entry.address.isIpv4 && entry.isAssigned);
-    const source = own === undefined ? IPV6_ANY : own.address;
-    storeIpv6(bytes, at, 0, 0, HOP_BY_HOP_BYTES + messageLen, IPPROTO_HOPOPTS, 1, source, MLDV2_ROUTERS);
-    const optionsAt = at + IPV6_HEADER_BYTES;
-    bytes[optionsAt] = IPPROTO_ICMPV6;
-    storeU32(bytes, optionsAt + 2, 0x05020000); // Router alert, RFC 2711: a multicast listener message.
-    bytes[optionsAt + 6] = 1; // PadN without data.
-    const messageAt = optionsAt + HOP_BY_HOP_BYTES;
-    storeReport(bytes, messageAt, ICMPV6_MLD2_REPORT, recordType);
-    group.storeIpv6(bytes, messageAt + REPORT_BYTES + 4);
-    packet.flags |= PacketFlag.CHECKSUM_PARTIAL | PacketFlag.NO_LOOP;
-    const path = new Path(source, MLDV2_ROUTERS, nic, MLDV2_ROUTERS, nic.mtu, 0);
-    this.#stack.ipv6.sendWithHeader(packet, path);
+  #send(nic: Nic, group: IpAddress, type: number, sources: readonly IpAddress[]): void {
+    sendGroupRecord(this.#stack, nic, group, type, sources);
   }
 }
 
-/** A report with one record, whose group is left to the caller. */
-function storeReport(bytes: Uint8Array, at: number, type: number, recordType: number): void {
-  bytes[at] = type;
-  storeU16(bytes, at + 6, 1);
-  bytes[at + REPORT_BYTES] = recordType;
+/** The group and sources that a query names. Preconditions: it is as long as the least query of its protocol. */
+function loadQuery(packet: PacketBuffer, isIpv4: boolean): Query {
+  const { bytes, at } = packet;
+  const bytesOfEach = isIpv4 ? 4 : 16;
+  const group = IpAddress.fromBytes(bytes, at + (isIpv4 ? IGMP_GROUP : MLD_GROUP), bytesOfEach);
+  const sourcesAt = isIpv4 ? IGMP_SOURCES : MLD_SOURCES;
+  if (packet.len < sourcesAt) return { group, sources: null };
+  const told = loadU16(bytes, at + (isIpv4 ? IGMP_SOURCE_COUNT : MLD_SOURCE_COUNT));
+  const count = Math.min(told, Math.floor((packet.len - sourcesAt) / bytesOfEach));
+  if (count === 0) return { group, sources: null };
+  const sources = Array.from({ length: count }, (_, index) =>
+    IpAddress.fromBytes(bytes, at + sourcesAt + index * bytesOfEach, bytesOfEach),
+  );
+  return { group, sources };
+}
+
+/** Adds a query to those that wait: of two for one group the answer is of the sources of both, or of all. */
+function addQuery(queries: Query[], query: Query): void {
+  const other = queries.find(({ group }) => group.equals(query.group));
+  if (other === undefined) {
+    if (queries.length < QUERY_COUNT_MAX) queries.push(query);
+    return;
+  }
+  const [known, added] = [other.sources, query.sources];
+  other.sources = known === null || added === null || known.length >= QUERY_COUNT_MAX ? null : [...known, ...added];
+}
+
+/** A delay that is a floating-point number from half of its range on: RFC 3376 section 4.1.1, RFC 3810 section 5.1.3. */
+function delayOf(code: number, mantissaBits: number): number {
+  if (code < 1 << (mantissaBits + 3)) return code;
+  const mantissa = code & ((1 << mantissaBits) - 1);
+  return (mantissa | (1 << mantissaBits)) << (((code >>> mantissaBits) & 7) + 3);
 }
 
 /** The groups of all nodes, and those that do not leave the machine, are never reported. */

@@ -20,14 +20,12 @@ import {
 } from '../wire/ethernet.js';
 import { IPV6_MTU_MIN } from '../wire/ipv6.js';
 import { IPV4_ALL_SYSTEMS, IPV6_ALL_NODES, type IpAddress, type IpPrefix, prefixBitsOf } from '../wire/ip-address.js';
-import { AddressMap } from './address-map.js';
 import { arpInput } from './arp.js';
 import { gsoSegment, gsoTextLen } from './gso.js';
 import { NicAddress } from './nic-address.js';
+import { NicGroups } from './nic-groups.js';
+import { ANY_SOURCE, type SourceFilter } from './source-filter.js';
 import { completeChecksum } from './transport-checksum.js';
-
-/** Groups that one interface may join, as IP_MAX_MEMBERSHIPS bounds a socket's. */
-export const GROUP_COUNT_MAX = 1024;
 
 /** Counters of rtnetlink(7) `rtnl_link_stats`. */
 export class NicStats {
@@ -66,7 +64,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
   #diversion: LinkSink | null = null;
   readonly #stack: Stack;
   readonly #addresses: NicAddress[] = [];
-  readonly #groups = new AddressMap<number>();
+  readonly #groups = new NicGroups();
 
   constructor(stack: Stack, id: number, name: string, link: LinkEndpoint) {
     this.#stack = stack;
@@ -166,39 +164,45 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     return false;
   }
 
-  /** Joins a multicast group once more. False when the interface has joined too many. */
-  joinGroup(group: IpAddress): boolean {
-    const count = this.#groups.get(group) ?? 0;
-    if (count === 0 && this.#groups.count >= GROUP_COUNT_MAX) return false;
-    this.#groups.set(group, count + 1);
-    if (count === 0) this.#stack.groups.joined(this, group);
-    return true;
+  /** Joins a multicast group for one more user, who wants `filter`. False when the interface has joined too many. */
+  joinGroup(group: IpAddress, filter = ANY_SOURCE): boolean {
+    return this.#groupChanged(group, this.#groups.add(group, filter));
   }
 
   /** Undoes one {@link Nic.joinGroup}; whether the group was joined. */
-  leaveGroup(group: IpAddress): boolean {
-    const count = this.#groups.get(group);
-    if (count === undefined) return false;
-    if (count > 1) this.#groups.set(group, count - 1);
-    else {
-      this.#groups.delete(group);
-      this.#stack.groups.left(this, group);
-    }
-    return true;
+  leaveGroup(group: IpAddress, filter = ANY_SOURCE): boolean {
+    return this.#groupChanged(group, this.#groups.remove(group, filter));
   }
 
-  hasGroup(group: IpAddress): boolean {
-    return this.#groups.has(group);
+  /** A user of a group that wanted `from` wants `to` now; whether there was one. */
+  changeGroup(group: IpAddress, from: SourceFilter, to: SourceFilter): boolean {
+    return this.#groupChanged(group, this.#groups.replace(group, from, to));
   }
 
-  /** How often a group was joined. */
-  groupUserCount(group: IpAddress): number {
-    return this.#groups.get(group) ?? 0;
+  /** Whether packets of `source` to `group` are wanted. */
+  takesGroup(group: IpAddress, source: IpAddress): boolean {
+    return this.#groups.wanted(group).accepts(source);
+  }
+
+  /** What the users of a group want together: nothing if nobody has joined it. */
+  groupFilter(group: IpAddress): SourceFilter {
+    return this.#groups.wanted(group);
+  }
+
+  /** What each user of a group wants. */
+  groupUsers(group: IpAddress): readonly SourceFilter[] {
+    return this.#groups.users(group);
   }
 
   /** The groups joined. */
   groups(): IterableIterator<IpAddress> {
     return this.#groups.keys();
+  }
+
+  #groupChanged(group: IpAddress, before: SourceFilter | null): boolean {
+    if (before === null) return false;
+    this.#stack.groups.changed(this, group, before, this.#groups.wanted(group));
+    return true;
   }
 
   /** Takes a packet from the link; the stack gets to it as soon as it is not busy with another. */

@@ -1,12 +1,9 @@
 import {
   EACCES,
-  EADDRINUSE,
-  EADDRNOTAVAIL,
   EAGAIN,
   EBADF,
   EDESTADDRREQ,
   EINVAL,
-  ENOBUFS,
   ENODEV,
   ENOTCONN,
   IP_PMTUDISC_DO,
@@ -28,13 +25,12 @@ import type { IcmpError } from '../icmp/icmp-error.js';
 import type { Path } from '../net/path.js';
 import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
 import type { SocketFilter } from './bpf.js';
+import { Memberships } from './memberships.js';
 import { Socket } from './socket.js';
 import type { ReceiveInfo, SocketAddress } from './socket-address.js';
 
 /** What a queued packet costs beyond its buffer, as `struct sk_buff`. */
 const PACKET_OVERHEAD_BYTES = 256;
-/** net.ipv4.igmp_max_memberships. */
-export const MEMBERSHIP_COUNT_MAX = 20;
 
 /** What a single datagram has that the socket's options do not say: control messages of ip(7) and ipv6(7). */
 export interface DatagramOverrides {
@@ -58,7 +54,8 @@ export abstract class DatagramSocket extends Socket {
   /** Of the datagram that is being sent; null for none. Written by whoever sends. */
   overrides: DatagramOverrides | null = null;
   readonly #queue = new PacketQueue();
-  readonly #memberships: { group: IpAddress; nicId: number }[] = [];
+  /** The multicast groups that it has joined. */
+  readonly memberships = new Memberships(this.stack);
   #queuedBytes = 0;
   #isReadShut = false;
   #isWriteShut = false;
@@ -185,29 +182,20 @@ export abstract class DatagramSocket extends Socket {
   /** Joins a group on interface `nicId`, or on that of the route. Errors: EINVAL, ENODEV, EADDRINUSE, ENOBUFS. */
   joinGroup(group: IpAddress, nicId: number): number {
     if (!group.isMulticast) return -EINVAL;
-    const nic = this.#groupNic(group, nicId);
-    if (nic === undefined) return -ENODEV;
-    if (this.#memberships.some((entry) => entry.nicId === nic.id && entry.group.equals(group))) return -EADDRINUSE;
-    if (this.#memberships.length >= MEMBERSHIP_COUNT_MAX || !nic.joinGroup(group)) return -ENOBUFS;
-    this.#memberships.push({ group: group.clone(), nicId: nic.id });
-    return 0;
+    const nic = this.memberships.nicFor(group, nicId, this.options.boundNicId);
+    return nic === undefined ? -ENODEV : this.memberships.join(group, nic);
   }
 
-  /** Errors: EADDRNOTAVAIL if the group was not joined, ENODEV. */
+  /** Errors: EADDRNOTAVAIL if the group was not joined. */
   leaveGroup(group: IpAddress, nicId: number): number {
-    const index = this.#memberships.findIndex(
-      (entry) => entry.group.equals(group) && (nicId === 0 || entry.nicId === nicId),
-    );
-    if (index < 0) return -EADDRNOTAVAIL;
-    const [entry] = this.#memberships.splice(index, 1);
-    this.stack.nic(entry!.nicId)?.leaveGroup(group);
-    return 0;
+    return this.memberships.leave(group, nicId);
   }
 
-  /** Whether the socket wants packets to a group: it joined it there, or takes all that the interface gets. */
-  wantsGroup(group: IpAddress, nicId: number): boolean {
-    if (this.options.takesAllGroups && group.isIpv4) return true;
-    return this.#memberships.some((entry) => entry.nicId === nicId && entry.group.equals(group));
+  /** Whether the socket wants packets of `source` to a group; where it has not joined it, all that the interface gets. */
+  wantsGroup(group: IpAddress, nicId: number, source: IpAddress): boolean {
+    const filter = this.memberships.filterOf(group, nicId);
+    if (filter !== undefined) return filter.accepts(source);
+    return group.isIpv4 ? this.options.takesAllGroups : this.options.takesAllGroups6;
   }
 
   icmpError(error: IcmpError): void {
@@ -223,7 +211,7 @@ export abstract class DatagramSocket extends Socket {
     this.isClosed = true;
     this.#queue.clear();
     this.errors.clear();
-    for (const { group, nicId } of this.#memberships.splice(0)) this.stack.nic(nicId)?.leaveGroup(group);
+    this.memberships.clear();
     this.unregister();
     this.waiters.notify(POLLHUP);
   }
@@ -303,12 +291,6 @@ export abstract class DatagramSocket extends Socket {
     info.trafficClass = packet.trafficClass;
     info.arrivedMs = packet.arrivedMs;
     info.droppedCount = this.droppedCount;
-  }
-
-  #groupNic(group: IpAddress, nicId: number): ReturnType<typeof this.stack.nic> {
-    if (nicId !== 0) return this.stack.nic(nicId);
-    const path = this.stack.findPath(group, null, this.options.boundNicId);
-    return typeof path === 'number' ? undefined : path.nic;
   }
 
   /** The wildcard address of the socket's family. */

@@ -69,6 +69,7 @@ export class RawSocket extends DatagramSocket {
   wants(packet: PacketBuffer): boolean {
     if (packet.protocol !== this.protocol || packet.src.isIpv4 === this.isIpv6) return false;
     if (!this.takes(packet.dst, packet.nicId)) return false;
+    if (packet.dst.isMulticast && !this.wantsGroup(packet.dst, packet.nicId, packet.src)) return false;
     if (this.remoteAddress !== null && !this.remoteAddress.equals(packet.src)) return false;
     if (packet.end <= packet.transportAt) return true;
     const type = icmpType(packet.bytes, packet.transportAt);

@@ -18,6 +18,7 @@ import {
   IP_TTL,
   IPV6_DONTFRAG,
   IPV6_MTU_DISCOVER,
+  IPV6_MULTICAST_ALL,
   IPV6_MULTICAST_HOPS,
   IPV6_MULTICAST_LOOP,
   IPV6_RECVERR,
@@ -94,6 +95,7 @@ export class SocketOptions {
   loopsMulticast6 = true;
   multicastNicId = 0;
   takesAllGroups = true;
+  takesAllGroups6 = true;
   /** `IP_PMTUDISC_*`. */
   pmtuDiscovery = IP_PMTUDISC_WANT;
   isV6Only = false;
@@ -273,6 +275,7 @@ const IPV6_FIELDS = new Map<number, OptionField>([
   [IPV6_UNICAST_HOPS, 'hops'],
   [IPV6_MULTICAST_HOPS, 'multicastHops'],
   [IPV6_MULTICAST_LOOP, 'loopsMulticast6'],
+  [IPV6_MULTICAST_ALL, 'takesAllGroups6'],
   [IPV6_MTU_DISCOVER, 'pmtuDiscovery'],
   [IPV6_RECVERR, 'queuesErrors6'],
   [IPV6_RECVPKTINFO, 'wantsPktInfo6'],

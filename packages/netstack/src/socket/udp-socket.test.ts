@@ -13,6 +13,7 @@ import {
   IP_MULTICAST_ALL,
   IP_MULTICAST_LOOP,
   IP_TTL,
+  IPV6_MULTICAST_ALL,
   IPV6_UNICAST_HOPS,
   IPV6_V6ONLY,
   MSG_PEEK,
@@ -198,6 +199,7 @@ describe('UdpSocket', () => {
     const [sender, far] = [new UdpSocket(a, isIpv6), new UdpSocket(b, isIpv6)];
     far.bind(IpAddress.parse(any), 9);
     far.setOption(SOL_IP, IP_MULTICAST_ALL, 0);
+    if (isIpv6) far.setOption(SOL_IPV6, IPV6_MULTICAST_ALL, 0);
     const send = (): number => {
       sender.send(BYTE, 0, 1, at(group, 9));
       network.advance(10);

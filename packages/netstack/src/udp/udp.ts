@@ -120,7 +120,7 @@ export class Udp {
     packet.trimFront(UDP_HEADER_BYTES);
     for (const socket of this.sockets.on(udpDstPort(bytes, at)) ?? []) {
       if (socket.score(dst, src, srcPort, nicId) < 0) continue;
-      if (dst.isMulticast && !socket.wantsGroup(dst, nicId)) continue;
+      if (dst.isMulticast && !socket.wantsGroup(dst, nicId, src)) continue;
       if (last !== undefined) last.enqueue(packet.clone());
       last = socket;
     }

@@ -56,7 +56,7 @@ function groupsOf(nic: Nic, isIpv4: boolean): IpAddress[] {
 }
 
 function users(nic: Nic, group: IpAddress): string {
-  return String(nic.groupUserCount(group)).padStart(5);
+  return String(nic.groupUsers(group).length).padStart(5);
 }
 
 function name(nic: Nic): string {

@@ -34,6 +34,8 @@ import {
   type Errno,
 } from '@tsv/abi';
 import {
+  DatagramSocket,
+  Memberships,
   SocketAddress,
   type IpAddress,
   type PingSocket,
@@ -52,6 +54,7 @@ import { SocketFile } from '../socket-file.js';
 import { familyOf, loadInetAddress, ownSocketAddress, storeInetAddress } from './inet-address.js';
 import { getDeviceOption, setDeviceOption } from './device-option.js';
 import { attachFilter, detachFilter, lockFilter } from '../filter/socket-filter.js';
+import { getGroupFilter, isGroupFilterOption, setGroupFilter } from './group-filter-option.js';
 import { getIptables, isIptablesOption, setIptables } from './iptables-option.js';
 import { getIpOption, setIpOption } from './ip-options.js';
 import { getIpv6Option, setIpv6Option } from './ipv6-options.js';
@@ -85,6 +88,7 @@ export abstract class InetSocket extends SocketFile {
   readonly keptOptions = new Map<number, number>();
   /** The address that IP_MULTICAST_IF was given, or null. */
   multicastAddress: IpAddress | null = null;
+  #ownMemberships: Memberships | null = null;
 
   constructor(
     files: AnonymousFiles,
@@ -100,6 +104,13 @@ export abstract class InetSocket extends SocketFile {
     this.isIpv6 = isIpv6;
     this.blockedOn = waiters;
     net.inetSockets.add(this);
+  }
+
+  /** The groups that it has joined: a TCP socket may, too, and gets nothing of it. */
+  get memberships(): Memberships {
+    if (this.socket instanceof DatagramSocket) return this.socket.memberships;
+    this.#ownMemberships ??= new Memberships(this.stack);
+    return this.#ownMemberships;
   }
 
   get stack(): Stack {
@@ -167,10 +178,12 @@ export abstract class InetSocket extends SocketFile {
   }
 
   override getLongOption(level: number, name: number, addr: number, len: number, t: Task): number | null {
+    if (isGroupFilterOption(this, level, name)) return getGroupFilter(this, level, name, addr, len, t);
     return isIptablesOption(this, level, name) ? getIptables(this, name, addr, len, t) : null;
   }
 
   override setLongOption(level: number, name: number, addr: number, len: number, t: Task): number | null {
+    if (isGroupFilterOption(this, level, name)) return setGroupFilter(this, level, name, addr, len, t);
     if (isIptablesOption(this, level, name)) return setIptables(this, name, addr, len, t);
     if (level !== SOL_SOCKET || name !== SO_ATTACH_FILTER) return null;
     return attachFilter(this.socket, addr, len, t);
@@ -209,6 +222,7 @@ export abstract class InetSocket extends SocketFile {
 
   protected override release(): void {
     this.net.inetSockets.delete(this);
+    this.#ownMemberships?.clear();
     this.socket.close();
   }
 

@@ -3,16 +3,11 @@ import {
   CAP_NET_RAW,
   EADDRNOTAVAIL,
   EINVAL,
-  ENODEV,
   ENOPROTOOPT,
   ENOTCONN,
   EPERM,
-  AF_INET,
-  AF_INET6,
-  IP_ADD_MEMBERSHIP,
   IP_BIND_ADDRESS_NO_PORT,
   IP_CHECKSUM,
-  IP_DROP_MEMBERSHIP,
   IP_MINTTL,
   IP_MTU,
   IP_MULTICAST_IF,
@@ -25,23 +20,18 @@ import {
   IP_RETOPTS,
   IP_TRANSPARENT,
   IP_UNICAST_IF,
-  MCAST_JOIN_GROUP,
-  MCAST_LEAVE_GROUP,
-  SIN6_ADDR,
-  SIN_ADDR,
   SOCK_STREAM,
   SOL_IP,
   type Errno,
 } from '@tsv/abi';
-import { DatagramSocket, IPV4_ANY, IpAddress, SocketAddress, type Nic, type Stack } from '@tsv/netstack';
+import { IPV4_ANY, IpAddress, SocketAddress, type Nic } from '@tsv/netstack';
 import type { Task } from '../../task/task.js';
 import type { InetSocket } from './inet-socket.js';
+import { bytesOf, nicWith, setIpMembership } from './membership-options.js';
 
-/** `struct ip_mreq` and `struct ip_mreqn`; `struct group_req`. */
+/** `struct ip_mreq` and `struct ip_mreqn`. */
 const SIZEOF_IP_MREQ = 8;
 const SIZEOF_IP_MREQN = 12;
-const SIZEOF_GROUP_REQ = 136;
-const GR_GROUP = 8;
 
 /** Options that are kept, and that nothing here has a use for. */
 const KEPT: ReadonlySet<number> = new Set([
@@ -87,17 +77,13 @@ export function setIpOption(file: InetSocket, name: number, src: DataView, len: 
   switch (name) {
     case IP_MULTICAST_IF:
       return setMulticastNic(file, src, len);
-    case IP_ADD_MEMBERSHIP:
-    case IP_DROP_MEMBERSHIP:
-      return changeMembership(file, name === IP_ADD_MEMBERSHIP, src, len);
-    case MCAST_JOIN_GROUP:
-    case MCAST_LEAVE_GROUP:
-      return changeGroup(file, name === MCAST_JOIN_GROUP, AF_INET, src, len);
     case IP_OPTIONS:
       // Options in the header are dropped by most routers; an empty list is what a socket has.
       return len === 0 ? 0 : -EINVAL;
     default:
   }
+  const changed = setIpMembership(file, name, src, len);
+  if (changed !== null) return changed;
   const value = len >= 4 ? src.getInt32(0, true) : len >= 1 ? src.getUint8(0) : 0;
   if (name === IP_TRANSPARENT && value !== 0 && !mayBeTransparent(file, t)) return -EPERM;
   if (name === IP_MINTTL && (len < 1 || value < 0 || value > 255)) return -EINVAL;
@@ -122,30 +108,6 @@ export function mayBeTransparent(file: InetSocket, t: Task): boolean {
   return t.creds.hasCapIn(userNs, CAP_NET_RAW) || t.creds.hasCapIn(userNs, CAP_NET_ADMIN);
 }
 
-/** MCAST_JOIN_GROUP and MCAST_LEAVE_GROUP, of either family. Errors: as the membership calls, EADDRNOTAVAIL. */
-export function changeGroup(
-  file: InetSocket,
-  joins: boolean,
-  family: typeof AF_INET | typeof AF_INET6,
-  src: DataView,
-  len: number,
-): 0 | Errno {
-  const { socket } = file;
-  if (len < SIZEOF_GROUP_REQ) return -EINVAL;
-  if (src.getUint16(GR_GROUP, true) !== family) return family === AF_INET ? -EINVAL : -EADDRNOTAVAIL;
-  if (!(socket instanceof DatagramSocket)) return -EINVAL;
-  const group = new IpAddress();
-  if (family === AF_INET) group.loadIpv4(bytesOf(src), GR_GROUP + SIN_ADDR);
-  else group.loadIpv6(bytesOf(src), GR_GROUP + SIN6_ADDR);
-  const nicId = src.getUint32(0, true);
-  return joins ? socket.joinGroup(group, nicId) : socket.leaveGroup(group, nicId);
-}
-
-/** The bytes that a view is over. */
-export function bytesOf(view: DataView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
 /** `struct in_addr`, `ip_mreq` or `ip_mreqn` says by which interface groups are sent to. */
 function setMulticastNic(file: InetSocket, src: DataView, len: number): 0 | Errno {
   const { socket } = file;
@@ -161,28 +123,6 @@ function setMulticastNic(file: InetSocket, src: DataView, len: number): 0 | Errn
   socket.options.multicastNicId = nic === undefined ? 0 : nic.id;
   file.multicastAddress = address.isUnspecified ? null : address;
   return 0;
-}
-
-function changeMembership(file: InetSocket, joins: boolean, src: DataView, len: number): 0 | Errno {
-  const { socket } = file;
-  if (len < SIZEOF_IP_MREQ) return -EINVAL;
-  if (!(socket instanceof DatagramSocket)) return -EINVAL;
-  const group = new IpAddress();
-  const address = new IpAddress();
-  group.loadIpv4(bytesOf(src), 0);
-  address.loadIpv4(bytesOf(src), 4);
-  let nicId = len >= SIZEOF_IP_MREQN ? src.getInt32(8, true) : 0;
-  if (nicId === 0 && !address.isUnspecified) {
-    const nic = nicWith(socket.stack, address);
-    if (nic === undefined) return joins ? -ENODEV : -EADDRNOTAVAIL;
-    nicId = nic.id;
-  }
-  return joins ? socket.joinGroup(group, nicId) : socket.leaveGroup(group, nicId);
-}
-
-function nicWith(stack: Stack, address: IpAddress): Nic | undefined {
-  if (address.isIpv4 && address.isLoopback) return stack.loopback;
-  return stack.nics.find((nic) => nic.findAddress(address) !== undefined);
 }
 
 function ipv4Of(nic: Nic): IpAddress | null {

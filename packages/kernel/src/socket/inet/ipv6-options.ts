@@ -10,25 +10,20 @@ import {
   IPV6_DROP_MEMBERSHIP,
   IPV6_FREEBIND,
   IPV6_MTU,
-  IPV6_MULTICAST_ALL,
   IPV6_MULTICAST_IF,
   IPV6_RECVORIGDSTADDR,
   IPV6_RECVPATHMTU,
   IPV6_TRANSPARENT,
   IPV6_UNICAST_IF,
   IPV6_V6ONLY,
-  MCAST_JOIN_GROUP,
-  MCAST_LEAVE_GROUP,
   SOL_IPV6,
   type Errno,
 } from '@tsv/abi';
-import { DatagramSocket, IpAddress } from '@tsv/netstack';
 import type { Task } from '../../task/task.js';
 import type { InetSocket } from './inet-socket.js';
-import { bytesOf, changeGroup, getMtu, mayBeTransparent } from './ip-options.js';
+import { getMtu, mayBeTransparent } from './ip-options.js';
+import { changeIpv6Membership, setGroupMembership } from './membership-options.js';
 
-/** `struct ipv6_mreq`. */
-const SIZEOF_IPV6_MREQ = 20;
 /** Kept apart from the options of SOL_IP in {@link InetSocket.keptOptions}. */
 const KEPT_BASE = SOL_IPV6 << 8;
 
@@ -38,7 +33,6 @@ const KEPT: ReadonlySet<number> = new Set([
   IPV6_ADDR_PREFERENCES,
   IPV6_RECVPATHMTU,
   IPV6_RECVORIGDSTADDR,
-  IPV6_MULTICAST_ALL,
   IPV6_UNICAST_IF,
 ]);
 
@@ -65,12 +59,11 @@ export function setIpv6Option(file: InetSocket, name: number, src: DataView, len
   switch (name) {
     case IPV6_ADD_MEMBERSHIP:
     case IPV6_DROP_MEMBERSHIP:
-      return changeMembership(file, name === IPV6_ADD_MEMBERSHIP, src, len);
-    case MCAST_JOIN_GROUP:
-    case MCAST_LEAVE_GROUP:
-      return changeGroup(file, name === MCAST_JOIN_GROUP, AF_INET6, src, len);
+      return changeIpv6Membership(file, name === IPV6_ADD_MEMBERSHIP, src, len);
     default:
   }
+  const changed = setGroupMembership(file, name, AF_INET6, src, len);
+  if (changed !== null) return changed;
   if (len < 4) return -EINVAL;
   const value = src.getInt32(0, true);
   switch (name) {
@@ -94,14 +87,4 @@ export function setIpv6Option(file: InetSocket, name: number, src: DataView, len
   if (!KEPT.has(name)) return socket.setOption(SOL_IPV6, name, value);
   file.keptOptions.set(KEPT_BASE + name, value);
   return 0;
-}
-
-function changeMembership(file: InetSocket, joins: boolean, src: DataView, len: number): 0 | Errno {
-  const { socket } = file;
-  if (len < SIZEOF_IPV6_MREQ) return -EINVAL;
-  if (!(socket instanceof DatagramSocket)) return -EINVAL;
-  const group = new IpAddress();
-  group.loadIpv6(bytesOf(src), 0);
-  const nicId = src.getUint32(16, true);
-  return joins ? socket.joinGroup(group, nicId) : socket.leaveGroup(group, nicId);
 }

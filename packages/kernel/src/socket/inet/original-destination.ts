@@ -12,7 +12,7 @@ import {
 import { IPPROTO_TCP, SocketAddress } from '@tsv/netstack';
 import { storeInetAddress } from './inet-address.js';
 import type { InetSocket } from './inet-socket.js';
-import { bytesOf } from './ip-options.js';
+import { bytesOf } from './membership-options.js';
 
 const local = new SocketAddress();
 const remote = new SocketAddress();
