@@ -5,8 +5,8 @@ import type { HostInode } from './host-inode.js';
 
 /** Bytes of entries that one host call brings. */
 const BATCH_BYTES = 64 * 1024;
-const batch = new Uint8Array(BATCH_BYTES);
-const view = new DataView(batch.buffer);
+const batch = Buffer.alloc(BATCH_BYTES);
+const view = new DataView(batch.buffer, batch.byteOffset, BATCH_BYTES);
 /** First offset of an entry; 0 and 1 are `.` and `..`. */
 const FIRST_OFFSET = 2;
 
@@ -66,8 +66,10 @@ export class HostDirectoryFile extends DirectoryFile {
       for (let at = 0; at < len;) {
         const recordBytes = view.getUint16(at + 16, true);
         if (recordBytes < 20 || at + recordBytes > len) return -EINVAL;
-        let name = '';
-        for (let i = at + 19; i < at + recordBytes && batch[i] !== 0; i++) name += String.fromCharCode(batch[i]!);
+        const nameAt = at + 19;
+        let nameEnd = nameAt;
+        while (nameEnd < at + recordBytes && batch[nameEnd] !== 0) nameEnd++;
+        const name = batch.toString('latin1', nameAt, nameEnd);
         if (name !== '.' && name !== '..') {
           names.push(name);
           this.#inos.push(view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true));

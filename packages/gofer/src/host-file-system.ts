@@ -105,7 +105,7 @@ export class HostFileSystem implements FileSystem {
       index = this.#devices.size;
       this.#devices.set(stat.dev, index);
     }
-    return index * INO_PER_DEVICE + stat.ino;
+    return index === 0 ? stat.ino : index * INO_PER_DEVICE + stat.ino;
   }
 
   /** The inode of what `stat` describes, known or new, with a reference for the caller. */

@@ -11,7 +11,7 @@ const DEV_MINOR = 4;
 const RDEV_MAJOR = 8;
 const RDEV_MINOR = 9;
 
-/** What statx(2) said last; used again and again. */
+/** What statx(2) said last; used again and again. Numbers of 32 bits are given so that V8 needs no heap object for them. */
 export class HostStat {
   readonly #fields = new Float64Array(24);
 
@@ -21,23 +21,23 @@ export class HostStat {
   }
 
   get mode(): number {
-    return this.#fields[1]!;
+    return compact(this.#fields[1]!);
   }
   get ino(): number {
-    return this.#fields[2]!;
+    return compact(this.#fields[2]!);
   }
   /** Device that the file is on, as one number. */
   get dev(): number {
     return this.#fields[DEV_MAJOR]! * 0x10_0000 + this.#fields[DEV_MINOR]!;
   }
   get nlink(): number {
-    return this.#fields[5]!;
+    return compact(this.#fields[5]!);
   }
   get uid(): number {
-    return this.#fields[6]!;
+    return compact(this.#fields[6]!);
   }
   get gid(): number {
-    return this.#fields[7]!;
+    return compact(this.#fields[7]!);
   }
   get rdevMajor(): number {
     return this.#fields[RDEV_MAJOR]!;
@@ -46,18 +46,18 @@ export class HostStat {
     return this.#fields[RDEV_MINOR]!;
   }
   get sizeBytes(): number {
-    return this.#fields[10]!;
+    return compact(this.#fields[10]!);
   }
   get blockBytes(): number {
-    return this.#fields[11]!;
+    return compact(this.#fields[11]!);
   }
   get blockCount(): number {
-    return this.#fields[12]!;
+    return compact(this.#fields[12]!);
   }
 
   /** Number of the host's mount, 0 before Linux 5.8. */
   get mountId(): number {
-    return (this.#fields[0]! & STATX_MNT_ID) !== 0 ? this.#fields[21]! : 0;
+    return (this.#fields[0]! & STATX_MNT_ID) !== 0 ? compact(this.#fields[21]!) : 0;
   }
 
   /** Copies the times to an inode. */
@@ -69,7 +69,13 @@ export class HostStat {
   }
 
   #store(time: TimeValue, index: number): void {
-    time.sec = this.#fields[index]!;
-    time.nsec = this.#fields[index + 1]!;
+    time.sec = compact(this.#fields[index]!);
+    time.nsec = compact(this.#fields[index + 1]!);
   }
+}
+
+/** The same number: as an integer of 32 bits, which lies in a field itself, if it is one. */
+function compact(value: number): number {
+  const integer = value | 0;
+  return integer === value ? integer : value;
 }

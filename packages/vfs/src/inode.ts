@@ -71,6 +71,8 @@ export abstract class Inode {
   writerCount = 0;
   /** Advisory locks, or null while there never were any. Written by `locksOf`. */
   locks: FileLocks | null = null;
+  /** The inode in use that stands for it in the first overlay of which it is in a layer. Written by `OverlayFileSystem`. */
+  cover: Inode | null = null;
 
   /** Its times are those of `times`, for an inode that stands for another one. */
   constructor(fs: FileSystem, ino: number, mode: number, times: Inode | null = null) {

@@ -130,8 +130,8 @@ export class OverlayDirectory extends OverlayInode {
     if ((flags & RENAME_WHITEOUT) !== 0) return -EINVAL;
     const isExchange = (flags & RENAME_EXCHANGE) !== 0;
     // A directory that a lower layer has too cannot move: the program copies it, rename(2) EXDEV.
-    if (child.isDirectory && child.lowers.length > 0) return -EXDEV;
-    if (isExchange && replaced!.isDirectory && replaced!.lowers.length > 0) return -EXDEV;
+    if (child.isDirectory && child.origin !== null) return -EXDEV;
+    if (isExchange && replaced!.isDirectory && replaced!.origin !== null) return -EXDEV;
     if (!isExchange && replaced instanceof OverlayDirectory && !replaced.isEmpty()) return -ENOTEMPTY;
     const error =
       this.#nameInUpper(name, child) ||
@@ -149,7 +149,8 @@ export class OverlayDirectory extends OverlayInode {
 
   /** The entries of all layers, without `.` and `..`. */
   mergedEntries(): MergedEntry[] {
-    const seen = new Set<string>();
+    const layerCount = this.lowers.length + (this.upper === null ? 0 : 1);
+    const seen = layerCount > 1 ? new Set<string>() : null;
     const entries: MergedEntry[] = [];
     if (this.upper !== null) collect(this.fs, this.upper, 0, seen, entries);
     for (const { inode, layer } of this.lowers) collect(this.fs, inode, layer, seen, entries);
@@ -328,11 +329,17 @@ function released(inodes: readonly Inode[]): Errno {
   return -ENOENT;
 }
 
-/** Adds the entries of one layer's directory that no layer above has. */
-function collect(fs: OverlayFileSystem, dir: Inode, layer: number, seen: Set<string>, entries: MergedEntry[]): void {
+/** Adds the entries of one layer's directory that no layer above has; `seen` is null when there is no other layer. */
+function collect(
+  fs: OverlayFileSystem,
+  dir: Inode,
+  layer: number,
+  seen: Set<string> | null,
+  entries: MergedEntry[],
+): void {
   readNames(dir, (name, ino, type) => {
-    if (seen.has(name)) return;
-    seen.add(name);
+    if (seen?.has(name) === true) return;
+    seen?.add(name);
     if (type === DT_CHR && isWhiteoutNamed(dir, name)) return;
     entries.push({ name, ino: fs.inoOf(layer, ino), type });
   });

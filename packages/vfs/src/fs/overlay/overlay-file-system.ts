@@ -48,8 +48,8 @@ export class OverlayFileSystem implements FileSystem {
   readonly #hasUpper: boolean;
   readonly #optionsText: string;
   readonly #onDestroy: (() => void) | undefined;
-  /** Overlay inodes in use, by each inode of a layer that they stand for. */
-  readonly #inodes = new Map<Inode, OverlayInode>();
+  /** Overlay inodes in use, by each inode of a layer that they stand for and that is seen through another overlay too. */
+  readonly #shared = new Map<Inode, OverlayInode>();
   /** Files of lower layers with several names, by layer and number, once one of the names was changed. */
   readonly #linked = new Map<string, LinkedFile>();
   /** Inode numbers of files that were copied up, by the number of the copy: the number stays what it was. */
@@ -79,17 +79,21 @@ export class OverlayFileSystem implements FileSystem {
 
   /** The overlay inode in use for the inode `real` of a layer, or undefined. */
   find(real: Inode): OverlayInode | undefined {
-    return this.#inodes.get(real);
+    const { cover } = real;
+    if (cover instanceof OverlayInode && cover.fs === this) return cover;
+    return this.#shared.size === 0 ? undefined : this.#shared.get(real);
   }
 
   /** `inode` stands for `real` from now on. */
   enter(real: Inode, inode: OverlayInode): void {
-    this.#inodes.set(real, inode);
+    if (real.cover === null || real.cover.fs === this) real.cover = inode;
+    else this.#shared.set(real, inode);
   }
 
   /** Nobody uses the overlay inode of `real` any more. */
   forget(real: Inode): void {
-    this.#inodes.delete(real);
+    if (real.cover?.fs === this) real.cover = null;
+    else this.#shared.delete(real);
   }
 
   /** `upper` is the copy of the file that had number `ino` here. */

@@ -21,13 +21,17 @@ interface OtherName {
 
 /** Most files have one name: they share this list. */
 const NO_NAMES: OtherName[] = [];
+const NO_LOWERS: readonly LowerInode[] = [];
 
 /** A file of an overlay: the inode of a layer, and of the upper one as soon as it is changed. */
 export class OverlayInode extends Inode {
   declare readonly fs: OverlayFileSystem;
   /** In the upper layer, or null. */
   upper: Inode | null;
-  /** In the lower layers, the topmost first; several for directories only. */
+  /** The topmost one of the lower layers, or null, and its layer. */
+  readonly origin: Inode | null;
+  readonly originLayer: number;
+  /** Of a directory: those of all lower layers, the topmost first. */
   readonly lowers: readonly LowerInode[];
   /** Where a copy goes; null when the name is gone. Written by {@link OverlayDirectory}. */
   parentDirectory: OverlayDirectory | null;
@@ -49,7 +53,9 @@ export class OverlayInode extends Inode {
     const real = upper ?? lowers[0]!.inode;
     super(fs, ino, real.mode, real);
     this.upper = upper;
-    this.lowers = lowers;
+    this.origin = lowers.length === 0 ? null : lowers[0]!.inode;
+    this.originLayer = lowers.length === 0 ? 0 : lowers[0]!.layer;
+    this.lowers = this.isDirectory ? lowers : NO_LOWERS;
     this.parentDirectory = parent;
     this.nameInParent = name;
     parent?.incRef();
@@ -61,7 +67,7 @@ export class OverlayInode extends Inode {
 
   /** The inode whose content and attributes it shows. */
   get real(): Inode {
-    return this.upper ?? this.lowers[0]!.inode;
+    return this.upper ?? this.origin!;
   }
 
   override get opensSpecial(): boolean {
@@ -129,14 +135,18 @@ export class OverlayInode extends Inode {
       if (this.nlink === 0) this.fs.copyRemoved(upper);
       upper.decRef();
     }
-    for (const { inode } of this.lowers) {
-      if (this.fs.find(inode) === this) this.fs.forget(inode);
-      inode.decRef();
-    }
+    if (this.isDirectory) for (const { inode } of this.lowers) this.#letGo(inode);
+    else if (this.origin !== null) this.#letGo(this.origin);
     this.#forgetOtherNames();
     const parent = this.parentDirectory;
     this.parentDirectory = null;
     parent?.decRef();
+  }
+
+  /** Gives the reference of an inode of a lower layer back. */
+  #letGo(lower: Inode): void {
+    if (this.fs.find(lower) === this) this.fs.forget(lower);
+    lower.decRef();
   }
 
   #forgetOtherNames(): void {
@@ -181,8 +191,7 @@ export class OverlayInode extends Inode {
 
   /** A name of it that only a lower layer has was covered by a whiteout. */
   lowerNameRemoved(): void {
-    const origin = this.lowers[0];
-    if (origin !== undefined) this.fs.ensureLinkedFile(origin.layer, origin.inode).linkDelta--;
+    if (this.origin !== null) this.fs.ensureLinkedFile(this.originLayer, this.origin).linkDelta--;
   }
 
   /**
@@ -216,7 +225,7 @@ export class OverlayInode extends Inode {
   }
 
   #createCopy(dir: Inode, type: number): Inode | Errno {
-    const lower = this.lowers[0]!.inode;
+    const lower = this.origin!;
     const name = this.nameInParent;
     if (type === S_IFDIR) return dir.mkdir(name, 0o700, KERNEL_CALLER);
     if (type !== S_IFLNK) return dir.mknod(name, lower.mode, lower.rdev, KERNEL_CALLER);
@@ -225,7 +234,7 @@ export class OverlayInode extends Inode {
   }
 
   #fillCopy(copy: Inode, sizeMax: number): 0 | Errno {
-    const lower = this.lowers[0]!.inode;
+    const lower = this.origin!;
     lower.refresh();
     if (lower.isRegular && sizeMax > 0) {
       const error = copyContent(lower, copy, Math.min(sizeMax, lower.sizeBytes));
@@ -249,15 +258,15 @@ export class OverlayInode extends Inode {
 
   /** `copy` is the inode from now on; takes over its reference. */
   #adopt(copy: Inode): void {
-    const origin = this.lowers[0]!;
+    const origin = this.origin!;
     this.upper = copy;
     this.#forgetOtherNames();
     this.fs.enter(copy, this);
     this.fs.copiedUp(copy, this.ino);
-    if (!this.isDirectory && origin.inode.nlink > 1) {
-      const linked = this.fs.ensureLinkedFile(origin.layer, origin.inode);
+    if (!this.isDirectory && origin.nlink > 1) {
+      const linked = this.fs.ensureLinkedFile(this.originLayer, origin);
       linked.upper = copy;
-      linked.linkDelta += origin.inode.nlink - copy.nlink;
+      linked.linkDelta += origin.nlink - copy.nlink;
       copy.incRef();
     }
     this.#load(copy);
@@ -283,8 +292,7 @@ export class OverlayInode extends Inode {
       const isMerged = this.lowers.length > (this.upper === null ? 1 : 0);
       return isMerged ? 1 : real.nlink;
     }
-    const origin = this.lowers[0];
-    if (origin === undefined) return real.nlink;
-    return Math.max(0, real.nlink + (this.fs.linkedFile(origin.layer, origin.inode)?.linkDelta ?? 0));
+    if (this.origin === null) return real.nlink;
+    return Math.max(0, real.nlink + (this.fs.linkedFile(this.originLayer, this.origin)?.linkDelta ?? 0));
   }
 }
