@@ -15,7 +15,7 @@ import { SuperBlock } from './mount/super-block.js';
 import { IN_ATTRIB, notifyInode } from './notify/file-watch.js';
 import { linkFrom, mkdirFrom, mknodFrom, symlinkFrom } from './path/create.js';
 import { openFrom, openPath, resolveFrom } from './path/open.js';
-import { LOOKUP_FOLLOW, PathWalk } from './path/path-walk.js';
+import { IdleWalks, LOOKUP_FOLLOW, PathWalk } from './path/path-walk.js';
 import { dentryText, displayPath, pathText } from './path/path-text.js';
 import { rmdirFrom, unlinkFrom } from './path/remove.js';
 import { renameFrom } from './path/rename.js';
@@ -41,6 +41,7 @@ export class VirtualFileSystem {
   readonly linkableTmpfiles = new WeakSet<Inode>();
   readonly #types = new Map<string, FileSystemType>();
   readonly #superBlocks = new WeakMap<FileSystem, SuperBlock>();
+  readonly #idleWalks = new IdleWalks();
   /** Mounts of filesystems whose files have no names; they stay. */
   readonly #anonymousMounts = new WeakMap<FileSystem, Mount>();
   #lastDevMinor = 0;
@@ -121,9 +122,12 @@ export class VirtualFileSystem {
     return path;
   }
 
-  /** Starts a path walk; RESOLVE_* of openat2(2). */
+  /** Starts a path walk, which the caller ends; RESOLVE_* of openat2(2). */
   walk(caller: Caller, start: VfsPath, resolve: number): PathWalk {
-    return new PathWalk(this.dentries, caller, start, resolve);
+    const walk = this.#idleWalks.take();
+    if (walk === null) return new PathWalk(this.dentries, this.#idleWalks, caller, start, resolve);
+    walk.begin(caller, start, resolve);
+    return walk;
   }
 
   /** The file at `path`, path_resolution(7); `lookup` is LOOKUP_*. */

@@ -6,6 +6,7 @@ import {
   AT_SYMLINK_NOFOLLOW,
   EBADF,
   EINVAL,
+  ENOENT,
   SIZEOF_STAT,
   SIZEOF_STATX,
   STATX__RESERVED,
@@ -15,9 +16,9 @@ import {
   storeStatxOwner,
   type SysResult,
 } from '@tsv/abi';
-import { LOOKUP_FOLLOW, type Inode, type VfsPath } from '@tsv/vfs';
+import { LOOKUP_EMPTY, LOOKUP_FOLLOW, type Inode, type VfsPath } from '@tsv/vfs';
 import type { Task } from '../task/task.js';
-import { lookupOf, pathAt, pathOfFile } from './path-argument.js';
+import { lookupOf, pathAt, pathOfFile, startOf } from './path-argument.js';
 import type { SyscallArgs } from './syscall-args.js';
 
 const STAT_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH;
@@ -85,11 +86,21 @@ function statxPath(t: Task, dirfd: number, pathAddr: number, flags: number): Vfs
   return file === undefined ? -EBADF : pathOfFile(t, file);
 }
 
+/** Holds nothing of the file: it is looked at before anything else happens. */
 function statAt(t: Task, dirfd: number, pathAddr: number, statbuf: number, lookup: number): SysResult {
-  const path = pathAt(t, dirfd, pathAddr, lookup);
+  const path = t.mm.copyInPath(pathAddr);
   if (typeof path === 'number') return path;
-  const result = putStat(t, path.inode, statbuf);
-  path.decRef();
+  if (path.length === 0) {
+    if ((lookup & LOOKUP_EMPTY) === 0) return -ENOENT;
+    const file = dirfd === AT_FDCWD ? t.cwd : t.fds.get(dirfd);
+    return file === undefined ? -EBADF : putStat(t, file.inode, statbuf);
+  }
+  const start = startOf(t, dirfd, path);
+  if (typeof start === 'number') return start;
+  const walk = t.kernel.vfs.walk(t, start, 0);
+  const error = walk.toFile(path, lookup);
+  const result = error < 0 ? error : putStat(t, walk.dentry.inode!, statbuf);
+  walk.done();
   return result;
 }
 

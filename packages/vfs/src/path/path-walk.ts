@@ -39,15 +39,34 @@ const X_OK = 1;
 export const LastType = { NAME: 0, DOT: 1, DOT_DOT: 2, ROOT: 3 } as const;
 export type LastType = (typeof LastType)[keyof typeof LastType];
 
+/** Walks that are done, for those to come: as many as there ever were at a time. */
+export class IdleWalks {
+  #first: PathWalk | null = null;
+
+  take(): PathWalk | null {
+    const walk = this.#first;
+    if (walk !== null) this.#first = walk.nextIdle;
+    return walk;
+  }
+
+  add(walk: PathWalk): void {
+    walk.nextIdle = this.#first;
+    this.#first = walk;
+  }
+}
+
 /**
  * One path resolution, path_resolution(7): a cursor of mount and dentry that goes through the file tree. It holds no
- * references while it moves; {@link hold} makes a path of where it is.
+ * references while it moves; {@link hold} makes a path of where it is. When it is {@link done}, the next one may use it.
  */
 export class PathWalk {
   readonly #dentries: DentryCache;
-  readonly #caller: Caller;
+  readonly #idle: IdleWalks;
+  /** Written by {@link IdleWalks}. */
+  nextIdle: PathWalk | null = null;
+  #caller: Caller;
   /** RESOLVE_* of openat2(2). */
-  readonly #resolve: number;
+  #resolve: number;
   mount: Mount;
   dentry: Dentry;
   /** After {@link toParent}: the last component, and whether slashes follow it. */
@@ -63,8 +82,21 @@ export class PathWalk {
   /** Path that a magic link led to; held until the walk is done. */
   #magic: VfsPath | null = null;
 
-  constructor(dentries: DentryCache, caller: Caller, start: VfsPath, resolve: number) {
+  /** It is added to `idle` when it is done. */
+  constructor(dentries: DentryCache, idle: IdleWalks, caller: Caller, start: VfsPath, resolve: number) {
     this.#dentries = dentries;
+    this.#idle = idle;
+    this.#caller = caller;
+    this.#resolve = resolve;
+    this.mount = start.mount;
+    this.dentry = start.dentry;
+    this.#rootMount = start.mount;
+    this.#rootDentry = start.dentry;
+    this.begin(caller, start, resolve);
+  }
+
+  /** Starts anew. Preconditions: it is done. */
+  begin(caller: Caller, start: VfsPath, resolve: number): void {
     this.#caller = caller;
     this.#resolve = resolve;
     this.mount = start.mount;
@@ -72,6 +104,8 @@ export class PathWalk {
     const root = (resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) !== 0 ? start : caller.root;
     this.#rootMount = root.mount;
     this.#rootDentry = root.dentry;
+    this.isAtMagicTarget = false;
+    this.#linkCount = 0;
   }
 
   /** The path of where the walk is, with references for the caller. */
@@ -85,6 +119,7 @@ export class PathWalk {
   done(): void {
     this.#magic?.decRef();
     this.#magic = null;
+    this.#idle.add(this);
   }
 
   /** Goes to the file at `path`. Returns 0. Errors: those of path_resolution(7). */
