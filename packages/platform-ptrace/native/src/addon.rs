@@ -4,9 +4,7 @@ mod next_function;
 
 use crate::bell::Bell;
 use crate::context_pages::CONTEXT_MAX;
-use crate::sys::{self, Errno};
 use crate::tracer::Tracer;
-use crate::zygote::StartError;
 use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Function, Result, Status, Uint8ArraySlice};
 use napi_derive::napi;
 use std::cell::{RefCell, RefMut};
@@ -14,6 +12,9 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::time::Duration;
 use stub::layout::{MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES};
+use stub_host::guest_range::{self, guest_range};
+use stub_host::memory_file::memfd;
+use stub_host::start_error::at;
 use uvloop::{UvLoop, UvWatcher};
 
 /// First address that guests may map.
@@ -39,14 +40,9 @@ pub fn context_max() -> u32 {
 /// Why no stub can be started here, or null: it tries.
 #[napi]
 pub fn unavailable() -> Option<String> {
-    let memory = sys::memfd(c"tsv-probe", PAGE_BYTES);
-    match memory {
-        Ok(memory) => Tracer::start(memory.as_raw_fd()).err().map(|error| describe(&error)),
-        Err(errno) => Some(describe(&StartError {
-            step: "memfd_create",
-            errno,
-        })),
-    }
+    let memory = memfd(c"tsv-probe", PAGE_BYTES).map_err(at("memfd_create"));
+    let started = memory.and_then(|memory| Tracer::start(memory.as_raw_fd()));
+    started.err().map(|error| error.to_string())
 }
 
 /// All stubs of a sandbox. Methods return 0 or an index, or a negated errno.
@@ -68,7 +64,7 @@ impl PtraceStubs {
         // SAFETY: it is the loop of this thread, and no object of it outlives its environment.
         let uv_loop = unsafe { UvLoop::from_raw(raw.cast()) };
         let uv_loop = uv_loop.map_err(|missing| fail(format!("Cannot watch the event loop: {missing}")))?;
-        let tracer = Tracer::start(memory_fd).map_err(|error| fail(describe(&error)))?;
+        let tracer = Tracer::start(memory_fd).map_err(|error| fail(error.to_string()))?;
         let bell = tracer.bell();
         let rung = bell.clone();
         let watcher = UvWatcher::start(uv_loop.backend_fd(), move || rung.ring())
@@ -85,7 +81,8 @@ impl PtraceStubs {
     #[napi]
     pub fn context_pages<'env>(&self, env: &'env Env) -> Result<ArrayBuffer<'env>> {
         let memory = self.tracer().pages.memory();
-        let (addr, len) = (memory.addr(), memory.byte_count());
+        let len = memory.byte_count();
+        let addr = memory.bytes(0, len);
         // SAFETY: the mapping has `len` bytes at `addr` and lives until the finalizer drops its share of it.
         unsafe { ArrayBuffer::from_external(env, addr, len, memory, |_, memory| drop(memory)) }
     }
@@ -258,49 +255,27 @@ impl PtraceStubs {
     }
 }
 
-fn describe(error: &StartError) -> String {
-    format!(
-        "Cannot start a stub: {}: {}",
-        error.step,
-        std::io::Error::from_raw_os_error(error.errno.0)
-    )
-}
-
-fn index_or_errno(result: sys::Result<u32>) -> i32 {
+fn index_or_errno(result: stub_host::Result<u32>) -> i32 {
     match result {
         Ok(index) => index.cast_signed(),
-        Err(Errno(errno)) => -errno,
+        Err(errno) => -errno.raw_os_error(),
     }
 }
 
-fn zero_or_errno(result: sys::Result<()>) -> i32 {
+fn zero_or_errno(result: stub_host::Result<()>) -> i32 {
     match result {
         Ok(()) => 0,
-        Err(Errno(errno)) => -errno,
+        Err(errno) => -errno.raw_os_error(),
     }
 }
 
 /// A page-aligned range of guest addresses; no part of the stub can be in it.
 fn range(addr: f64, len: f64) -> Result<(u64, u64)> {
-    let (addr, len) = (whole(addr)?, whole(len)?);
-    let is_aligned = (addr | len).is_multiple_of(PAGE_BYTES);
-    let is_inside = addr >= MIN_USER_ADDR && len > 0 && addr < MAX_USER_ADDR && len <= MAX_USER_ADDR - addr;
-    if is_aligned && is_inside {
-        Ok((addr, len))
-    } else {
-        Err(out_of_range("the range is not the guest's"))
-    }
+    guest_range(addr, len, (MIN_USER_ADDR, MAX_USER_ADDR)).ok_or_else(|| out_of_range("the range is not the guest's"))
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
 fn whole(value: f64) -> Result<u64> {
-    const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
-    let is_whole = value.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&value);
-    if is_whole {
-        Ok(value as u64)
-    } else {
-        Err(out_of_range("not an address"))
-    }
+    guest_range::whole(value).ok_or_else(|| out_of_range("not an address"))
 }
 
 fn out_of_range(reason: &str) -> Error {

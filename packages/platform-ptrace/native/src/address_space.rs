@@ -1,7 +1,7 @@
 //! An address space as its tracer knows it: a stub process, its threads, and the changes that wait to be made.
 
-use crate::sys::Tid;
 use stub::layout::{Call, MEMORY_FD, PAGE_BYTES};
+use stub_host::Tid;
 
 const SYS_MMAP: u64 = 9;
 const SYS_MPROTECT: u64 = 10;

@@ -1,8 +1,10 @@
 //! Where threads run. A switch between two threads of one processor is several times cheaper than to wake another
 //! processor: a guest that makes system calls all the time runs next to its tracer, one that computes runs elsewhere.
 
-use crate::sys::{self, Result, Tid};
+use rustix::thread::CpuSet;
 use std::time::Duration;
+use stub_host::processors::{only, place, processors, without};
+use stub_host::{Result, Tid};
 
 /// A guest that makes a system call within this time is better off next to its tracer. Waking another processor takes
 /// about 50 us.
@@ -13,68 +15,34 @@ pub const SHORT_RUNS_MIN: u8 = 4;
 /// The processors that guests may use.
 #[derive(Debug)]
 pub struct Processors {
-    all: libc::cpu_set_t,
-    count: i32,
+    all: CpuSet,
 }
 
 impl Processors {
     /// Those of the calling thread.
     pub fn of_this_thread() -> Result<Self> {
-        // SAFETY: all bit patterns are valid for a CPU set.
-        let mut all: libc::cpu_set_t = unsafe { core::mem::zeroed() };
-        // SAFETY: the kernel writes at most the size that it is told.
-        sys::check(unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut all) })?;
-        // SAFETY: the set is a local.
-        let count = unsafe { libc::CPU_COUNT(&all) };
-        Ok(Self { all, count })
+        Ok(Self { all: processors()? })
     }
 
     /// Whether there is a choice.
     #[must_use]
     pub fn are_many(&self) -> bool {
-        self.count > 1
-    }
-
-    /// The processor that the calling thread runs on now.
-    #[must_use]
-    pub fn current() -> i32 {
-        // SAFETY: no memory is involved.
-        unsafe { libc::sched_getcpu() }
+        self.all.count() > 1
     }
 
     /// Keeps a thread on one processor.
     pub fn pin(tid: Tid, processor: i32) -> Result<()> {
-        // SAFETY: all bit patterns are valid for a CPU set.
-        let mut set: libc::cpu_set_t = unsafe { core::mem::zeroed() };
-        if let Ok(processor) = usize::try_from(processor)
-            && processor < 8 * size_of::<libc::cpu_set_t>()
-        {
-            // SAFETY: the processor is one that the set has a bit for.
-            unsafe { libc::CPU_SET(processor, &mut set) };
-        }
-        assign(tid, &set)
+        place(tid, &only(processor))
     }
 
-    /// Moves a thread off a processor; it may come back.
+    /// Moves a thread off a processor, where there is another; it may come back.
     pub fn evict(&self, tid: Tid, processor: i32) -> Result<()> {
-        let mut others = self.all;
-        if let Ok(processor) = usize::try_from(processor)
-            && processor < 8 * size_of::<libc::cpu_set_t>()
-        {
-            // SAFETY: the processor is one that the set has a bit for.
-            unsafe { libc::CPU_CLR(processor, &mut others) };
-        }
-        assign(tid, &others)?;
-        assign(tid, &self.all)
+        place(tid, &without(&self.all, processor))?;
+        place(tid, &self.all)
     }
 
     /// Lets a thread run anywhere.
     pub fn unpin(&self, tid: Tid) -> Result<()> {
-        assign(tid, &self.all)
+        place(tid, &self.all)
     }
-}
-
-fn assign(tid: Tid, set: &libc::cpu_set_t) -> Result<()> {
-    // SAFETY: the kernel reads the set.
-    sys::check(unsafe { libc::sched_setaffinity(tid, size_of::<libc::cpu_set_t>(), &raw const *set) }).map(drop)
 }

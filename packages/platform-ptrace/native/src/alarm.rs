@@ -1,8 +1,8 @@
 //! A timer that ends a wait of the calling thread.
 
-use crate::sys::{self, Errno, Result};
 use std::ptr::null_mut;
 use std::time::Duration;
+use stub_host::{Errno, Result, check};
 
 /// The signal that ends the wait. Its handler does nothing.
 fn alarm_signal() -> i32 {
@@ -26,10 +26,10 @@ impl Alarm {
         let mut event: libc::sigevent = unsafe { core::mem::zeroed() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;
         event.sigev_signo = alarm_signal();
-        event.sigev_notify_thread_id = sys::gettid();
+        event.sigev_notify_thread_id = rustix::thread::gettid().as_raw_nonzero().get();
         let mut timer = null_mut();
         // SAFETY: the kernel reads the event and writes the timer.
-        sys::check(unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) })?;
+        check(unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) })?;
         Ok(Self { timer })
     }
 
@@ -81,14 +81,18 @@ fn install_handler() -> Result<()> {
     let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
     action.sa_sigaction = nothing as extern "C" fn(i32) as libc::sighandler_t;
     // SAFETY: the handler may run at any time, for it does nothing. Without SA_RESTART, system calls end.
-    sys::check(unsafe { libc::sigaction(alarm_signal(), &raw const action, null_mut()) })?;
+    check(unsafe { libc::sigaction(alarm_signal(), &raw const action, null_mut()) })?;
     // SAFETY: all bit patterns are valid for a signal set.
     let mut set: libc::sigset_t = unsafe { core::mem::zeroed() };
     // SAFETY: the set is a local.
     unsafe { libc::sigaddset(&raw mut set, alarm_signal()) };
     // SAFETY: the set is a local.
     let errno = unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, null_mut()) };
-    if errno == 0 { Ok(()) } else { Err(Errno(errno)) }
+    if errno == 0 {
+        Ok(())
+    } else {
+        Err(Errno::from_raw_os_error(errno))
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +108,7 @@ mod tests {
         // SAFETY: no memory is involved.
         let result = unsafe { libc::pause() };
         alarm.disarm();
-        assert_eq!((result, Errno::last()), (-1, Errno(libc::EINTR)));
+        assert_eq!((result, stub_host::last_error()), (-1, Errno::INTR));
         assert!(start.elapsed() >= Duration::from_millis(20));
     }
 }

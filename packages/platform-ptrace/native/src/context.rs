@@ -1,9 +1,9 @@
 //! A guest thread as its tracer knows it.
 
 use crate::affinity::{SHORT_RUN, SHORT_RUNS_MIN};
-use crate::sys::Tid;
 use mailbox::Registers;
 use std::time::Instant;
+use stub_host::Tid;
 
 /// What a context does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! The context pages, and the list of contexts that JavaScript has resumed.
 
-use crate::sys::{Mapping, Result};
 use mailbox::{CONTEXT_BYTES, ContextPage, FLAG_REGS_CHANGED, Registers, STATE_GUEST, STATE_KERNEL};
 use std::sync::Arc;
+use stub_host::Result;
+use stub_host::mapping::Mapping;
 
 /// Contexts that can exist at once.
 pub const CONTEXT_MAX: u32 = 16384;
@@ -38,7 +39,7 @@ impl ContextPages {
     /// Maps the pages; the host commits those that are used.
     pub fn map() -> Result<Self> {
         Ok(Self {
-            memory: Arc::new(Mapping::shared(None, TOTAL_BYTES)?),
+            memory: Arc::new(Mapping::anonymous(TOTAL_BYTES)?),
         })
     }
 
@@ -127,11 +128,11 @@ impl ContextPages {
     }
 
     fn resumed(&self) -> *mut u32 {
-        self.memory.addr().wrapping_add(RESUMED_AT).cast()
+        self.memory.bytes(RESUMED_AT, TOTAL_BYTES - RESUMED_AT).cast()
     }
 
     fn page(&self, index: u32) -> *mut ContextPage {
-        self.memory.page(index as usize).cast()
+        self.memory.bytes(index as usize * CONTEXT_BYTES, CONTEXT_BYTES).cast()
     }
 }
 

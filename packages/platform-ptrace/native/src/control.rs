@@ -1,10 +1,15 @@
 //! The control file: the stub's code, the zygote's scratch page, and a page of queued calls per address space.
 
 use crate::context_pages::CONTEXT_MAX;
-use crate::sys::{self, Errno, FdMessage, Mapping, Result};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use stub::filter::FILTER;
 use stub::layout::{CODE_PAGE, Call, FIRST_CONTROL_PAGE, PAGE_BYTES, SCRATCH_ADDR, SCRATCH_PAGE};
+use stub_host::mapping::Mapping;
+use stub_host::memory_file::{memfd, write_all};
+use stub_host::passed_fd::FdRequest;
+use stub_host::{Errno, Result};
+
+const PAGE: usize = 4096;
 
 /// Address spaces that can exist at once.
 pub const SPACE_MAX: u32 = CONTEXT_MAX;
@@ -16,22 +21,13 @@ pub struct Control {
     memory: Mapping,
 }
 
-/// What the zygote's scratch page holds, one thing at a time.
-#[repr(C)]
-struct FdRequest {
-    message: libc::msghdr,
-    iov: libc::iovec,
-    control: FdMessage,
-    byte: u8,
-}
-
 impl Control {
     /// Creates the file with the stub's code in it.
     pub fn create() -> Result<Self> {
         let len = (FIRST_CONTROL_PAGE + u64::from(SPACE_MAX)) * PAGE_BYTES;
-        let fd = sys::memfd(c"tsv-control", len)?;
-        sys::write_all(fd.as_fd(), stub::code::bytes())?;
-        let memory = Mapping::shared(Some(fd.as_fd()), usize::try_from(len).map_err(|_| Errno(libc::ENOMEM))?)?;
+        let fd = memfd(c"tsv-control", len)?;
+        write_all(fd.as_fd(), stub::code::bytes(), 0)?;
+        let memory = Mapping::of_file(fd.as_fd(), usize::try_from(len).map_err(|_| Errno::NOMEM)?)?;
         const { assert!(CODE_PAGE == 0, "the code is written at the start") };
         Ok(Self { fd, memory })
     }
@@ -45,7 +41,7 @@ impl Control {
     /// Puts calls into the page of an address space.
     pub fn write_calls(&mut self, space: u32, calls: &[Call]) {
         assert!(calls.len() <= stub::layout::BATCH_MAX, "the calls fit in the page");
-        let page = self.memory.page(Self::page_of(space));
+        let page = self.page(Self::page_of(space));
         // SAFETY: the page has room for that many calls, and the stubs that read it are stopped.
         unsafe { core::ptr::copy_nonoverlapping(calls.as_ptr(), page.cast(), calls.len()) };
     }
@@ -87,38 +83,24 @@ impl Control {
 
     /// Puts a message for recvmsg(2) of one descriptor into the scratch page; its address for the zygote.
     pub fn write_fd_request(&mut self) -> u64 {
-        let at = |offset: usize| core::ptr::without_provenance_mut(offset + usize::try_from(SCRATCH_ADDR).unwrap_or(0));
-        let request = self.scratch().cast::<FdRequest>();
-        // SAFETY: all bit patterns are valid for the request.
-        let mut empty: FdRequest = unsafe { core::mem::zeroed() };
-        empty.iov = libc::iovec {
-            iov_base: at(core::mem::offset_of!(FdRequest, byte)),
-            iov_len: 1,
-        };
-        empty.message.msg_iov = at(core::mem::offset_of!(FdRequest, iov)).cast();
-        empty.message.msg_iovlen = 1;
-        empty.message.msg_control = at(core::mem::offset_of!(FdRequest, control));
-        empty.message.msg_controllen = size_of::<FdMessage>();
-        empty.control.fd = -1;
+        let request = FdRequest::at(usize::try_from(SCRATCH_ADDR).unwrap_or(0));
         // SAFETY: the page has room, is aligned, and the zygote is stopped.
-        unsafe { request.write(empty) };
+        unsafe { self.scratch().cast::<FdRequest>().write(request) };
         SCRATCH_ADDR
     }
 
     /// The descriptor that the zygote has received, in its numbering.
     pub fn received_fd(&self) -> Result<i32> {
         // SAFETY: the zygote has filled in the request and is stopped.
-        let control = unsafe { (*self.scratch().cast::<FdRequest>()).control };
-        let is_fd = control.level == libc::SOL_SOCKET && control.kind == libc::SCM_RIGHTS && control.fd >= 0;
-        if is_fd {
-            Ok(control.fd)
-        } else {
-            Err(Errno(libc::EMFILE))
-        }
+        unsafe { *self.scratch().cast::<FdRequest>() }.received()
     }
 
     fn scratch(&self) -> *mut u8 {
-        self.memory.page(usize::try_from(SCRATCH_PAGE).unwrap_or(0))
+        self.page(usize::try_from(SCRATCH_PAGE).unwrap_or(0))
+    }
+
+    fn page(&self, index: usize) -> *mut u8 {
+        self.memory.bytes(index * PAGE, PAGE)
     }
 
     fn page_of(space: u32) -> usize {

@@ -1,7 +1,7 @@
 //! What each traced thread is.
 
-use crate::sys::Tid;
 use std::collections::HashMap;
+use stub_host::Tid;
 
 /// What a traced thread is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Stub code, run by a stopped tracee on behalf of its tracer.
 
+use crate::ptrace::{self, Event};
 use crate::registers::{USER_CS, USER_DS};
-use crate::sys::{self, Errno, Event, Tid};
 use mailbox::Registers;
 use stub::code;
 use stub::layout::{CODE_ADDR, CONTROL_ADDR, Call, FORK_FLAGS, THREAD_FLAGS};
+use stub_host::{Errno, Tid};
 
 /// Why stub code did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub fn batch(tid: Tid, count: usize) -> Result<(), Failure> {
 /// Makes a thread beside `tid`, stopped.
 pub fn clone_thread(tid: Tid) -> Result<Tid, Failure> {
     let child = child_tid(call(tid, SYS_CLONE, [THREAD_FLAGS, 0, 0, 0, 0, 0])?)?;
-    match sys::wait_thread(child) {
+    match ptrace::wait_thread(child) {
         Ok(Event::Interrupt) => Ok(child),
         _ => Err(Failure::Gone),
     }
@@ -68,7 +69,7 @@ pub fn fork(tid: Tid, control_offset: u64) -> Result<Tid, Failure> {
         ..start
     };
     let child = child_tid(result_of(run(tid, &regs)?)?)?;
-    let stopped = match sys::wait_thread(child) {
+    let stopped = match ptrace::wait_thread(child) {
         Ok(Event::Interrupt) => resume_to_trap(child),
         _ => Err(Failure::Gone),
     };
@@ -83,17 +84,17 @@ pub fn fork(tid: Tid, control_offset: u64) -> Result<Tid, Failure> {
 
 /// Kills a process and waits for its end.
 pub fn end(pid: Tid) {
-    if sys::kill(pid, libc::SIGKILL).is_err() {
+    if ptrace::kill(pid, libc::SIGKILL).is_err() {
         return;
     }
-    while !matches!(sys::wait_thread(pid), Ok(Event::Gone) | Err(_)) {}
+    while !matches!(ptrace::wait_thread(pid), Ok(Event::Gone) | Err(_)) {}
 }
 
 const SYS_CLONE: u64 = 56;
 
 /// Runs stub code; the result is its `rax`.
 fn run(tid: Tid, regs: &Registers) -> Result<u64, Failure> {
-    sys::set_regs(tid, regs).map_err(|_| Failure::Gone)?;
+    ptrace::set_regs(tid, regs).map_err(|_| Failure::Gone)?;
     resume_to_trap(tid)
 }
 
@@ -101,15 +102,15 @@ fn run(tid: Tid, regs: &Registers) -> Result<u64, Failure> {
 /// that was asked for before, or a signal from outside.
 fn resume_to_trap(tid: Tid) -> Result<u64, Failure> {
     loop {
-        sys::cont(tid).map_err(|_| Failure::Gone)?;
-        match sys::wait_thread(tid) {
+        ptrace::cont(tid).map_err(|_| Failure::Gone)?;
+        match ptrace::wait_thread(tid) {
             Ok(Event::Signal(libc::SIGTRAP)) => break,
             Ok(Event::Signal(libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGSYS)) => return Err(Failure::Gone),
             Ok(Event::Gone) | Err(_) => return Err(Failure::Gone),
             Ok(_) => {}
         }
     }
-    sys::get_rax(tid).map_err(|_| Failure::Gone)
+    ptrace::get_rax(tid).map_err(|_| Failure::Gone)
 }
 
 fn starting_at(rip: u64) -> Registers {
@@ -129,7 +130,9 @@ fn child_tid(value: u64) -> Result<Tid, Failure> {
 
 fn result_of(rax: u64) -> Result<u64, Failure> {
     match i64::try_from(rax.wrapping_neg()) {
-        Ok(errno @ 1..=4095) => Err(Failure::Call(Errno(i32::try_from(errno).unwrap_or(libc::EIO)))),
+        Ok(errno @ 1..=4095) => Err(Failure::Call(Errno::from_raw_os_error(
+            i32::try_from(errno).unwrap_or(libc::EIO),
+        ))),
         _ => Ok(rax),
     }
 }
@@ -139,7 +142,7 @@ impl From<Failure> for Errno {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Call(errno) => errno,
-            Failure::Gone => Errno(libc::ESRCH),
+            Failure::Gone => Errno::SRCH,
         }
     }
 }

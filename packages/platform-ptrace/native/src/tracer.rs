@@ -10,15 +10,18 @@ use crate::bell::Bell;
 use crate::context::{ANYWHERE, Context, State};
 use crate::context_pages::{ContextPages, Stop};
 use crate::control::Control;
+use crate::ptrace::{self, Event};
 use crate::registers;
-use crate::sys::{self, Errno, Event, Result, Tid};
 use crate::thread_table::{Role, ThreadTable};
 use crate::tracee::Failure;
-use crate::zygote::{StartError, Zygote};
+use crate::zygote::Zygote;
 use mailbox::{REASON_DEAD, REASON_INTERRUPTED, Registers};
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
+use stub_host::processors::processor;
+use stub_host::start_error::{StartError, at};
+use stub_host::{Errno, Result, Tid};
 
 /// How long `next_stop` waits for guests that run next to the tracer.
 const NEAR_WAIT: Duration = Duration::from_micros(500);
@@ -73,8 +76,7 @@ enum Found {
 impl Tracer {
     /// Starts the zygote. `memory_fd` is the memory file.
     pub fn start(memory_fd: RawFd) -> core::result::Result<Self, StartError> {
-        let at = |step| move |errno| StartError { step, errno };
-        sys::ignore_child_stops();
+        ptrace::ignore_child_stops();
         let mut control = Control::create().map_err(at("the control file"))?;
         let zygote = Zygote::start(memory_fd, &mut control)?;
         let mut tracer = Self {
@@ -106,7 +108,7 @@ impl Tracer {
         tracer.threads.set(tracer.zygote.pid, Role::Helper);
         tracer.threads.set(tracer.zygote.bell_pid, Role::Helper);
         let xstate_bytes =
-            sys::get_xstate(tracer.zygote.pid, &mut tracer.initial_fp).map_err(at("PTRACE_GETREGSET"))?;
+            ptrace::get_xstate(tracer.zygote.pid, &mut tracer.initial_fp).map_err(at("PTRACE_GETREGSET"))?;
         tracer.initial_fp.truncate(xstate_bytes);
         tracer.fp = vec![0; xstate_bytes];
         Ok(tracer)
@@ -173,7 +175,7 @@ impl Tracer {
         if context.state == State::Running && !context.is_interrupted {
             context.is_interrupted = true;
             // It may be gone; its end is told instead.
-            let _gone = sys::interrupt(context.tid);
+            let _gone = ptrace::interrupt(context.tid);
         }
     }
 
@@ -271,8 +273,8 @@ impl Tracer {
         self.near_count += u32::from(context.is_near());
         match self.give_regs(index, tid, &regs) {
             // A thread that was killed refuses; its end is told when it is waited for.
-            Ok(()) | Err(Errno(libc::ESRCH)) => {
-                let _gone = sys::sysemu(tid);
+            Ok(()) | Err(Errno::SRCH) => {
+                let _gone = ptrace::sysemu(tid);
             }
             Err(_) => {
                 self.leave_running(index);
@@ -284,8 +286,8 @@ impl Tracer {
 
     fn give_regs(&mut self, index: u32, tid: Tid, regs: &Registers) -> Result<()> {
         match self.contexts[index as usize].held.take() {
-            Some(held) if registers::differ_in_rax(&held, regs) => sys::set_rax(tid, regs.rax),
-            _ => sys::set_regs(tid, regs),
+            Some(held) if registers::differ_in_rax(&held, regs) => ptrace::set_rax(tid, regs.rax),
+            _ => ptrace::set_regs(tid, regs),
         }
     }
 
@@ -303,7 +305,7 @@ impl Tracer {
         }
         let context = &mut self.contexts[index as usize];
         let wanted = if context.is_busy_caller() {
-            Processors::current()
+            processor()
         } else {
             ANYWHERE
         };
@@ -322,7 +324,7 @@ impl Tracer {
 
     /// Brings the zygote next to the tracer, to do something for it.
     fn call_zygote(&mut self) -> Tid {
-        let processor = Processors::current();
+        let processor = processor();
         if self.zygote_processor != processor && Processors::pin(self.zygote.pid, processor).is_ok() {
             self.zygote_processor = processor;
         }
@@ -353,13 +355,13 @@ impl Tracer {
 
     /// Notes what one traced thread did, if any of those that wait4(2) calls `whom` did something.
     fn look(&mut self, whom: Tid, flags: i32) -> Found {
-        match sys::wait(whom, flags) {
+        match ptrace::wait(whom, flags) {
             Ok(Some((tid, event))) => {
                 self.note(tid, event);
                 Found::Event
             }
             Ok(None) => Found::Nothing,
-            Err(Errno(libc::ECHILD)) if flags & libc::WNOHANG == 0 => {
+            Err(Errno::CHILD) if flags & libc::WNOHANG == 0 => {
                 // All stubs are gone, and nothing will ever end a wait.
                 std::thread::sleep(DEAF_SLEEP);
                 Found::Nothing
@@ -384,7 +386,7 @@ impl Tracer {
             }
             Role::Helper if tid == self.zygote.bell_pid => {
                 self.is_bell_rung = true;
-                self.is_bell_gone |= sys::cont(tid).is_err();
+                self.is_bell_gone |= ptrace::cont(tid).is_err();
             }
             _ => {}
         }
@@ -411,14 +413,14 @@ impl Tracer {
             }
             // An interrupt that came too late, or a signal from outside: the guest is not to know.
             None => {
-                let _gone = sys::sysemu(tid);
+                let _gone = ptrace::sysemu(tid);
             }
         }
     }
 
     /// A synchronous signal is the guest's fault; others were sent by somebody to whom the guest does not matter.
     fn note_signal(&mut self, index: u32, tid: Tid, signo: i32) -> Option<Stop> {
-        let (sig_code, addr) = sys::get_siginfo(tid).ok()?;
+        let (sig_code, addr) = ptrace::get_siginfo(tid).ok()?;
         let is_fault = matches!(
             signo,
             libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP
@@ -434,7 +436,7 @@ impl Tracer {
 
     /// Puts the registers of a stopped thread into its page; `explain` says why it stopped, and may correct them.
     fn with_regs(&mut self, index: u32, tid: Tid, explain: impl FnOnce(&mut Registers) -> Stop) -> Option<Stop> {
-        let mut regs = sys::get_regs(tid).ok()?;
+        let mut regs = ptrace::get_regs(tid).ok()?;
         self.contexts[index as usize].held = Some(regs);
         let stop = explain(&mut regs);
         self.pages.set_regs(index, &regs);
@@ -481,7 +483,7 @@ const XSTATE_BYTES_MAX: usize = 64 * 1024;
 /// What clone(2) says, as a process or thread that is made by the kernel sees it.
 fn creation_error(failure: Failure) -> Errno {
     match failure {
-        Failure::Call(errno @ Errno(libc::ENOMEM)) => errno,
-        _ => Errno(libc::EAGAIN),
+        Failure::Call(errno @ Errno::NOMEM) => errno,
+        _ => Errno::AGAIN,
     }
 }

@@ -3,16 +3,21 @@
 
 use crate::affinity::Processors;
 use crate::control::Control;
-use crate::sys::{self, Errno, Event, Result, Tid};
+use crate::ptrace::{self, Event};
 use crate::tracee::{self, Failure};
-use given_files::{File, GivenFiles};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::ptr::null;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use stub::image::{IMAGE_BYTES, LOADED_CODE_ADDR};
 use stub::layout::{
     CODE_ADDR, CODE_PAGE, CONTROL_FD, LOADER_ADDR, MEMORY_FD, PAGE_BYTES, SCRATCH_ADDR, SCRATCH_PAGE, SOCKET_FD,
     TASK_END,
 };
+use stub_host::given_files::{File, GivenFiles};
+use stub_host::memory_file::{memfd, write_all};
+use stub_host::passed_fd::{send_fd, socket_pair};
+use stub_host::processors::processor;
+use stub_host::spawn::spawn;
+use stub_host::start_error::{StartError, at};
+use stub_host::{Errno, Result, Tid};
 
 const SYS_CLOSE: u64 = 3;
 const SYS_MMAP: u64 = 9;
@@ -52,24 +57,26 @@ impl Drop for Zygote {
     }
 }
 
-/// The step that failed when the zygote was started, for the message.
-#[derive(Clone, Copy, Debug)]
-pub struct StartError {
-    /// What was tried.
-    pub step: &'static str,
-    /// What came of it.
-    pub errno: Errno,
-}
-
 impl Zygote {
     /// Starts the zygote and the bell; both are traced by the calling thread.
     pub fn start(memory_fd: RawFd, control: &mut Control) -> core::result::Result<Self, StartError> {
-        let at = |step| move |errno| StartError { step, errno };
-        let image = sys::memfd(c"tsv-stub", PAGE_BYTES).map_err(at("memfd_create"))?;
-        sys::write_all(image.as_fd(), &stub::image::build()[..IMAGE_BYTES]).map_err(at("write"))?;
-        let (socket, theirs) = sys::socketpair().map_err(at("socketpair"))?;
-        let fds = [memory_fd, control.fd().as_raw_fd(), theirs.as_raw_fd()];
-        let pid = spawn(image.as_raw_fd(), fds).map_err(at("execve"))?;
+        let image = memfd(c"tsv-stub", PAGE_BYTES).map_err(at("memfd_create"))?;
+        write_all(image.as_fd(), &stub::image::build()[..IMAGE_BYTES], 0).map_err(at("write"))?;
+        let (socket, theirs) = socket_pair().map_err(at("socketpair"))?;
+        // SAFETY: whoever starts the platform keeps the memory file open meanwhile.
+        let memory = unsafe { BorrowedFd::borrow_raw(memory_fd) };
+        const {
+            assert!(
+                matches!([MEMORY_FD, CONTROL_FD, SOCKET_FD], [0, 1, 2]),
+                "the order of the descriptors"
+            )
+        };
+        let fds = [memory, control.fd(), theirs.as_fd()];
+        let reap = |pid| {
+            let ended = ptrace::wait_thread(pid);
+            debug_assert!(ended == Ok(Event::Gone), "the child has exited");
+        };
+        let pid = spawn(image.as_fd(), &fds, reap).map_err(at("execve"))?;
         // From here on, an error drops it, which ends it.
         let mut zygote = Self {
             pid,
@@ -91,16 +98,21 @@ impl Zygote {
             return;
         }
         // As long as one of the stubs was not waited for, the group is theirs.
-        if sys::wait(-self.pid, libc::WNOHANG) == Err(Errno(libc::ECHILD)) {
+        if ptrace::wait(-self.pid, libc::WNOHANG) == Err(Errno::CHILD) {
             return;
         }
-        let _gone = sys::kill(-self.pid, libc::SIGKILL);
-        while !matches!(sys::wait(-self.pid, 0), Err(Errno(libc::ECHILD))) {}
+        let _gone = ptrace::kill(-self.pid, libc::SIGKILL);
+        while !matches!(ptrace::wait(-self.pid, 0), Err(Errno::CHILD)) {}
     }
 
     /// Gives stubs a descriptor of this process's, unless they have it; the result is its number there, until
     /// [`Self::release_fd`]. Errors: `EMFILE`, `EBADF`.
     pub fn give_fd(&mut self, control: &mut Control, fd: RawFd) -> Result<i32> {
+        if fd < 0 {
+            return Err(Errno::BADF);
+        }
+        // SAFETY: JavaScript keeps the descriptor open meanwhile; if it does not, the kernel says so.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         let file = File::of(fd);
         if let Some(given) = file.and_then(|file| self.given.find(&file)) {
             return Ok(given);
@@ -117,8 +129,8 @@ impl Zygote {
         self.given.release(fd).map_or(Ok(()), |fd| self.close_fd(fd))
     }
 
-    fn receive_fd(&self, control: &mut Control, fd: RawFd) -> Result<i32> {
-        sys::send_fd(self.socket.as_fd(), fd)?;
+    fn receive_fd(&self, control: &mut Control, fd: BorrowedFd<'_>) -> Result<i32> {
+        send_fd(self.socket.as_fd(), fd)?;
         let request = control.write_fd_request();
         let socket = SOCKET_FD.unsigned_abs().into();
         tracee::call(self.pid, SYS_RECVMSG, [socket, request, MSG_CMSG_CLOEXEC, 0, 0, 0])?;
@@ -133,14 +145,14 @@ impl Zygote {
 }
 
 fn trace(pid: Tid) -> Result<()> {
-    sys::seize(pid)?;
-    sys::interrupt(pid)?;
-    match sys::wait_thread(pid)? {
+    ptrace::seize(pid)?;
+    ptrace::interrupt(pid)?;
+    match ptrace::wait_thread(pid)? {
         Event::Interrupt => {}
-        _ => return Err(Errno(libc::ECHILD)),
+        _ => return Err(Errno::CHILD),
     }
     // What it does now, its tracer waits for. Where the host forbids it, it only takes longer.
-    let _forbidden = Processors::pin(pid, Processors::current());
+    let _forbidden = Processors::pin(pid, processor());
     Ok(())
 }
 
@@ -192,126 +204,17 @@ fn set_up(pid: Tid, control: &mut Control) -> core::result::Result<(), Failure> 
 fn start_bell(zygote: Tid) -> core::result::Result<Tid, Failure> {
     let bell = tracee::call(zygote, SYS_CLONE, [stub::layout::FORK_FLAGS, 0, 0, 0, 0, 0])?;
     let bell = Tid::try_from(bell).map_err(|_| Failure::Gone)?;
-    match sys::wait_thread(bell) {
+    match ptrace::wait_thread(bell) {
         Ok(Event::Interrupt) => {}
         _ => return Err(Failure::Gone),
     }
-    let regs = sys::get_regs(bell).map_err(|_| Failure::Gone)?;
+    let regs = ptrace::get_regs(bell).map_err(|_| Failure::Gone)?;
     let sleeping = mailbox::Registers {
         rip: CODE_ADDR + stub::code::pause(),
         orig_rax: u64::MAX,
         ..regs
     };
-    sys::set_regs(bell, &sleeping).map_err(|_| Failure::Gone)?;
-    sys::cont(bell).map_err(|_| Failure::Gone)?;
+    ptrace::set_regs(bell, &sleeping).map_err(|_| Failure::Gone)?;
+    ptrace::cont(bell).map_err(|_| Failure::Gone)?;
     Ok(bell)
-}
-
-/// What the child of `spawn` does its work with.
-struct Spawn {
-    image: RawFd,
-    fds: [RawFd; 3],
-    parent: libc::pid_t,
-    error: i32,
-}
-
-const STACK_BYTES: usize = 64 * 1024;
-
-/// Executes the image in a new process with exactly three descriptors. The child borrows this process's memory until
-/// then, as of vfork(2).
-fn spawn(image: RawFd, fds: [RawFd; 3]) -> Result<Tid> {
-    // SAFETY: no memory is involved.
-    let parent = unsafe { libc::getpid() };
-    let mut request = Spawn {
-        image,
-        fds,
-        parent,
-        error: 0,
-    };
-    let mut stack = vec![0u128; STACK_BYTES / size_of::<u128>()];
-    let top = stack.as_mut_ptr_range().end;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // A handler of this process must not run in the child. The stub unblocks them when it is set up.
-    let blocked = sys::block_signals();
-    // SAFETY: the stack and the request outlive the child's use of them: clone returns when it has executed or exited.
-    let pid = sys::check(unsafe { libc::clone(run_child, top.cast(), flags, (&raw mut request).cast()) });
-    sys::restore_signals(&blocked);
-    let pid = pid?;
-    if request.error != 0 {
-        let ended = sys::wait_thread(pid);
-        debug_assert!(ended == Ok(Event::Gone), "the child has exited");
-        return Err(Errno(request.error));
-    }
-    Ok(pid)
-}
-
-extern "C" fn run_child(request: *mut libc::c_void) -> i32 {
-    // SAFETY: `spawn` gives a request of its own and waits.
-    let request = unsafe { &mut *request.cast::<Spawn>() };
-    let result = prepare_child(request).and_then(execute);
-    request.error = result.err().map_or(libc::EIO, |errno| errno.0);
-    1
-}
-
-/// Leaves the process with its descriptors and without ways to get more.
-fn prepare_child(request: &Spawn) -> Result<RawFd> {
-    /// Descriptors from here on are used while the lower ones are put in place.
-    const ASIDE: i32 = 16;
-    // SAFETY: no memory is involved in any of these calls.
-    let duplicate = |fd: RawFd| sys::check(unsafe { libc::fcntl(fd, libc::F_DUPFD, ASIDE) });
-    let [memory, control, socket] = request.fds;
-    let aside = [
-        (duplicate(memory)?, MEMORY_FD),
-        (duplicate(control)?, CONTROL_FD),
-        (duplicate(socket)?, SOCKET_FD),
-    ];
-    let image = duplicate(request.image)?;
-    for (from, to) in aside {
-        // SAFETY: as above.
-        sys::check(unsafe { libc::dup2(from, to) })?;
-    }
-    let image_fd = SOCKET_FD + 1;
-    // SAFETY: as above.
-    sys::check(unsafe { libc::dup3(image, image_fd, libc::O_CLOEXEC) })?;
-    // SAFETY: as above.
-    sys::check(unsafe { libc::syscall(libc::SYS_close_range, image_fd + 1, u32::MAX, 0) })?;
-    // SAFETY: as above.
-    sys::check(unsafe { libc::setsid() })?;
-    // SAFETY: as above.
-    sys::check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) })?;
-    // SAFETY: as above.
-    sys::check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
-    sys::drop_capabilities()?;
-    let no_core = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: the kernel reads the limit.
-    sys::check(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core) })?;
-    // SAFETY: as above.
-    let parent = unsafe { libc::getppid() };
-    // A parent that died before PR_SET_PDEATHSIG sends nothing. Zero is one in another PID namespace.
-    if parent == request.parent || parent == 0 {
-        Ok(image_fd)
-    } else {
-        Err(Errno(libc::ESRCH))
-    }
-}
-
-fn execute(image: RawFd) -> Result<()> {
-    let nothing: [*const libc::c_char; 1] = [null()];
-    let argv = [c"tsv-stub".as_ptr(), null()];
-    let (path, at_empty_path) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
-    // SAFETY: the arrays end with null and outlive the call, which returns only when it fails.
-    sys::check(unsafe {
-        libc::syscall(
-            libc::SYS_execveat,
-            image,
-            path,
-            argv.as_ptr(),
-            nothing.as_ptr(),
-            at_empty_path,
-        )
-    })
-    .map(drop)
 }

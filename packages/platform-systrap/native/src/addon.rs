@@ -5,13 +5,14 @@ use crate::control::context_at;
 use crate::doorbell::Doorbell;
 use crate::site_block;
 use crate::stubs::Stubs;
-use crate::sys::{self, Errno};
-use crate::zygote::StartError;
 use napi::bindgen_prelude::{ArrayBuffer, Env, Error, Function, Result, Status, Uint8Array, Uint8ArraySlice};
 use napi_derive::napi;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::time::Duration;
+use stub_host::guest_range::{self, guest_range};
+use stub_host::memory_file::memfd;
+use stub_host::start_error::at;
 use stub_systrap::layout::{
     BELL_PAGE, BLOCK_BYTES, BLOCKS_BYTES, CONTEXT_MAX, FIRST_STACK_PAGE, MAX_USER_ADDR, MIN_USER_ADDR, PAGE_BYTES,
     SPACE_MAX,
@@ -41,15 +42,9 @@ pub fn context_max() -> u32 {
 /// Why no stub can be started here, or null: it tries.
 #[napi]
 pub fn unavailable() -> Option<String> {
-    match sys::memfd(c"tsv-probe", PAGE_BYTES) {
-        Ok(memory) => Stubs::start(memory.as_raw_fd(), false)
-            .err()
-            .map(|error| describe(&error)),
-        Err(errno) => Some(describe(&StartError {
-            step: "memfd_create",
-            errno,
-        })),
-    }
+    let memory = memfd(c"tsv-probe", PAGE_BYTES).map_err(at("memfd_create"));
+    let started = memory.and_then(|memory| Stubs::start(memory.as_raw_fd(), false));
+    started.err().map(|error| error.to_string())
 }
 
 /// How a system call site is patched.
@@ -84,7 +79,7 @@ impl SystrapStubs {
         // SAFETY: it is the loop of this thread, and no object of it outlives its environment.
         let uv_loop = unsafe { UvLoop::from_raw(raw.cast()) };
         let uv_loop = uv_loop.map_err(|missing| fail(format!("Cannot watch the event loop: {missing}")))?;
-        let stubs = Stubs::start(memory_fd, may_patch).map_err(|error| fail(describe(&error)))?;
+        let stubs = Stubs::start(memory_fd, may_patch).map_err(|error| fail(error.to_string()))?;
         let doorbell = stubs.doorbell.clone();
         let rung = doorbell.clone();
         let watcher = UvWatcher::start(uv_loop.backend_fd(), move || rung.ring())
@@ -290,7 +285,7 @@ impl SystrapStubs {
         let Some(shape) = shape_of(code, addr, site_at as usize, nr) else {
             return Ok(None);
         };
-        let fail = |Errno(errno)| out_of_range(&format!("the block cannot be written: errno {errno}"));
+        let fail = |errno| out_of_range(&format!("the block cannot be written: {errno}"));
         let block = site_block::build(index.into(), &shape, addr + u64::from(site_at), nr).map_err(fail)?;
         let bytes = patch_bytes(site_block::block_addr(index.into())).map_err(fail)?;
         self.stubs.control.write_block(group, index, &block);
@@ -360,49 +355,27 @@ fn page(index: u64) -> usize {
     usize::try_from(index * PAGE_BYTES).unwrap_or(usize::MAX)
 }
 
-fn describe(error: &StartError) -> String {
-    format!(
-        "Cannot start a stub: {}: {}",
-        error.step,
-        std::io::Error::from_raw_os_error(error.errno.0)
-    )
-}
-
-fn index_or_errno(result: sys::Result<u32>) -> i32 {
+fn index_or_errno(result: stub_host::Result<u32>) -> i32 {
     match result {
         Ok(index) => index.cast_signed(),
-        Err(Errno(errno)) => -errno,
+        Err(errno) => -errno.raw_os_error(),
     }
 }
 
-fn zero_or_errno(result: sys::Result<()>) -> i32 {
+fn zero_or_errno(result: stub_host::Result<()>) -> i32 {
     match result {
         Ok(()) => 0,
-        Err(Errno(errno)) => -errno,
+        Err(errno) => -errno.raw_os_error(),
     }
 }
 
 /// A page-aligned range of guest addresses; no part of the stub can be in it.
 fn range(addr: f64, len: f64) -> Result<(u64, u64)> {
-    let (addr, len) = (whole(addr)?, whole(len)?);
-    let is_aligned = (addr | len).is_multiple_of(PAGE_BYTES);
-    let is_inside = addr >= MIN_USER_ADDR && len > 0 && addr < MAX_USER_ADDR && len <= MAX_USER_ADDR - addr;
-    if is_aligned && is_inside {
-        Ok((addr, len))
-    } else {
-        Err(out_of_range("the range is not the guest's"))
-    }
+    guest_range(addr, len, (MIN_USER_ADDR, MAX_USER_ADDR)).ok_or_else(|| out_of_range("the range is not the guest's"))
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
 fn whole(value: f64) -> Result<u64> {
-    const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
-    let is_whole = value.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&value);
-    if is_whole {
-        Ok(value as u64)
-    } else {
-        Err(out_of_range("not an address"))
-    }
+    guest_range::whole(value).ok_or_else(|| out_of_range("not an address"))
 }
 
 fn check_group(group: u32) -> Result<()> {

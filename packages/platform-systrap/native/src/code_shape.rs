@@ -2,8 +2,8 @@
 //! starts an old instruction is no instruction in 64-bit mode or not allowed to users. So a thread that is at such a place
 //! when the page changes, or jumps there later, faults before anything has happened.
 
-use crate::sys::Errno;
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction};
+use stub_host::Errno;
 use stub_systrap::layout::{BLOCK_BACK, BLOCK_TARGET};
 
 /// Bytes of the patch.
@@ -52,7 +52,7 @@ pub fn shape_of(code: &[u8], addr: u64, at: usize, nr: u32) -> Option<Shape> {
 
 /// The seven bytes for the block at `block`.
 pub fn patch_bytes(block: u64) -> Result<[u8; PATCH_BYTES], Errno> {
-    let pointer = u32::try_from(block + BLOCK_TARGET).map_err(|_| Errno(libc::ERANGE))?;
+    let pointer = u32::try_from(block + BLOCK_TARGET).map_err(|_| Errno::RANGE)?;
     let mut bytes = [0; PATCH_BYTES];
     bytes[..JUMP.len()].copy_from_slice(&JUMP);
     bytes[JUMP.len()..].copy_from_slice(&pointer.to_le_bytes());
@@ -61,7 +61,7 @@ pub fn patch_bytes(block: u64) -> Result<[u8; PATCH_BYTES], Errno> {
 
 /// `jmp [pointer]` out of the block at `block`.
 pub fn jump_back(block: u64) -> Result<[u8; PATCH_BYTES], Errno> {
-    let pointer = u32::try_from(block + BLOCK_BACK).map_err(|_| Errno(libc::ERANGE))?;
+    let pointer = u32::try_from(block + BLOCK_BACK).map_err(|_| Errno::RANGE)?;
     let mut bytes = [0xff, 0x24, 0x25, 0, 0, 0, 0];
     bytes[3..].copy_from_slice(&pointer.to_le_bytes());
     Ok(bytes)

@@ -2,11 +2,14 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "on x86-64 a usize is a u64")]
 
-use crate::sys::{self, Errno, FdMessage, Mapping, Result};
 use mailbox::{ContextPage, Registers};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use stub_host::mapping::Mapping;
+use stub_host::memory_file::{memfd, write_all};
+use stub_host::passed_fd::FdRequest;
+use stub_host::{Errno, Result};
 use stub_systrap::layout::{
     BATCH_MAX, BELL_PAGE, BLOCK_BYTES, BLOCKS_BYTES, CODE_ADDR, CODE_PAGES, CONTEXT_MAX, CONTROL_PAGES, Call,
     DATA_ADDR, FIRST_BLOCK_PAGE, FIRST_CONTEXT_PAGE, FIRST_CONTROL_PAGE, FIRST_STACK_PAGE, FLAGS_END_AT, FP_ADDR_AT,
@@ -23,15 +26,6 @@ pub const STACK_BYTES: usize = PAGE * STACK_PAGES as usize;
 pub struct Control {
     fd: Arc<OwnedFd>,
     memory: Arc<Mapping>,
-}
-
-/// What the zygote's scratch page holds.
-#[repr(C)]
-struct FdRequest {
-    message: libc::msghdr,
-    iov: libc::iovec,
-    control: FdMessage,
-    byte: u8,
 }
 
 /// A request to a helper, before it is written.
@@ -51,11 +45,11 @@ impl Control {
     /// Creates the file with the stub's code and data in it.
     pub fn create() -> Result<Self> {
         let len = CONTROL_PAGES * PAGE_BYTES;
-        let fd = sys::memfd(c"tsv-control", len)?;
-        sys::write_all(fd.as_fd(), stub_systrap::code::bytes(), 0)?;
-        sys::write_all(fd.as_fd(), &stub_systrap::data::build(), DATA_ADDR - CODE_ADDR)?;
+        let fd = memfd(c"tsv-control", len)?;
+        write_all(fd.as_fd(), stub_systrap::code::bytes(), 0)?;
+        write_all(fd.as_fd(), &stub_systrap::data::build(), DATA_ADDR - CODE_ADDR)?;
         const { assert!(BELL_PAGE >= CODE_PAGES, "the bell is behind the data") };
-        let memory = Mapping::shared(fd.as_fd(), usize::try_from(len).map_err(|_| Errno(libc::ENOMEM))?)?;
+        let memory = Mapping::of_file(fd.as_fd(), usize::try_from(len).map_err(|_| Errno::NOMEM)?)?;
         Ok(Self {
             fd: Arc::new(fd),
             memory: Arc::new(memory),
@@ -216,33 +210,15 @@ impl Control {
     /// Puts a message for recvmsg(2) of one descriptor into the scratch page; its address for the zygote.
     #[must_use]
     pub fn write_fd_request(&self) -> u64 {
-        let at = |offset: usize| core::ptr::without_provenance_mut(offset + SCRATCH_ADDR as usize);
-        // SAFETY: all bit patterns are valid for the request.
-        let mut empty: FdRequest = unsafe { core::mem::zeroed() };
-        empty.iov = libc::iovec {
-            iov_base: at(core::mem::offset_of!(FdRequest, byte)),
-            iov_len: 1,
-        };
-        empty.message.msg_iov = at(core::mem::offset_of!(FdRequest, iov)).cast();
-        empty.message.msg_iovlen = 1;
-        empty.message.msg_control = at(core::mem::offset_of!(FdRequest, control));
-        empty.message.msg_controllen = size_of::<FdMessage>();
-        empty.control.fd = -1;
         // SAFETY: the page has room, is aligned, and the zygote waits.
-        unsafe { self.scratch().write(empty) };
+        unsafe { self.scratch().write(FdRequest::at(SCRATCH_ADDR as usize)) };
         SCRATCH_ADDR
     }
 
     /// The descriptor that the zygote has received, in its numbering.
     pub fn received_fd(&self) -> Result<i32> {
         // SAFETY: the zygote has filled in the request and waits.
-        let control = unsafe { (*self.scratch()).control };
-        let is_fd = control.level == libc::SOL_SOCKET && control.kind == libc::SCM_RIGHTS && control.fd >= 0;
-        if is_fd {
-            Ok(control.fd)
-        } else {
-            Err(Errno(libc::EMFILE))
-        }
+        unsafe { *self.scratch() }.received()
     }
 
     fn scratch(&self) -> *mut FdRequest {

@@ -1,7 +1,7 @@
 //! Where the kernel's thread sleeps while guests run.
 
 use crate::control::Control;
-use crate::sys;
+use crate::futex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Doorbell {
         // writes the word makes this sleep short, or longer than it should: to the end of its time.
         word.store(SLEEPER_SLEEPS, SeqCst);
         if !self.has_stops() && !self.is_rung.load(SeqCst) {
-            sys::futex_wait(word, SLEEPER_SLEEPS, timeout);
+            futex::sleep(word, SLEEPER_SLEEPS, timeout);
         }
         word.store(SLEEPER_RUNS, SeqCst);
         self.is_rung.swap(false, SeqCst)
@@ -63,7 +63,7 @@ impl Doorbell {
         let word = self.control.bell(BELL_SLEEPER_AT);
         word.store(SLEEPER_SLEEPS, SeqCst);
         if !self.has_stops() && !self.is_rung.load(SeqCst) {
-            sys::futex_wait(word, SLEEPER_SLEEPS, Some(limit));
+            futex::sleep(word, SLEEPER_SLEEPS, Some(limit));
         }
         word.store(SLEEPER_RUNS, SeqCst);
     }
@@ -71,7 +71,7 @@ impl Doorbell {
     fn wake(&self) {
         let word = self.control.bell(BELL_SLEEPER_AT);
         if word.swap(SLEEPER_WOKEN, SeqCst) == SLEEPER_SLEEPS {
-            sys::futex_wake(word);
+            futex::wake_one(word);
         }
     }
 }

@@ -8,10 +8,13 @@
 
 use crate::control::Control;
 use crate::doorbell::Doorbell;
-use crate::sys::{self, Tid};
+use crate::futex;
 use mailbox::STATE_GUEST;
+use rustix::thread::CpuSet;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
+use stub_host::processors::{only, place, processor, without};
+use stub_host::{Tid, check};
 
 /// A guest that runs for so long without a stop, between two looks, computes.
 const LONG_RUN: Duration = Duration::from_micros(500);
@@ -23,7 +26,7 @@ const BARRED_WAKES: u8 = 16;
 pub struct Handover {
     control: Control,
     doorbell: Doorbell,
-    all: libc::cpu_set_t,
+    all: CpuSet,
     /// The processor on which the sentry is near.
     home: Option<i32>,
     /// By context.
@@ -60,7 +63,7 @@ enum Place {
 impl Handover {
     /// For the guests of a control file; `all` are the processors that they may use.
     #[must_use]
-    pub fn new(control: Control, doorbell: Doorbell, all: libc::cpu_set_t) -> Self {
+    pub fn new(control: Control, doorbell: Doorbell, all: CpuSet) -> Self {
         Self {
             control,
             doorbell,
@@ -84,13 +87,13 @@ impl Handover {
             pid,
             ..Thread::default()
         };
-        sys::place(tid, &self.all);
+        put(tid, &self.all);
     }
 
     /// Wakes the thread of a resumed context, which sleeps.
     pub fn wake(&mut self, context: u32) {
         self.bind(context);
-        sys::futex_wake(self.control.state(context));
+        futex::wake_one(self.control.state(context));
     }
 
     fn bind(&mut self, context: u32) {
@@ -103,7 +106,7 @@ impl Handover {
         }
         let place = match self.home {
             Some(_) => Place::Near,
-            None => Place::AwayFrom(sys::processor()),
+            None => Place::AwayFrom(processor()),
         };
         if thread.place == place {
             return;
@@ -113,8 +116,8 @@ impl Handover {
         }
         thread.place = place;
         match (place, self.home) {
-            (Place::AwayFrom(processor), _) => sys::place(thread.tid, &sys::without(&self.all, processor)),
-            (_, home) => sys::place(thread.tid, &home.map_or(self.all, sys::only)),
+            (Place::AwayFrom(processor), _) => put(thread.tid, &without(&self.all, processor)),
+            (_, home) => put(thread.tid, &home.map_or(self.all, only)),
         }
     }
 
@@ -131,13 +134,13 @@ impl Handover {
 
     /// The sentry stays on its processor, and guests come to it.
     pub fn come_near(&mut self) {
-        let home = sys::processor();
-        sys::place(0, &sys::only(home));
+        let home = processor();
+        put(0, &only(home));
         self.home = Some(home);
         for context in core::mem::take(&mut self.bound) {
             let thread = &mut self.threads[context as usize];
             thread.place = Place::Anywhere;
-            sys::place(thread.tid, &self.all);
+            put(thread.tid, &self.all);
         }
     }
 
@@ -149,9 +152,9 @@ impl Handover {
         for context in &self.bound {
             let thread = &mut self.threads[*context as usize];
             thread.place = Place::AwayFrom(home);
-            sys::place(thread.tid, &sys::without(&self.all, home));
+            put(thread.tid, &without(&self.all, home));
         }
-        sys::place(0, &self.all);
+        put(0, &self.all);
     }
 
     fn send_away(&mut self) {
@@ -171,7 +174,7 @@ impl Handover {
             let is_same_run = runs == thread.runs && control.state(*context).load(SeqCst) == STATE_GUEST;
             thread.runs = runs;
             // It may only wait for the processor, which others take.
-            let used = if is_same_run { sys::used(thread.pid) } else { None };
+            let used = if is_same_run { used(thread.pid) } else { None };
             let has_computed = match (thread.used, used) {
                 (Some(before), Some(now)) => now.saturating_sub(before) >= LONG_RUN / 2,
                 _ => false,
@@ -190,7 +193,25 @@ impl Handover {
 }
 
 /// Moves a thread off a processor, where there is another; it may come back.
-fn evict(tid: Tid, processor: i32, all: &libc::cpu_set_t) {
-    sys::place(tid, &sys::without(all, processor));
-    sys::place(tid, all);
+fn evict(tid: Tid, processor: i32, all: &CpuSet) {
+    put(tid, &without(all, processor));
+    put(tid, all);
+}
+
+/// Lets a thread run on these processors only. Where the host forbids it, it runs where it did.
+fn put(tid: Tid, processors: &CpuSet) {
+    let _forbidden = place(tid, processors);
+}
+
+/// Processor time that a process has used, all of its threads together.
+fn used(pid: Tid) -> Option<Duration> {
+    /// `CPUCLOCK_SCHED`, of a process.
+    const SCHEDULER: libc::clockid_t = 2;
+    let clock = (!pid << 3) | SCHEDULER;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes the time.
+    check(unsafe { libc::clock_gettime(clock, &raw mut time) }).ok()?;
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanos = u32::try_from(time.tv_nsec).ok()?;
+    Some(Duration::new(seconds, nanos))
 }

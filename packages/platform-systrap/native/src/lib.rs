@@ -6,13 +6,14 @@ pub mod address_space;
 pub mod code_shape;
 pub mod control;
 pub mod doorbell;
+pub mod event;
 pub mod fp_state;
+pub mod futex;
 pub mod handover;
 pub mod morgue;
 pub mod process;
 pub mod site_block;
 pub mod stubs;
-pub mod sys;
 pub mod zygote;
 
 #[cfg(not(test))]

@@ -1,10 +1,12 @@
 //! A thread that watches for stubs that die.
 
 use crate::doorbell::Doorbell;
-use crate::sys::{self, Errno, Result, check};
+use crate::event;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use stub_host::signals::SignalsBlocked;
+use stub_host::{Errno, Result, check};
 
 const STOP: u64 = u64::MAX;
 /// What a death adds to the eventfd of the answers: whoever waits for one looks whether it still can come.
@@ -40,8 +42,8 @@ impl Morgue {
         let shared = Arc::new(Shared {
             // SAFETY: the kernel has just made the descriptor for us.
             epoll: unsafe { OwnedFd::from_raw_fd(epoll) },
-            stop: sys::eventfd()?,
-            answers: answers.try_clone_to_owned().map_err(|_| Errno(libc::EMFILE))?,
+            stop: event::create()?,
+            answers: answers.try_clone_to_owned().map_err(|_| Errno::MFILE)?,
             dead: Mutex::default(),
             doorbell,
         });
@@ -51,10 +53,10 @@ impl Morgue {
             .name("tsv-morgue".into())
             .stack_size(64 << 10);
         let run = move || {
-            let _never_restored = sys::block_signals();
+            let _never_restored = SignalsBlocked::begin();
             of_thread.run();
         };
-        let thread = builder.spawn(run).map_err(|_| Errno(libc::EAGAIN))?;
+        let thread = builder.spawn(run).map_err(|_| Errno::AGAIN)?;
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -75,7 +77,7 @@ impl Morgue {
 
 impl Drop for Morgue {
     fn drop(&mut self) {
-        sys::event_add(self.shared.stop.as_fd(), 1);
+        event::add(self.shared.stop.as_fd(), 1);
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             debug_assert!(ended.is_ok(), "the thread does not panic");
@@ -107,7 +109,7 @@ impl Shared {
                     return;
                 }
                 self.dead.lock().unwrap_or_else(PoisonError::into_inner).push(key);
-                sys::event_add(self.answers.as_fd(), DEATH);
+                event::add(self.answers.as_fd(), DEATH);
                 self.doorbell.tell_death();
             }
         }

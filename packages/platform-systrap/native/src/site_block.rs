@@ -3,7 +3,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "on x86-64 a usize is a u64")]
 
 use crate::code_shape::{Shape, jump_back};
-use crate::sys::{Errno, Result};
+use stub_host::{Errno, Result};
 use stub_systrap::layout::{
     BLOCK_BACK, BLOCK_BYTES, BLOCK_CODE, BLOCK_RESTART, BLOCK_RESUME, BLOCK_RIP, BLOCK_TAIL, BLOCK_TARGET, BLOCK_TRAP,
     BLOCKS_ADDR,
@@ -28,9 +28,7 @@ pub fn build(index: u64, shape: &Shape, site: u64, nr: u32) -> Result<[u8; BLOCK
     let mut put = |at: u64, bytes: &[u8]| {
         let at = usize::try_from(at).unwrap_or(usize::MAX);
         let place = block.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len()));
-        place
-            .map(|place| place.copy_from_slice(bytes))
-            .ok_or(Errno(libc::E2BIG))
+        place.map(|place| place.copy_from_slice(bytes)).ok_or(Errno::TOOBIG)
     };
     for (at, value) in [
         (BLOCK_TARGET, addr + BLOCK_CODE),
@@ -47,14 +45,10 @@ pub fn build(index: u64, shape: &Shape, site: u64, nr: u32) -> Result<[u8; BLOCK
         code.extend(nr.to_le_bytes());
     }
     code.extend(MOVE_R11D);
-    code.extend(u32::try_from(addr).map_err(|_| Errno(libc::ERANGE))?.to_le_bytes());
+    code.extend(u32::try_from(addr).map_err(|_| Errno::RANGE)?.to_le_bytes());
     // jmp [the start of the first block]
     code.extend([0xff, 0x24, 0x25]);
-    code.extend(
-        u32::try_from(BLOCKS_ADDR)
-            .map_err(|_| Errno(libc::ERANGE))?
-            .to_le_bytes(),
-    );
+    code.extend(u32::try_from(BLOCKS_ADDR).map_err(|_| Errno::RANGE)?.to_le_bytes());
     put(BLOCK_CODE, &code)?;
     put(BLOCK_TRAP, &[0x0f, 0x05])?;
     put(BLOCK_TAIL, &shape.tail)?;

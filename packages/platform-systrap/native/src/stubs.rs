@@ -7,8 +7,8 @@ use crate::fp_state::{FpFormat, frame_len};
 use crate::handover::Handover;
 use crate::morgue::Morgue;
 use crate::process::{Answers, Process};
-use crate::sys::{self, Errno, Result, Tid};
-use crate::zygote::{StartError, ZYGOTE, Zygote, at};
+use crate::zygote::{ZYGOTE, Zygote};
+use crate::{event, futex};
 use mailbox::{Registers, STATE_GUEST};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,6 +16,10 @@ use std::os::fd::{AsFd, RawFd};
 use std::rc::Rc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
+use stub_host::memory_file::memfd;
+use stub_host::processors::processors;
+use stub_host::start_error::{StartError, at};
+use stub_host::{Errno, Result, Tid};
 use stub_systrap::layout::{
     BATCH_MAX, BLOCKS_ADDR, BLOCKS_BYTES, CONTEXT_MAX, CONTROL_FD, Call, INTERRUPT_SIGNAL, PAGE_BYTES, SLOT_BYTES,
     SLOTS_ADDR, SPACE_MAX, STACK_PAGES, STATE_ASLEEP, STATE_STARTING, STATE_TRAP, TAIL_FORK, TAIL_THREAD,
@@ -65,13 +69,13 @@ impl Stubs {
     pub fn start(memory_fd: RawFd, may_patch: bool) -> core::result::Result<Self, StartError> {
         // SAFETY: no memory is involved.
         if unsafe { libc::getauxval(libc::AT_HWCAP2) } & HWCAP2_FSGSBASE == 0 {
-            return Err(at("the instructions wrfsbase and wrgsbase")(Errno(libc::ENOSYS)));
+            return Err(at("the instructions wrfsbase and wrgsbase")(Errno::NOSYS));
         }
         let control = Control::create().map_err(at("the control file"))?;
         let doorbell = Doorbell::of(control.clone());
         let answers = Answers {
-            file: sys::memfd(c"tsv-answer", 0).map_err(at("memfd_create"))?,
-            event: sys::eventfd().map_err(at("eventfd"))?,
+            file: memfd(c"tsv-answer", 0).map_err(at("memfd_create"))?,
+            event: event::create().map_err(at("eventfd"))?,
         };
         let morgue = Morgue::start(answers.event.as_fd(), doorbell.clone()).map_err(at("the thread that watches"))?;
         let zygote = Zygote::start(memory_fd, &control, &answers)?;
@@ -79,7 +83,7 @@ impl Stubs {
             .watch(zygote.process.pidfd().as_fd(), ZYGOTE.into())
             .map_err(at("epoll_ctl"))?;
         zygote.process.answer(&answers).map_err(at("the set-up of a stub"))?;
-        let processors = sys::processors().map_err(at("sched_getaffinity"))?;
+        let processors = processors().map_err(at("sched_getaffinity"))?;
         let handover = Handover::new(control.clone(), doorbell.clone(), processors);
         let mut stubs = Self {
             control,
@@ -148,11 +152,7 @@ impl Stubs {
                 ..Order::default()
             };
             if let Err(errno) = self.ask(space, &order) {
-                result = if errno == Errno(libc::ESRCH) {
-                    Ok(())
-                } else {
-                    Err(errno)
-                };
+                result = if errno == Errno::SRCH { Ok(()) } else { Err(errno) };
                 break;
             }
         }
@@ -188,7 +188,7 @@ impl Stubs {
     /// A new guest thread, stopped. Errors: `EAGAIN`, `ENOMEM`.
     pub fn create_context(&mut self, space: u32, from: Option<u32>) -> Result<u32> {
         if !self.space(space).process.lives() {
-            return Err(Errno(libc::EAGAIN));
+            return Err(Errno::AGAIN);
         }
         let index = match self.space(space).spares.pop() {
             Some(index) => index,
@@ -255,7 +255,7 @@ impl Stubs {
     /// Sets the FP state of a stopped context. Errors: `EINVAL`.
     pub fn store_fp(&mut self, index: u32, src: &[u8]) -> Result<()> {
         if !self.fp.accepts(src) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno::INVAL);
         }
         self.put_fp(index, src);
         Ok(())
@@ -289,7 +289,7 @@ impl Stubs {
 
     fn ask(&mut self, space: u32, order: &Order<'_>) -> Result<u32> {
         let Some(Some(of)) = self.spaces.get_mut(space as usize) else {
-            return Err(Errno(libc::ESRCH));
+            return Err(Errno::SRCH);
         };
         of.process.ask(&self.control, space, &self.answers, order)
     }
@@ -300,9 +300,9 @@ impl Stubs {
             Some(index) => index,
             None if self.spaces.len() < SPACE_MAX as usize => {
                 self.spaces.push(None);
-                u32::try_from(self.spaces.len() - 1).map_err(|_| Errno(libc::EAGAIN))?
+                u32::try_from(self.spaces.len() - 1).map_err(|_| Errno::AGAIN)?
             }
-            None => return Err(Errno(libc::EAGAIN)),
+            None => return Err(Errno::AGAIN),
         };
         let order = Order {
             tail: TAIL_FORK,
@@ -337,9 +337,9 @@ impl Stubs {
             Some(index) => index,
             None if self.contexts.len() < CONTEXT_MAX as usize => {
                 self.contexts.push(Context::default());
-                u32::try_from(self.contexts.len() - 1).map_err(|_| Errno(libc::EAGAIN))?
+                u32::try_from(self.contexts.len() - 1).map_err(|_| Errno::AGAIN)?
             }
-            None => return Err(Errno(libc::EAGAIN)),
+            None => return Err(Errno::AGAIN),
         };
         self.control.begin_context(index, self.may_patch);
         let slot = SLOTS_ADDR + SLOT_BYTES * u64::from(index);
@@ -370,7 +370,7 @@ impl Stubs {
             let has_begun = self.wait_for_state(index, STATE_STARTING);
             let pid = self.space(space).process.pid();
             self.handover.borrow_mut().begin(index, pid, tid);
-            if has_begun { Ok(()) } else { Err(Errno(libc::EAGAIN)) }
+            if has_begun { Ok(()) } else { Err(Errno::AGAIN) }
         });
         begun.map(|()| index).map_err(|errno| {
             self.free_contexts.push(index);
@@ -428,7 +428,7 @@ impl Stubs {
             return;
         }
         if state.swap(STATE_TRAP, SeqCst) == STATE_ASLEEP {
-            sys::futex_wake(state);
+            futex::wake_one(state);
         }
         // Should it make none, its process is gone, or its guest has lied: then there is no FP state either.
         let _has_frame = self.wait_for_state(index, STATE_TRAP);
@@ -439,11 +439,11 @@ impl Stubs {
         let space = self.create_space()?;
         let index = self.create_thread(space)?;
         let mut start = [0; 512];
-        let frame = self.control.fp_state(index, start.len()).ok_or(Errno(libc::ENOSYS))?;
+        let frame = self.control.fp_state(index, start.len()).ok_or(Errno::NOSYS)?;
         // SAFETY: the frame has as many bytes.
         unsafe { core::ptr::copy_nonoverlapping(frame, start.as_mut_ptr(), start.len()) };
-        let len = frame_len(&start).ok_or(Errno(libc::ENOSYS))?;
-        let frame = self.control.fp_state(index, len).ok_or(Errno(libc::ENOSYS))?;
+        let len = frame_len(&start).ok_or(Errno::NOSYS)?;
+        let frame = self.control.fp_state(index, len).ok_or(Errno::NOSYS)?;
         let mut initial = vec![0; len];
         // SAFETY: as above.
         unsafe { core::ptr::copy_nonoverlapping(frame, initial.as_mut_ptr(), len) };
@@ -463,7 +463,7 @@ impl Drop for Stubs {
 /// What clone(2) says, as a process or thread that is made by the kernel sees it.
 fn creation_error(errno: Errno) -> Errno {
     match errno {
-        Errno(libc::ENOMEM) => errno,
-        _ => Errno(libc::EAGAIN),
+        Errno::NOMEM => errno,
+        _ => Errno::AGAIN,
     }
 }

@@ -3,9 +3,10 @@
 use super::{Tracer, creation_error};
 use crate::context::{Context, State};
 use crate::context_pages::CONTEXT_MAX;
-use crate::sys::{self, Errno, Event, Result, Tid};
+use crate::ptrace::{self, Event};
 use crate::thread_table::Role;
 use crate::tracee::{self, Failure};
+use stub_host::{Errno, Result, Tid};
 
 /// Threads without a context that an address space keeps for new ones.
 const SPARE_MAX: usize = 16;
@@ -34,7 +35,7 @@ impl Tracer {
             Ok(()) => Ok(index),
             Err(_) => {
                 self.release_context(index);
-                Err(Errno(libc::EAGAIN))
+                Err(Errno::AGAIN)
             }
         }
     }
@@ -72,14 +73,14 @@ impl Tracer {
 
     /// Copies the FP state of a stopped context.
     pub fn load_fp(&mut self, index: u32, dst: &mut [u8]) -> Result<()> {
-        sys::get_xstate(self.contexts[index as usize].tid, dst).map(drop)
+        ptrace::get_xstate(self.contexts[index as usize].tid, dst).map(drop)
     }
 
     /// Sets the FP state of a stopped context. Errors: `EINVAL`.
     pub fn store_fp(&mut self, index: u32, src: &[u8]) -> Result<()> {
-        match sys::set_xstate(self.contexts[index as usize].tid, src) {
+        match ptrace::set_xstate(self.contexts[index as usize].tid, src) {
             // A context whose thread is gone is told so when it is resumed.
-            Err(Errno(libc::ESRCH)) => Ok(()),
+            Err(Errno::SRCH) => Ok(()),
             other => other,
         }
     }
@@ -87,7 +88,7 @@ impl Tracer {
     /// Sets the FP state of a new process.
     pub fn reset_fp(&mut self, index: u32) {
         // It fails only when the thread is gone, which is told when it is resumed.
-        let _gone = sys::set_xstate(self.contexts[index as usize].tid, &self.initial_fp);
+        let _gone = ptrace::set_xstate(self.contexts[index as usize].tid, &self.initial_fp);
     }
 
     /// Waits until a running context has stopped. Whatever it stopped for is dropped.
@@ -100,10 +101,10 @@ impl Tracer {
         else {
             return;
         };
-        let _gone = sys::interrupt(tid);
+        let _gone = ptrace::interrupt(tid);
         self.leave_running(index);
         self.contexts[index as usize].state = State::Stopped;
-        if !matches!(sys::wait_thread(tid), Ok(event) if event != Event::Gone) {
+        if !matches!(ptrace::wait_thread(tid), Ok(event) if event != Event::Gone) {
             self.lose_context(index, tid);
         }
     }
@@ -111,10 +112,10 @@ impl Tracer {
     fn copy_fp(&mut self, from: Option<u32>, tid: Tid) -> Result<()> {
         match from {
             Some(from) => {
-                sys::get_xstate(self.contexts[from as usize].tid, &mut self.fp)?;
-                sys::set_xstate(tid, &self.fp)
+                ptrace::get_xstate(self.contexts[from as usize].tid, &mut self.fp)?;
+                ptrace::set_xstate(tid, &self.fp)
             }
-            None => sys::set_xstate(tid, &self.initial_fp),
+            None => ptrace::set_xstate(tid, &self.initial_fp),
         }
     }
 
@@ -122,9 +123,9 @@ impl Tracer {
         if let Some(index) = self.free_contexts.pop() {
             return Ok(index);
         }
-        let index = u32::try_from(self.contexts.len()).map_err(|_| Errno(libc::EAGAIN))?;
+        let index = u32::try_from(self.contexts.len()).map_err(|_| Errno::AGAIN)?;
         if index >= CONTEXT_MAX {
-            return Err(Errno(libc::EAGAIN));
+            return Err(Errno::AGAIN);
         }
         self.contexts.push(Context::free());
         Ok(index)
@@ -134,7 +135,7 @@ impl Tracer {
         if let Some(tid) = self.space(space).spares.pop() {
             return Ok(tid);
         }
-        let parent = self.stopped_thread(space).ok_or(Errno(libc::EAGAIN))?;
+        let parent = self.stopped_thread(space).ok_or(Errno::AGAIN)?;
         self.forget_regs(parent);
         tracee::clone_thread(parent).map_err(creation_error)
     }

@@ -3,16 +3,17 @@
 use super::{Found, Tracer, creation_error};
 use crate::address_space::AddressSpace;
 use crate::control::{Control, SPACE_MAX};
-use crate::sys::{self, Errno, Event, Result, Tid};
+use crate::ptrace::{self, Event};
 use crate::thread_table::Role;
 use crate::tracee::{self, Failure};
 use std::os::fd::RawFd;
 use stub::layout::BATCH_MAX;
+use stub_host::{Errno, Result, Tid};
 
 impl Tracer {
     /// A new address space without mappings. Errors: `EAGAIN`, `ENOMEM`.
     pub fn create_space(&mut self) -> Result<u32> {
-        sys::ignore_child_stops();
+        ptrace::ignore_child_stops();
         self.reap();
         let zygote = self.call_zygote();
         self.fork_from(zygote)
@@ -21,7 +22,7 @@ impl Tracer {
     /// A copy of an address space. Errors: `EAGAIN`, `ENOMEM`.
     pub fn fork_space(&mut self, space: u32) -> Result<u32> {
         self.reap();
-        let tid = self.stopped_thread(space).ok_or(Errno(libc::EAGAIN))?;
+        let tid = self.stopped_thread(space).ok_or(Errno::AGAIN)?;
         self.flush_with(space, tid)?;
         self.fork_from(tid)
     }
@@ -72,7 +73,7 @@ impl Tracer {
         self.release_fds(&fds);
         if !space.spares.is_empty() {
             // The leader's ID is not free before all its threads were waited for.
-            let _gone = sys::kill(space.leader, libc::SIGKILL);
+            let _gone = ptrace::kill(space.leader, libc::SIGKILL);
         }
         for tid in space.spares {
             self.threads.set(tid, Role::Dying);
@@ -87,9 +88,9 @@ impl Tracer {
             Some(index) => index,
             None if self.spaces.len() < SPACE_MAX as usize => {
                 self.spaces.push(None);
-                u32::try_from(self.spaces.len() - 1).map_err(|_| Errno(libc::EAGAIN))?
+                u32::try_from(self.spaces.len() - 1).map_err(|_| Errno::AGAIN)?
             }
-            None => return Err(Errno(libc::EAGAIN)),
+            None => return Err(Errno::AGAIN),
         };
         self.forget_regs(tid);
         match tracee::fork(tid, Control::offset_of(index)) {
@@ -142,12 +143,12 @@ impl Tracer {
         tids.extend(space.contexts.iter().map(tid_of).filter(|tid| *tid != 0));
         if !tids.is_empty() {
             // The leader's ID is not free before all its threads were waited for.
-            let _gone = sys::kill(leader, libc::SIGKILL);
+            let _gone = ptrace::kill(leader, libc::SIGKILL);
         }
         // Its end is told last.
         tids.sort_by_key(|tid| *tid == leader);
         for tid in tids {
-            while !matches!(sys::wait_thread(tid), Ok(Event::Gone) | Err(_)) {}
+            while !matches!(ptrace::wait_thread(tid), Ok(Event::Gone) | Err(_)) {}
             match self.threads.get(tid) {
                 Role::Context(context) => self.lose_context(context, tid),
                 _ => self.threads.set(tid, Role::Unknown),

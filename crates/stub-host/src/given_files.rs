@@ -3,8 +3,8 @@
 //! Only descriptors for reading are kept: libraries and programs are mapped by process after process. What has changed
 //! since it was given, or became another file under the same number, is given anew.
 
-use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
+use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, fcntl_getfl, statx};
+use std::os::fd::BorrowedFd;
 
 /// Descriptors that are kept while no mapping waits for them. Each keeps its file's blocks, if that is removed.
 pub const KEPT_MAX: usize = 32;
@@ -23,15 +23,14 @@ impl File {
     /// What `fd` refers to; nothing for descriptors that are not kept: those that can write, and other files than
     /// regular ones that have a name.
     #[must_use]
-    pub fn of(fd: RawFd) -> Option<Self> {
-        // SAFETY: no memory is involved.
-        let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
-        if flags < 0 || flags & (libc::O_ACCMODE | libc::O_PATH) != libc::O_RDONLY {
+    pub fn of(fd: BorrowedFd<'_>) -> Option<Self> {
+        let flags = fcntl_getfl(fd).ok()?;
+        if flags & (OFlags::RWMODE | OFlags::PATH) != OFlags::RDONLY {
             return None;
         }
-        let stat = statx(fd)?;
-        let is_regular = u32::from(stat.stx_mode) & libc::S_IFMT == libc::S_IFREG;
-        let is_told = stat.stx_mask & WANTED == WANTED;
+        let stat = statx(fd, c"", AtFlags::EMPTY_PATH, WANTED).ok()?;
+        let is_regular = FileType::from_raw_mode(stat.stx_mode.into()).is_file();
+        let is_told = stat.stx_mask & WANTED.bits() == WANTED.bits();
         (is_regular && is_told && stat.stx_nlink > 0).then_some(Self {
             device: (stat.stx_dev_major, stat.stx_dev_minor),
             ino: stat.stx_ino,
@@ -42,16 +41,7 @@ impl File {
     }
 }
 
-const WANTED: u32 = libc::STATX_BASIC_STATS | libc::STATX_MNT_ID;
-
-fn statx(fd: RawFd) -> Option<libc::statx> {
-    let mut stat = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: the name is a C string, and there is room for the answer.
-    let result = unsafe { libc::statx(fd, c"".as_ptr(), libc::AT_EMPTY_PATH, WANTED, stat.as_mut_ptr()) };
-    // SAFETY: zeros are a valid answer, and the kernel may have written one.
-    let stat = unsafe { stat.assume_init() };
-    (result == 0).then_some(stat)
-}
+const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::MNT_ID);
 
 #[derive(Debug)]
 struct Given {
@@ -108,7 +98,7 @@ impl GivenFiles {
 mod tests {
     use super::*;
     use std::fs::{File as OpenFile, OpenOptions, remove_file, write};
-    use std::os::fd::AsRawFd;
+    use std::os::fd::AsFd;
     use std::path::PathBuf;
 
     fn path(name: &str) -> PathBuf {
@@ -130,13 +120,13 @@ mod tests {
         let path = path("changes");
         write(&path, "one").expect("the file is written");
         let [first, second] = [OpenFile::open(&path), OpenFile::open(&path)].map(|file| file.expect("it opens"));
-        let before = File::of(first.as_raw_fd());
+        let before = File::of(first.as_fd());
         assert!(before.is_some());
-        assert_eq!(File::of(second.as_raw_fd()), before);
+        assert_eq!(File::of(second.as_fd()), before);
         write(&path, "longer").expect("the file is written");
-        assert_ne!(File::of(first.as_raw_fd()), before);
+        assert_ne!(File::of(first.as_fd()), before);
         remove_file(&path).expect("the file is removed");
-        assert_eq!(File::of(first.as_raw_fd()), None);
+        assert_eq!(File::of(first.as_fd()), None);
     }
 
     #[test]
@@ -145,10 +135,7 @@ mod tests {
         write(&path, "").expect("the file is written");
         let writable = OpenOptions::new().read(true).write(true).open(&path).expect("it opens");
         let device = OpenFile::open("/dev/null").expect("it opens");
-        assert_eq!(
-            [writable.as_raw_fd(), device.as_raw_fd(), -1].map(File::of),
-            [None, None, None]
-        );
+        assert_eq!([writable.as_fd(), device.as_fd()].map(File::of), [None, None]);
         remove_file(&path).expect("the file is removed");
     }
 
