@@ -73,10 +73,10 @@ export class SeccompFilter {
 
 /**
  * Asks the filters of `task` about the system call that it is making. Returns null when it may go on, or what the
- * handler's place returns instead.
+ * handler's place returns instead. The handler gets the number and the arguments that the filters saw.
  */
 export function filterSyscall(task: Task, filter: SeccompFilter): number | null {
-  fillData(task.page);
+  fillData(task.syscallNr, task.args.hold(task.page));
   let verdict = filter.program.run(data);
   for (let f = filter.previous; f !== null; f = f.previous) {
     const other = f.program.run(data);
@@ -131,8 +131,8 @@ function trap(task: Task, value: number): number {
   return REGISTERS_SET;
 }
 
-function fillData(page: ContextPage): void {
-  data[SECCOMP_DATA_NR >>> 2] = page.low(REG_ORIG_RAX);
+function fillData(nr: number, page: ContextPage): void {
+  data[SECCOMP_DATA_NR >>> 2] = nr;
   data[SECCOMP_DATA_ARCH >>> 2] = AUDIT_ARCH_X86_64;
   data[SECCOMP_DATA_INSTRUCTION_POINTER >>> 2] = page.low(REG_RIP);
   data[(SECCOMP_DATA_INSTRUCTION_POINTER >>> 2) + 1] = page.high(REG_RIP);

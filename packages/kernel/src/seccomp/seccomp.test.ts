@@ -41,13 +41,16 @@ import {
   SYS_fork,
   SYS_getpid,
   SYS_getppid,
+  SYS_pipe2,
   SYS_prctl,
   SYS_read,
   SYS_seccomp,
+  SYS_write,
 } from '@tsv/abi';
-import { REG_RIP, REG_RSP } from '@tsv/platform';
+import { REG_RDX, REG_RIP, REG_RSP } from '@tsv/platform';
+import type { OpenFile } from '@tsv/vfs';
 import { Credentials } from '../cred/credentials.js';
-import { TASK_GONE } from '../syscalls/syscall.js';
+import { BLOCKED, TASK_GONE } from '../syscalls/syscall.js';
 import type { Task } from '../task/task.js';
 import { BAD_ADDR, CODE_ADDR, DATA_ADDR, TestKernel } from '../testing/test-kernel.js';
 import { BpfProgram } from './bpf-program.js';
@@ -56,6 +59,19 @@ type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, 
 
 const RET_K = BPF_RET | BPF_K;
 const LOAD_NR: Instruction = [BPF_LD | BPF_W | BPF_ABS, 0, 0, 0];
+
+/** An open file of `t`, with one reference more. */
+function sharedFile(t: Task, fd: number): OpenFile {
+  const file = t.fds.get(fd);
+  if (file === undefined) throw new Error(`sharedFile: ${fd} is not open`);
+  file.incRef();
+  return file;
+}
+
+/** Goes on so many instructions further, as what was loaded is `value` or not. */
+function jumpIf(value: number, ifEqual: number, ifNot: number): Instruction {
+  return [BPF_JMP | BPF_JEQ | BPF_K, ifEqual, ifNot, value];
+}
 
 /** Gives `getppid` the verdict and lets everything else through. */
 function onGetppid(verdict: number): Instruction[] {
@@ -164,6 +180,25 @@ describe('seccomp(2)', () => {
     ]);
     expect(Number(mem.getBigUint64(info + 16, true))).toBe(CODE_ADDR + 2);
     expect([mem.getInt32(info + 24, true), mem.getUint32(info + 28, true)]).toEqual([SYS_getppid, 0xc000003e]);
+  });
+
+  it('is about the arguments that the call is made with, whatever is written to the registers meanwhile', () => {
+    const { k, t } = started();
+    k.call(t, SYS_pipe2, DATA_ADDR, 0);
+    const [reader, writer] = new Int32Array(k.peek(t, DATA_ADDR, 8).buffer);
+    const loadCount: Instruction = [BPF_LD | BPF_W | BPF_ABS, 0, 0, 32];
+    const verdicts: Instruction[] = [
+      [RET_K, 0, 0, SECCOMP_RET_ERRNO | EACCES],
+      [RET_K, 0, 0, SECCOMP_RET_ALLOW],
+    ];
+    install(k, t, [LOAD_NR, jumpIf(SYS_read, 0, 2), loadCount, jumpIf(1, 1, 0), ...verdicts]);
+    expect(k.call(t, SYS_read, reader!, DATA_ADDR, 2)).toBe(-EACCES);
+    expect(k.call(t, SYS_read, reader!, DATA_ADDR, 1)).toBe(BLOCKED);
+    t.page.set(REG_RDX, 2);
+    const other = k.spawn();
+    other.fds.install(sharedFile(t, writer!), 0, false);
+    expect(k.call(other, SYS_write, 0, DATA_ADDR, 2)).toBe(2);
+    expect(k.result(t)).toBe(1);
   });
 
   it('lets the strictest of several filters decide, in children too', () => {
