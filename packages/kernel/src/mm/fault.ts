@@ -1,4 +1,17 @@
-import { BUS_ADRERR, EACCES, EFAULT, ENOMEM, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGKILL, SIGSEGV } from '@tsv/abi';
+import {
+  BUS_ADRERR,
+  EACCES,
+  EFAULT,
+  ENOMEM,
+  SEGV_ACCERR,
+  SEGV_MAPERR,
+  SIGBUS,
+  SIGFPE,
+  SIGILL,
+  SIGKILL,
+  SIGSEGV,
+  SIGTRAP,
+} from '@tsv/abi';
 import { FAULT_ERROR_FETCH, FAULT_ERROR_UNKNOWN, FAULT_ERROR_WRITE, REG_RIP } from '@tsv/platform';
 import { forceFaultSignal, forceSignal } from '../signal/force-signal.js';
 import { kernelSignal } from '../signal/sig-info.js';
@@ -7,10 +20,16 @@ import type { Task } from '../task/task.js';
 /** Page fault, Intel SDM 3, 6.15. */
 const TRAP_PAGE_FAULT = 14;
 
+/** What an instruction can raise, signal(7). */
+const FAULT_SIGNALS: ReadonlySet<number> = new Set([SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV]);
+
 /** Answers the fault that the guest of `task` stopped with: the page appears, or the task gets the fault's signal. */
 export function handleFault(task: Task): void {
   const { page } = task;
-  const { signo, sigCode, faultAddr } = page;
+  const { sigCode, faultAddr } = page;
+  // The page is the guest's to write: what is no signal of a fault is told as the one that fits all.
+  const told = page.signo;
+  const signo = FAULT_SIGNALS.has(told) ? told : SIGSEGV;
   if (signo !== SIGSEGV || !isPageFault(page.faultTrapno, sigCode)) {
     forceFaultSignal(task, signo, sigCode, faultAddr);
     return;

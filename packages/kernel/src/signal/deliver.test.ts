@@ -242,6 +242,13 @@ describe('a fault', () => {
     k.pump();
     expect([t.hasExited, t.threadGroup.exitStatus]).toEqual([true, SIGBUS]);
   });
+
+  it.each([0, SIGKILL, SIGSTOP, 65, 200, 0xffff_ffff])('that a guest tells as signal %d is SIGSEGV', (signo) => {
+    const { k, t } = started();
+    k.contextOf(t).stopForFault(signo, 1, BAD_ADDR, 0, 14);
+    k.pump();
+    expect([t.hasExited, t.threadGroup.exitStatus]).toEqual([true, SIGSEGV]);
+  });
 });
 
 describe('the default action', () => {
