@@ -3,6 +3,7 @@ import {
   EBUSY,
   EFAULT,
   EINVAL,
+  ENOMEM,
   EPERM,
   EPIPE,
   FIONREAD,
@@ -52,6 +53,17 @@ describe('a pipe, pipe(7)', () => {
     const [reader, writer] = createPipe(files, 0);
     reader.decRef();
     expect(writeText(writer, 'x')).toBe(-EPIPE);
+  });
+
+  it('whose ring the host has no memory for: ENOMEM', () => {
+    const [, writer] = createPipe(files, 0);
+    const bytes = data('x');
+    const spy = jest.spyOn(globalThis, 'Uint8Array').mockImplementation(() => {
+      throw new RangeError('Array buffer allocation failed');
+    });
+    const result = writer.write(bytes);
+    spy.mockRestore();
+    expect(result).toBe(-ENOMEM);
   });
 
   it('reads and writes of nothing move nothing', () => {

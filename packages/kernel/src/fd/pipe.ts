@@ -58,14 +58,18 @@ export class Pipe {
     return moved;
   }
 
-  /** Takes bytes from `io`. Returns how many. Errors: EAGAIN, EFAULT, EPIPE. */
+  /** Takes bytes from `io`. Returns how many. Errors: EAGAIN, EFAULT, ENOMEM, EPIPE. */
   write(io: IoBuffer, isPacket: boolean): number {
     if (io.remaining === 0) return 0;
     if (this.readerCount === 0) return -EPIPE;
     const len = isPacket ? Math.min(io.remaining, PIPE_BUF) : io.remaining;
     const free = this.free;
     if (free === 0 || (len <= PIPE_BUF && free < len)) return -EAGAIN;
-    if (this.#ring === NO_BYTES) this.#ring = new Uint8Array(this.#capacity);
+    if (this.#ring === NO_BYTES) {
+      const ring = allocate(this.#capacity);
+      if (ring === null) return -ENOMEM;
+      this.#ring = ring;
+    }
     const moved = this.#copyIn(io, Math.min(free, len));
     if (moved > 0) this.#produced(moved, isPacket);
     return moved;
