@@ -36,6 +36,10 @@ try {
   });
   await step('engines', { command: 'node tools/engines/run.mjs', count: countOfLastLine });
   await step('faults', { command: 'node tools/faults/run.mjs --seed 7', count: countOfLastLine });
+  await step('system calls at random', {
+    command: 'node tools/fuzz/run.mjs --seed 1 --rounds 12',
+    count: countOfLastLine,
+  });
   await step('netstack and Linux', { command: 'node tools/suites/netstack/run.mjs', count: countOfLastLine });
   await step('network tests of languages', {
     command: 'node tools/suites/languages/run.mjs',
