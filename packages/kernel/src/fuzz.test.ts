@@ -4,6 +4,7 @@ import { sendSignal } from './signal/send-signal.js';
 import { kernelSignal } from './signal/sig-info.js';
 import { SYSCALLS } from './syscalls/table.js';
 import type { Task } from './task/task.js';
+import { randomOf } from './testing/random.js';
 import { BAD_ADDR, DATA_ADDR, DATA_BYTES, TestKernel } from './testing/test-kernel.js';
 
 /** Files whose calls are tried here: those about processes, signals, time and identity. */
@@ -12,17 +13,6 @@ const TOPICS =
 const CALLS = SYSCALLS.filter(({ name }) => TOPICS.test(name) && !/xattr|sock|peername|opt|dents|cwd/.test(name));
 const CALL_COUNT = 4000;
 const TASK_COUNT_MAX = 24;
-
-/** Numbers that can be predicted: mulberry32. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const INTERESTING = [0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 24, 32, 64, 65, 88, 128, 4096, 0x7fffffff, 0x80000000, 0xffffffff];
 
