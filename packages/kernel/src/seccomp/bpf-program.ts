@@ -55,6 +55,8 @@ const KNOWN_CODES: ReadonlySet<number> = new Set([
 ]);
 
 const memory = new Uint32Array(BPF_MEMWORDS);
+/** A bit for each of them. */
+const ALL_WORDS = 2 ** BPF_MEMWORDS - 1;
 
 /** A checked program of classic BPF over `struct seccomp_data`. It ends: jumps go forward only. */
 export class BpfProgram {
@@ -82,7 +84,8 @@ export class BpfProgram {
     if (count < 1 || count > BPF_MAXINSNS) return -EINVAL;
     const program = new BpfProgram(mem, count);
     for (let i = 0; i < count; i++) if (!program.#isValid(i)) return -EINVAL;
-    return (program.#codes[count - 1]! & 7) === BPF_RET ? program : -EINVAL;
+    if ((program.#codes[count - 1]! & 7) !== BPF_RET || !program.#storesBeforeLoads()) return -EINVAL;
+    return program;
   }
 
   /** Runs over the words of a `struct seccomp_data`. Returns what the program returns, unsigned. */
@@ -129,6 +132,26 @@ export class BpfProgram {
     if ((code & 0xf0) === BPF_JA) return k;
     const isTaken = compare(code & 0xf0, a, (code & BPF_X) !== 0 ? x : k);
     return this.#jumps[2 * pc + (isTaken ? 0 : 1)]!;
+  }
+
+  /** Whether each word of the scratch memory that is read was written on every way that leads there. */
+  #storesBeforeLoads(): boolean {
+    const written = new Uint16Array(this.count).fill(ALL_WORDS);
+    let now = 0;
+    for (let i = 0; i < this.count; i++) {
+      now &= written[i]!;
+      const code = this.#codes[i]!;
+      const k = this.#ks[i]!;
+      const kind = code & 7;
+      if (kind === BPF_ST || kind === BPF_STX) now |= 1 << k;
+      else if (kind <= BPF_LDX && (code & 0xe0) === BPF_MEM && (now & (1 << k)) === 0) return false;
+      if (kind !== BPF_JMP) continue;
+      const isAlways = (code & 0xf0) === BPF_JA;
+      written[i + 1 + (isAlways ? k : this.#jumps[2 * i]!)]! &= now;
+      written[i + 1 + (isAlways ? k : this.#jumps[2 * i + 1]!)]! &= now;
+      now = ALL_WORDS;
+    }
+    return true;
   }
 
   #isValid(i: number): boolean {

@@ -122,6 +122,7 @@ describe('BpfProgram', () => {
     ${'a far jump behind the end'} | ${[[BPF_JMP | BPF_JA, 0, 0, 0xffffffff], [RET_K, 0, 0, 0]]}
     ${'a division by 0'}           | ${[[BPF_ALU | BPF_DIV | BPF_K, 0, 0, 0], [RET_K, 0, 0, 0]]}
     ${'a shift by 32'}             | ${[[BPF_ALU | BPF_LSH | BPF_K, 0, 0, 32], [RET_K, 0, 0, 0]]}
+    ${'a word that is not stored'} | ${[[BPF_LD | BPF_MEM, 0, 0, 1], [RET_K, 0, 0, 0]]}
     ${'a word that is not there'}  | ${[[BPF_ST, 0, 0, 16], [RET_K, 0, 0, 0]]}
   `('is refused: $why', ({ program }: { program: Instruction[] }) => {
     expect(BpfProgram.parse(encode(program), program.length)).toBe(-EINVAL);

@@ -75,6 +75,8 @@ describe('SocketFilter.load', () => {
     ['memory that there is not', [[0x02, 0, 0, 16], ret(1)]],
     ['memory that was not written', [[0x60, 0, 0, 1], ret(1)]],
     ['memory that was written on one way only', [[0x15, 1, 0, 0], [0x02, 0, 0, 1], [0x60, 0, 0, 1], ret(1)]],
+    ['memory that is written nowhere, behind a return', [ret(1), [0x60, 0, 0, 1], ret(1)]],
+    ['what is known besides the bytes, behind the last of it', [[0x20, 0, 0, -1], ret(1)]],
     ['division by 0', [[0x34, 0, 0, 0], ret(1)]],
     ['a shift by 32', [[0x64, 0, 0, 32], ret(1)]],
   ])('refuses %s', (_name, program) => expect(SocketFilter.load(assemble(...program))).toBeUndefined());

@@ -58,7 +58,6 @@ const SKF_AD_CPU = 36;
 const SKF_AD_ALU_XOR_X = 40;
 const SKF_AD_VLAN_TAG = 44;
 const SKF_AD_VLAN_TAG_PRESENT = 48;
-const SKF_AD_MAX = 64;
 const SKF_NET_OFF = -0x10_0000;
 const SKF_LL_OFF = -0x20_0000;
 const ARPHRD_ETHER = 1;
@@ -299,7 +298,7 @@ function isLoad(code: number, k: number): boolean {
   if (mode === BPF_ABS || mode === BPF_IND) {
     if (size > BPF_B) return false;
     // Of what is known besides the bytes, only what we tell.
-    return mode === BPF_IND || k >= 0 || k < SKF_AD_OFF || k >= SKF_AD_OFF + SKF_AD_MAX || isAncillary(k - SKF_AD_OFF);
+    return mode === BPF_IND || k >= 0 || k < SKF_AD_OFF || isAncillary(k - SKF_AD_OFF);
   }
   if (mode === BPF_MEM) return isWide && k >>> 0 < BPF_MEMWORDS;
   return isWide && (mode === BPF_IMM || mode === BPF_LEN);
@@ -324,7 +323,7 @@ function storesBeforeLoads(codes: Uint16Array, jumps: Uint8Array, constants: Int
       const targets = (code & 0xf0) === BPF_JA ? [k] : [jumps[pc * 2]!, jumps[pc * 2 + 1]!];
       for (const target of targets) valid[pc + 1 + target]! &= now;
       now = 0xffff;
-    } else if (kind === BPF_RET) now = 0xffff;
+    }
   }
   return true;
 }
