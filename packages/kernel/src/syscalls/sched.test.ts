@@ -132,8 +132,14 @@ describe('sched_setattr(2), sched_getattr(2)', () => {
 
   it('return the errors of their man page', () => {
     const { k, t } = started();
-    t.mm.store32(DATA_ADDR, 40);
-    expect(k.call(t, SYS_sched_setattr, 0, DATA_ADDR, 0)).toBe(-E2BIG);
+    for (const bytes of [40, 4097]) {
+      t.mm.store32(DATA_ADDR, bytes);
+      expect([k.call(t, SYS_sched_setattr, 0, DATA_ADDR, 0), t.mm.load32(DATA_ADDR)]).toEqual([-E2BIG, 56]);
+    }
+    t.mm.store32(DATA_ADDR, 64);
+    expect(k.call(t, SYS_sched_setattr, 0, DATA_ADDR, 0)).toBe(0);
+    t.mm.store32(DATA_ADDR + 56, 1);
+    expect([k.call(t, SYS_sched_setattr, 0, DATA_ADDR, 0), t.mm.load32(DATA_ADDR)]).toEqual([-E2BIG, 56]);
     expect(k.call(t, SYS_sched_setattr, 0, 0, 0)).toBe(-EINVAL);
     expect(k.call(t, SYS_sched_setattr, 0, DATA_ADDR, 1)).toBe(-EINVAL);
     expect(k.call(t, SYS_sched_setattr, 0, BAD_ADDR, 0)).toBe(-EFAULT);

@@ -24,6 +24,7 @@ import {
   loadU64,
   storeI64,
   storeTimespecMs,
+  type Errno,
   type SysResult,
 } from '@tsv/abi';
 import type { Task } from '../task/task.js';
@@ -125,6 +126,9 @@ export function sysSchedGetparam(t: Task, a: SyscallArgs): SysResult {
   return target === null ? -ESRCH : t.mm.store32(paramAddr, target.scheduling.priority);
 }
 
+/** `struct sched_attr` as far as it is known here: with the limits of utilization. */
+const SCHED_ATTR_BYTES = 56;
+
 /** sched_setattr(2). Errors: E2BIG, EFAULT, EINVAL, EPERM, ESRCH. */
 export function sysSchedSetattr(t: Task, a: SyscallArgs): SysResult {
   const pid = a.i32(0);
@@ -135,8 +139,10 @@ export function sysSchedSetattr(t: Task, a: SyscallArgs): SysResult {
   const given = t.mm.load32(attrAddr);
   if (Number.isNaN(given)) return -EFAULT;
   const bytes = given === 0 ? SCHED_ATTR_SIZE_VER0 : given;
-  if (bytes < SCHED_ATTR_SIZE_VER0 || bytes > 4096) return -E2BIG;
+  if (bytes < SCHED_ATTR_SIZE_VER0 || bytes > 4096) return tellAttrSize(t, attrAddr);
   if (t.mm.copyIn(scratch, 0, attrAddr, bytes) < 0) return -EFAULT;
+  // Fields that we do not know may be there, but say nothing.
+  if (scratch.subarray(SCHED_ATTR_BYTES, bytes).some((byte) => byte !== 0)) return tellAttrSize(t, attrAddr);
   const target = taskOf(t, pid);
   if (target === null) return -ESRCH;
   const attrFlags = loadU64(mem, 8);
@@ -146,6 +152,11 @@ export function sysSchedSetattr(t: Task, a: SyscallArgs): SysResult {
   const result = setPolicy(t, target, policy, mem.getInt32(20, true), (attrFlags & SCHED_FLAG_RESET_ON_FORK) !== 0);
   if (result < 0 || (policy !== SCHED_OTHER && policy !== SCHED_BATCH)) return result;
   return setNice(t, target, nice);
+}
+
+/** Stores in a `struct sched_attr` how large it is here. Returns -E2BIG, or -EFAULT. */
+function tellAttrSize(t: Task, attrAddr: number): Errno {
+  return t.mm.store32(attrAddr, SCHED_ATTR_BYTES) < 0 ? -EFAULT : -E2BIG;
 }
 
 /** sched_getattr(2). Errors: EFAULT, EINVAL, ESRCH. */
