@@ -32,6 +32,7 @@ export const GUEST_CASES = [
   guest('keys'),
   guest('mount-api'),
   guest('numa-and-others'),
+  guest('validators', { timeoutMs: 60_000 }),
   linked('dynamic PIE', 'gcc', ['-pie', '-fPIE']),
   linked('dynamic, not PIE', 'gcc', ['-no-pie']),
   linked('static', 'gcc', ['-static']),
