@@ -37,7 +37,7 @@ try {
   await step('engines', { command: 'node tools/engines/run.mjs', count: countOfLastLine });
   await step('faults', { command: 'node tools/faults/run.mjs --seed 7', count: countOfLastLine });
   await step('system calls at random', {
-    command: 'node tools/fuzz/run.mjs --seed 1 --rounds 12',
+    command: 'node tools/fuzz/run.mjs --seed 1 --rounds 12 && node tools/fuzz/links.mjs --uses 300',
     count: countOfLastLine,
   });
   await step('netstack and Linux', { command: 'node tools/suites/netstack/run.mjs', count: countOfLastLine });
