@@ -34,6 +34,10 @@ try {
     command: 'npm run --silent compat -- --platform ptrace --every 3',
     count: countOfLastLine,
   });
+  await step('compat, unpatched', {
+    command: 'npm run --silent compat -- --systrap-patching off --every 6 --offset 1',
+    count: countOfLastLine,
+  });
   await step('engines', { command: 'node tools/engines/run.mjs', count: countOfLastLine });
   await step('faults', { command: 'node tools/faults/run.mjs --seed 7', count: countOfLastLine });
   await step('system calls at random', {

@@ -24,6 +24,7 @@ export const GUEST_CASES = [
   guest('scm-rights'),
   guest('kcmp-ioprio'),
   guest('ptrace'),
+  guest('patched-site'),
   guest('sysv-shm'),
   guest('sysv-sem'),
   guest('sysv-msg'),

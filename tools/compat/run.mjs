@@ -1,6 +1,6 @@
 // Runs each case natively and under TSV and compares stdout, stderr, exit status and the files written. Prints a table
 // and ends with `N passed, N failed`; exits 1 on any difference.
-//   npm run compat [-- --only TEXT] [--platform NAME] [--systrap-patching on|off] [--every N] [--verbose] [--jobs N]
+//   npm run compat [-- --only TEXT] [--platform NAME] [--systrap-patching on|off] [--every N] [--offset N] [--verbose] [--jobs N]
 import { execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     platform: { type: 'string', default: 'auto' },
     'systrap-patching': { type: 'string', default: 'on' },
     every: { type: 'string', default: '1' },
+    offset: { type: 'string', default: '0' },
     verbose: { type: 'boolean', default: false },
     jobs: { type: 'string', default: '2' },
   },
@@ -36,7 +37,7 @@ let passedCount = 0;
 let failedCount = 0;
 try {
   const chosen = CASES.filter((test) => options.only === undefined || test.name.includes(options.only));
-  const queue = chosen.filter((_, i) => i % Number(options.every) === 0);
+  const queue = chosen.filter((_, i) => i % Number(options.every) === Number(options.offset));
   await Promise.all(Array.from({ length: Number(options.jobs) }, () => work(queue)));
 } finally {
   rmSync(built, { recursive: true, force: true });

@@ -80,6 +80,13 @@ describe('PrivateCode.restore', () => {
     expect(bytesAt(addr + AT)).toEqual(OLD);
   });
 
+  it('comes for whoever reads or writes a page of it in the name of a debugger', () => {
+    fixture.mm.code.reveal(addr + PAGE_BYTES, 8);
+    expect(bytesAt(addr + AT)).toEqual([...NEW]);
+    fixture.mm.code.reveal(addr + PAGE_BYTES - 1, 1);
+    expect(bytesAt(addr + AT)).toEqual(OLD);
+  });
+
   it('leaves pages alone that are others by now', () => {
     fixture.mm.unmap(addr, PAGE_BYTES);
     expect(fixture.map({ addr, placement: Placement.FIXED })).toBe(addr);

@@ -47,6 +47,11 @@ export class PrivateCode implements CodeMemory {
     }
   }
 
+  /** The same for the pages of `len` bytes at `addr`, which somebody reads or writes who is to see the program's own bytes. */
+  reveal(addr: number, len: number): void {
+    if (this.#replaced.size > 0) this.restore(pageFloor(addr), addr + len);
+  }
+
   /** A copy of `from`'s address space has the same pages. */
   inherit(from: PrivateCode): void {
     for (const [addr, replacement] of from.#replaced) this.#replaced.set(addr, replacement);

@@ -1,5 +1,6 @@
 import { EACCES, EIO, S_IFREG, type Errno } from '@tsv/abi';
 import { OpenFile, SyntheticInode, type Caller, type IoBuffer, type VfsPath } from '@tsv/vfs';
+import type { Mm } from '../mm/mm.js';
 import type { Task } from '../task/task.js';
 import { mayInspect } from './process-directory.js';
 import { mmOf } from './process-files.js';
@@ -50,6 +51,7 @@ class OpenMem extends OpenFile {
     while (io.remaining > 0) {
       const addr = offset + moved;
       const len = Math.min(io.remaining, PIECE_BYTES - (addr % PIECE_BYTES));
+      reveal(mm, addr, len);
       if (mm.copyIn(piece, 0, addr, len) !== 0) return moved === 0 ? -EIO : moved;
       const n = io.put(piece, 0, len);
       if (n < 0) return moved === 0 ? n : moved;
@@ -68,6 +70,7 @@ class OpenMem extends OpenFile {
       const addr = offset + moved;
       const len = io.take(piece, 0, Math.min(io.remaining, PIECE_BYTES - (addr % PIECE_BYTES)));
       if (len <= 0) return len < 0 && moved === 0 ? len : moved;
+      reveal(mm, addr, len);
       // Threads of that process may run: what they have mapped is not given to others meanwhile.
       mm.addressMap.isForeignAccess = true;
       const status = mm.poke(addr, piece, 0, len);
@@ -77,4 +80,11 @@ class OpenMem extends OpenFile {
     }
     return moved;
   }
+}
+
+/** Has the program's own code be there, in a process whose threads may run. */
+function reveal(mm: Mm, addr: number, len: number): void {
+  mm.addressMap.isForeignAccess = true;
+  mm.code.reveal(addr, len);
+  mm.addressMap.isForeignAccess = false;
 }

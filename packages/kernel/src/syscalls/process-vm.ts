@@ -109,6 +109,7 @@ function copyPiece(
   const foreign = from === t.mm ? to : from;
   // None of the other process's threads need be stopped: what its platform maps may change later than it is freed.
   foreign.addressMap.isForeignAccess = foreign !== t.mm;
+  from.code.reveal(fromAddr, len);
   let status = from.copyIn(buffer, 0, fromAddr, len);
   if (status === 0) status = to.copyOut(toAddr, buffer, 0, len);
   foreign.addressMap.isForeignAccess = false;

@@ -202,20 +202,24 @@ function listen(target: Task, tracing: Tracing): SysResult {
 function peek(t: Task, target: Task, addr: number, dataAddr: number): SysResult {
   const { scratch } = t.kernel;
   return (
-    withForeignMemory(target, () => (target.mm.copyIn(scratch, 0, addr, WORD_BYTES) < 0 ? -EIO : 0)) ||
+    withForeignMemory(target, addr, () => (target.mm.copyIn(scratch, 0, addr, WORD_BYTES) < 0 ? -EIO : 0)) ||
     putWord(t, dataAddr)
   );
 }
 
 function poke(t: Task, target: Task, addr: number): SysResult {
   storeArgument(t);
-  return withForeignMemory(target, () => target.mm.poke(addr, t.kernel.scratch, 0, WORD_BYTES));
+  return withForeignMemory(target, addr, () => target.mm.poke(addr, t.kernel.scratch, 0, WORD_BYTES));
 }
 
-/** Other threads of `target` may run: what they have mapped is not given to others meanwhile. */
-function withForeignMemory(target: Task, body: () => 0 | Errno): 0 | Errno {
+/**
+ * For a word at `addr`: a tracer sees the program's own code. Other threads of `target` may run: what they have mapped is not
+ * given to others meanwhile.
+ */
+function withForeignMemory(target: Task, addr: number, body: () => 0 | Errno): 0 | Errno {
   const map = target.mm.addressMap;
   map.isForeignAccess = true;
+  target.mm.code.reveal(addr, WORD_BYTES);
   const status = body();
   map.isForeignAccess = false;
   return status;
