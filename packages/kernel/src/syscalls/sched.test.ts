@@ -63,6 +63,14 @@ describe('sched_setaffinity(2), sched_getaffinity(2)', () => {
     expect(k.call(t, SYS_sched_setaffinity, 77, 8, DATA_ADDR)).toBe(-ESRCH);
     expect(k.call(t, SYS_sched_setaffinity, 1, 8, DATA_ADDR)).toBe(-EPERM);
   });
+
+  it.each([0, 1])('have getcpu(2) tell a CPU that the thread may use: %i', (cpu) => {
+    const { k, t } = started();
+    t.mm.store32(DATA_ADDR, 1 << cpu);
+    expect(k.call(t, SYS_sched_setaffinity, 0, 4, DATA_ADDR)).toBe(0);
+    expect(k.call(t, SYS_getcpu, DATA_ADDR, 0)).toBe(0);
+    expect(t.mm.load32(DATA_ADDR)).toBe(cpu);
+  });
 });
 
 describe('sched_setscheduler(2)', () => {

@@ -227,12 +227,23 @@ export function sysSetpriority(t: Task, a: SyscallArgs): SysResult {
   return result;
 }
 
-/** getcpu(2). Threads do not know where the host runs them; each is told one CPU. Errors: EFAULT. */
+/** getcpu(2). Threads do not know where the host runs them; each is told one CPU that it may use. Errors: EFAULT. */
 export function sysGetcpu(t: Task, a: SyscallArgs): SysResult {
   const cpuAddr = a.u64(0);
   const nodeAddr = a.u64(1);
-  if (cpuAddr !== 0 && t.mm.store32(cpuAddr, t.tid % t.kernel.cpuCount) < 0) return -EFAULT;
+  if (cpuAddr !== 0 && t.mm.store32(cpuAddr, cpuOf(t)) < 0) return -EFAULT;
   return nodeAddr === 0 ? 0 : t.mm.store32(nodeAddr, 0);
+}
+
+/** A CPU of those that sched_setaffinity(2) allows: another for each thread. */
+function cpuOf(t: Task): number {
+  const { affinity } = t.scheduling;
+  const { cpuCount } = t.kernel;
+  for (let i = 0; i < cpuCount; i++) {
+    const cpu = (t.tid + i) % cpuCount;
+    if (affinity.length === 0 || (affinity[cpu >> 3]! & (1 << (cpu & 7))) !== 0) return cpu;
+  }
+  return 0;
 }
 
 /**
