@@ -39,8 +39,10 @@ await delay(1);
 try {
   const nativeNs = nativeFigure('micro', ['20', 'getpid']);
   tell('native getpid', nativeNs, nativeNs);
-  if (availableParallelism() > 1)
+  if (availableParallelism() > 1) {
     tell('a word to another processor and back', nativeFigure('round-trip', []), nativeNs);
+    tell('the same by way of two cache lines', nativeFigure('round-trip', ['two']), nativeNs);
+  }
   for (const [name, count, operation] of operations()) {
     measure(count, operation); // What a program does at first is compiled, patched and moved to its processor.
     tell(
