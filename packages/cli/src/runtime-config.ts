@@ -61,7 +61,7 @@ function defaultStateDir(): string {
   return process.geteuid?.() === 0 ? '/run/tsv' : join(homedir(), '.tsv', 'run');
 }
 
-/** Whether the user IDs are not those of the host, user_namespaces(7). */
+/** Whether the user IDs are not those of the host, user_namespaces(7). What has boot's own is not loaded for this. */
 function isInUserNamespace(): boolean {
   const [inside, outside, count] = readFileSync('/proc/self/uid_map', 'latin1').trim().split(/\s+/).map(Number);
   return !(inside === 0 && outside === 0 && count === 4294967295);

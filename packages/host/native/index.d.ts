@@ -84,6 +84,12 @@ export declare class Watchdog {
 /** accept4(2). Stores the peer's address, and its length in `lengths[0]`. Returns a descriptor. */
 export declare function accept4(fd: Fd, address: Bytes, lengths: I32s, flags: I32): number
 
+/**
+ * Lets the eBPF program in the first `len` bytes of `program` decide about every device that is opened or made in the control group (of version 2)
+ * with the directory `cgroup`, in place of one that was there before. Returns 0 or what bpf(2) says.
+ */
+export declare function attachDeviceFilter(cgroup: Fd, program: Bytes, len: Len): number
+
 /** bind(2). */
 export declare function bind(fd: Fd, address: Bytes): number
 

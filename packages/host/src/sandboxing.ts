@@ -7,6 +7,7 @@ export const LANDLOCK_DENY_TCP = 1;
 export const {
   confineProcess,
   installSeccompFilter,
+  attachDeviceFilter,
   createLandlockRuleset,
   restrictThread,
   setThreadCapabilities,

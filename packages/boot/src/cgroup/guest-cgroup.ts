@@ -28,17 +28,18 @@ export function removeCgroup(cgroup: Cgroup): void {
 }
 
 /** Sets what `linux.resources` limits, config-linux.md "Control groups". Fields that are absent stay. */
-function setLimits({ settings }: Cgroup, { pids, cpu, memory }: Resources): void {
+export function setLimits({ settings }: Cgroup, { pids, cpu, memory }: Resources): void {
   if (pids?.limit !== undefined) settings.pidsMax = pids.limit > 0 ? pids.limit : Infinity;
-  if (cpu?.quota !== undefined && cpu.quota > 0) settings.cpuQuotaUs = cpu.quota;
+  if (cpu?.quota !== undefined && cpu.quota !== 0) settings.cpuQuotaUs = cpu.quota > 0 ? cpu.quota : Infinity;
   if (cpu?.period !== undefined && cpu.period > 0) settings.cpuPeriodUs = cpu.period;
   if (cpu?.shares !== undefined && cpu.shares > 0) settings.cpuWeight = weightOfShares(cpu.shares);
-  settings.cpusetCpus = toByteString(cpu?.cpus ?? '');
-  settings.cpusetMems = toByteString(cpu?.mems ?? '');
-  settings.memoryMaxBytes = bytesOf(memory?.limit) ?? Infinity;
-  settings.memoryLowBytes = bytesOf(memory?.reservation) ?? 0;
-  const withSwap = bytesOf(memory?.swap) ?? Infinity;
-  if (withSwap !== Infinity) settings.swapMaxBytes = Math.max(0, withSwap - settings.memoryMaxBytes);
+  if (cpu?.cpus !== undefined) settings.cpusetCpus = toByteString(cpu.cpus);
+  if (cpu?.mems !== undefined) settings.cpusetMems = toByteString(cpu.mems);
+  settings.memoryMaxBytes = bytesOf(memory?.limit) ?? settings.memoryMaxBytes;
+  settings.memoryLowBytes = bytesOf(memory?.reservation) ?? settings.memoryLowBytes;
+  const withSwap = bytesOf(memory?.swap);
+  if (withSwap === undefined) return;
+  settings.swapMaxBytes = withSwap === Infinity ? Infinity : Math.max(0, withSwap - settings.memoryMaxBytes);
 }
 
 function bytesOf(limit: number | undefined): number | undefined {

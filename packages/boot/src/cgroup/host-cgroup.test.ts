@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCgroupHierarchies, parseCgroupHierarchies } from './cgroup-hierarchies.js';
@@ -127,6 +127,58 @@ describeV1('HostCgroup, on a host with version 1', () => {
   it('a limit that the kernel refuses is named', () => {
     expect(() => HostCgroup.create(path, { cpu: { cpus: '4000' } })).toThrow('linux.resources.cpu.cpus to 4000');
     mkdirSync(join(mountpoints.get('memory')!, path), { recursive: true }); // What was made is gone: make it for afterEach.
+  });
+});
+
+/** Where the unified hierarchy is mounted, perhaps beside version 1; null where it is not, or we cannot make a cgroup there. */
+function unifiedMountpoint(): string | null {
+  const line = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((text) => text.includes(' - cgroup2 '));
+  const mountpoint = line?.split(' ')[4];
+  if (mountpoint === undefined || process.getuid?.() !== 0) return null;
+  try {
+    const probe = join(mountpoint, `tsv-probe-${process.pid}`);
+    mkdirSync(probe);
+    rmdirSync(probe);
+    return mountpoint;
+  } catch {
+    return null; // Whatever the reason is, it cannot be tested here.
+  }
+}
+
+const unified = unifiedMountpoint();
+const describeV2 = unified === null ? describe.skip : describe;
+
+describeV2('HostCgroup, device rules of version 2 (where root may make a cgroup of that)', () => {
+  const hierarchies = { version: 2, mountpoints: new Map([['', unified!]]) } as const;
+  const path = `/tsv-devices-${process.pid}`;
+
+  afterEach(() => HostCgroup.open(path, hierarchies).destroy());
+
+  /** What becomes of reading a device and making one in the cgroup. */
+  function tryDevices(cgroup: HostCgroup): Promise<string> {
+    const script = `read go; for name in zero kmsg; do head -c 1 /dev/$name > /dev/null 2>&1 && echo $name; done
+      mknod /dev/shm/tsv-${process.pid} c 7 77 2> /dev/null && echo made; rm -f /dev/shm/tsv-${process.pid}`;
+    const child = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] });
+    cgroup.addProcess(child.pid!);
+    child.stdin.end('go\n');
+    return new Promise((resolve) => {
+      let text = '';
+      child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+      child.on('close', () => {
+        resolve(text.trim().replaceAll('\n', ' '));
+      });
+    });
+  }
+
+  it('denies what the rules deny, and takes other ones later', async () => {
+    const cgroup = HostCgroup.create(path, { devices: [{ allow: false }] }, hierarchies);
+    expect(await tryDevices(cgroup)).toBe('zero');
+    cgroup.update({ devices: [{ allow: false }, { allow: true, type: 'c', major: 7, access: 'm' }] });
+    expect(await tryDevices(cgroup)).toBe('zero made');
+    cgroup.update({ devices: [{ allow: true }] });
+    expect(await tryDevices(cgroup)).toMatch(/^zero (kmsg )?made$/);
   });
 });
 

@@ -1,10 +1,15 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
+import { readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { attachDeviceFilter } from '@tsv/host';
+import { errnoText } from '@tsv/abi';
+import { isInUserNamespace } from '../in-user-namespace.js';
 import { SandboxError } from '../sandbox-error.js';
 import { findCgroupHierarchies, type CgroupHierarchies } from './cgroup-hierarchies.js';
 import { statisticsV1, statisticsV2, type CgroupStatistics } from './cgroup-statistics.js';
-import { resourceFilesV1, resourceFilesV2, type ResourceWrite, type Resources } from './resource-files.js';
+import { deviceProgram } from './device-program.js';
+import { deviceRules, resourceFilesV1, resourceFilesV2, type ResourceWrite, type Resources } from './resource-files.js';
 
 /** What cannot be made or written because of who we are. */
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
@@ -61,6 +66,7 @@ export class HostCgroup {
       cgroup.#refuseBusy();
       cgroup.#prepare();
       cgroup.#write(writes);
+      cgroup.#filterDevices(resources ?? {});
     } catch (error) {
       for (const directory of made.reverse()) removeIfEmpty(directory);
       const needsNone = writes.every(({ controller }) => controller === 'devices');
@@ -107,6 +113,7 @@ export class HostCgroup {
       throw new SandboxError(`Cannot set ${first.field}: the container has no cgroup`);
     }
     this.#write(writes);
+    if (!this.#isAbsent) this.#filterDevices(resources);
   }
 
   /** Its directories on the host; none where there is no cgroup. */
@@ -193,6 +200,22 @@ export class HostCgroup {
         writeFileSync(join(directory, file), readFileSync(join(parent, file), 'utf8').trim());
       }
     }
+  }
+
+  /**
+   * In version 2 a program decides about devices. Where bpf(2) is refused, that matters only when devices are denied, and not
+   * in a user namespace, where few may be opened or made anyway. Throws {@link SandboxError}.
+   */
+  #filterDevices(resources: Resources): void {
+    const rules = deviceRules(resources);
+    if (this.#hierarchies.version !== 2 || rules.length === 0) return;
+    const program = deviceProgram(rules);
+    const fd = openSync(this.#directoryOf('')!, constants.O_RDONLY | constants.O_DIRECTORY);
+    const error = attachDeviceFilter(fd, program, program.length);
+    closeSync(fd);
+    const deniesNothing = rules.every(({ isAllowed, access }) => isAllowed && access.length >= 3);
+    if (error === 0 || deniesNothing || isInUserNamespace()) return;
+    throw new SandboxError(`Cannot set linux.resources.devices: bpf(2): ${errnoText(-error)}`);
   }
 
   #write(writes: readonly ResourceWrite[]): void {

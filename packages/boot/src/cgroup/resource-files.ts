@@ -193,28 +193,62 @@ function addRdma(out: Writes, { rdma }: Resources): void {
   }
 }
 
+/** A rule about devices, config-linux.md "Allowed Device list", with everything in it. */
+export interface DeviceRule {
+  readonly isAllowed: boolean;
+  /** Of all devices, whatever their numbers are, or of these. */
+  readonly type: 'a' | 'c' | 'b';
+  /** -1 for every number. */
+  readonly major: number;
+  readonly minor: number;
+  /** Of `rwm`, one at least. */
+  readonly access: string;
+}
+
 /**
  * Devices that every container has, config-linux.md "Default Devices", terminals, and what the sentry itself opens:
  * /dev/net/tun and /dev/kvm.
  */
-const DEFAULT_DEVICE_RULES = ['1:3', '1:5', '1:7', '1:8', '1:9', '5:0', '5:2', '136:*', '10:200', '10:232'];
+const DEFAULT_DEVICES = [
+  [1, 3],
+  [1, 5],
+  [1, 7],
+  [1, 8],
+  [1, 9],
+  [5, 0],
+  [5, 2],
+  [136, -1],
+  [10, 200],
+  [10, 232],
+] as const;
 
 /**
- * Rules of version 1 in their order, and after them the devices that a container always has. Version 2 has no files for
- * them, only programs; the sentry, which is in the cgroup, gives guests no devices of the host anyway.
+ * The rules of `devices` in their order, and after them the devices that a container always has; none when there are none.
+ * Throws {@link SandboxError} with the path of a field that is wrong.
  */
-function addDevices(out: Writes, { devices }: Resources): void {
-  for (const [index, rule] of (devices ?? []).entries()) {
-    const { allow, type = 'a', major = -1, minor = -1, access = 'rwm' } = rule;
+export function deviceRules({ devices = [] }: Resources): DeviceRule[] {
+  const rules = devices.map(({ allow, type = 'a', major = -1, minor = -1, access = '' }, index): DeviceRule => {
     if (!/^[rwm]*$/.test(access)) {
       throw new SandboxError(`Cannot use linux.resources.devices.${index}.access: "${access}" is not of "rwm"`);
     }
-    const number = (part: number): string => (part < 0 ? '*' : String(part));
-    const device = `${type} ${number(major)}:${number(minor)} ${access === '' ? 'rwm' : access}`;
-    out.add('devices', allow ? 'devices.allow' : 'devices.deny', type === 'a' ? 'a' : device, `devices.${index}`);
+    const isOfAll = type !== 'c' && type !== 'u' && type !== 'b';
+    if (isOfAll) return { isAllowed: allow, type: 'a', major: -1, minor: -1, access: 'rwm' };
+    return { isAllowed: allow, type: type === 'b' ? 'b' : 'c', major, minor, access: access === '' ? 'rwm' : access };
+  });
+  if (rules.length === 0) return [];
+  const always = DEFAULT_DEVICES.map(([major, minor]): DeviceRule => {
+    return { isAllowed: true, type: 'c', major, minor, access: 'rwm' };
+  });
+  return [...rules, ...always];
+}
+
+/** Version 2 has no files for devices: see `deviceProgram`. */
+function addDevices(out: Writes, resources: Resources): void {
+  const number = (part: number): string => (part < 0 ? '*' : String(part));
+  for (const [index, { isAllowed, type, major, minor, access }] of deviceRules(resources).entries()) {
+    const device = type === 'a' ? 'a' : `${type} ${number(major)}:${number(minor)} ${access}`;
+    out.add('devices', isAllowed ? 'devices.allow' : 'devices.deny', device, `devices.${index}`);
   }
-  if ((devices ?? []).length === 0) return;
-  for (const device of DEFAULT_DEVICE_RULES) out.add('devices', 'devices.allow', `c ${device} rwm`, 'devices');
 }
 
 function refuseOnV2(field: string, value: unknown): void {

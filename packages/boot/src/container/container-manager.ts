@@ -150,11 +150,13 @@ export class ContainerManager {
     }
   }
 
-  /** Changes the limits of a container's cgroup. */
-  update(id: string, resources: Resources): void {
-    const { cgroupPath } = this.#alive(id, 'update', ['created', 'running', 'paused']);
+  /** Changes the limits of a container's cgroup, and what its guests see of them. */
+  async update(id: string, resources: Resources): Promise<void> {
+    const state = this.#alive(id, 'update', ['created', 'running', 'paused']);
+    const { cgroupPath } = state;
     if (cgroupPath === null) throw new SandboxError(`Cannot update container "${id}": it has no cgroup of its own`);
     HostCgroup.open(cgroupPath).update(resources);
+    await this.#call(state, 'containerManager.Update', { id, resources: JSON.stringify(resources) });
   }
 
   #alive(id: string, verb: string, statuses: readonly ContainerStatus[]): ContainerState {

@@ -3,6 +3,8 @@ import type { HostFdWatcher } from '@tsv/gofer';
 import { UsageKind } from '@tsv/platform';
 import { parseConfig, type Process } from '@tsv/oci';
 import { PAGE_BYTES } from '@tsv/platform';
+import { setLimits } from '../cgroup/guest-cgroup.js';
+import type { Resources } from '../cgroup/resource-files.js';
 import type { Container } from '../container/container.js';
 import type { GuestProcess } from '../container/guest-process.js';
 import { cpuTimes, listProcesses } from '../container/process-list.js';
@@ -97,6 +99,10 @@ export class ControlHandlers {
         if (process === undefined || process.status !== null) return {}; // It has just ended.
         const mode = process.terminal === null ? 'process' : 'foreground-process-group';
         loader.signal(id, process.threadGroup.pid, signo, mode);
+        return {};
+      },
+      'containerManager.Update': ({ id, resources }) => {
+        setLimits(this.#loader().container(id).ns.cgroup.root, parseResources(resources));
         return {};
       },
       'containerManager.Pause': ({ id }) => {
@@ -204,6 +210,11 @@ export class ControlHandlers {
 }
 
 /** A process as config.json describes it, config.md "Process". Throws {@link ConfigError} or {@link SandboxError}. */
+function parseResources(text: string): Resources {
+  const config = parseConfig(`{"ociVersion":"1.0.0","linux":{"resources":${text}}}`, 'resources');
+  return config.linux?.resources ?? {};
+}
+
 function parseProcess(text: string): Process {
   const config = `{"ociVersion":"1.0.0","process":${text}}`;
   const { process } = parseConfig(config, 'the process');

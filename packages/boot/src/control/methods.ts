@@ -72,6 +72,8 @@ export const METHODS = {
     }),
   ),
   'containerManager.Processes': method(container, v.object({ processes: v.array(processRow) })),
+  /** Other limits, `linux.resources` as JSON, for what guests see of the container's cgroup. */
+  'containerManager.Update': method(v.object({ id, resources: v.string() }), nothing),
   'containerManager.Pause': method(container, nothing),
   'containerManager.Resume': method(container, nothing),
   'containerManager.Signal': method(

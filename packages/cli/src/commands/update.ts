@@ -7,11 +7,11 @@ import { CommandError, textOf, wordOf, type CommandArguments, type CommandRun } 
 const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 /** `tsv update`: other limits for a container's cgroup, from options or from a file of `linux.resources` (`-` for stdin). */
-export const run: CommandRun = (args) => {
+export const run: CommandRun = async (args) => {
   const file = textOf(args, 'resources');
   const resources = file === undefined ? fromOptions(args) : fromFile(file);
-  containerManager(args).update(wordOf(args, 'id'), resources);
-  return Promise.resolve(0);
+  await containerManager(args).update(wordOf(args, 'id'), resources);
+  return 0;
 };
 
 function fromFile(file: string): Resources {

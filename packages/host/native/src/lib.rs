@@ -1,6 +1,7 @@
 //! Host system calls that Node lacks. Results are numbers: a negated errno says what went wrong.
 
 pub mod confine;
+pub mod device_filter;
 pub mod frames;
 pub mod launch;
 pub mod seccomp;

@@ -1,10 +1,10 @@
 //! Confinement of this process, and of processes that it starts.
 
-use super::arguments::{ByteString, Fd, I32, I32s, U32, U64};
+use super::arguments::{ByteString, Bytes, Fd, I32, I32s, Len, U32, U64};
 use super::results::{descriptor, large, negated, status};
 use crate::confine::Confinement;
 use crate::launch::{Launch, landlock_ruleset};
-use crate::{seccomp, sys};
+use crate::{device_filter, seccomp, sys};
 use napi::bindgen_prelude::{Error, Result};
 use napi_derive::napi;
 use rustix::fd::{FromRawFd, IntoRawFd, OwnedFd};
@@ -23,6 +23,14 @@ pub fn install_seccomp_filter(json: String) -> Result<i32> {
             "Cannot install the seccomp filter: {other}"
         ))),
     }
+}
+
+/// Lets the eBPF program in the first `len` bytes of `program` decide about every device that is opened or made in the control group (of version 2)
+/// with the directory `cgroup`, in place of one that was there before. Returns 0 or what bpf(2) says.
+#[napi]
+pub fn attach_device_filter(cgroup: Fd, program: Bytes, len: Len) -> Result<i32> {
+    let program = program.part(Len(0), len)?;
+    Ok(status(|| device_filter::attach(cgroup.get()?, program)))
 }
 
 /// A Landlock ruleset: files beneath `readable` may be read and run, those beneath `writable` changed too, no others
