@@ -9,6 +9,8 @@ export type { ExecOptions } from './container/execute-in-container.js';
 export { serveLateHooks } from './container/late-hooks.js';
 export { PortForwarder } from './container/port-forwarder.js';
 export type { ListedContainer } from './container/state-store.js';
+export { mountOptionNames } from './oci/mount-options.js';
+export { SECCOMP_FEATURES } from './oci/seccomp/seccomp-words.js';
 export { parseListenAddress } from './metrics/listen-address.js';
 export { MetricServer } from './metrics/metric-server.js';
 export { SandboxError } from './sandbox-error.js';

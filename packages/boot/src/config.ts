@@ -21,6 +21,12 @@ export interface RuntimeConfig {
   /** Whether it may answer calls such as getpid(2) without the kernel. */
   readonly mayAnswerCalls: boolean;
   readonly network: NetworkMode;
+  /** Whether packets on the sandbox's own network are logged, a line each. */
+  readonly isLoggingPackets: boolean;
+  /** File that is written those packets to, in the pcapng format; null for none. */
+  readonly pcapFile: string | null;
+  /** Whether guests may be given CAP_NET_RAW. */
+  readonly hasNetRaw: boolean;
   readonly overlay: OverlayMode;
   readonly overlayMedium: OverlayMedium;
   /** What the files of an overlay may take; null for half of the memory that guests see, or what the host's disk has. */

@@ -6,6 +6,7 @@ import { toByteString } from './byte-string.js';
 import type { RuntimeConfig } from './config.js';
 import { HostClock } from './host-clock.js';
 import type { MachineSize } from './machine-size.js';
+import { lineWriter } from './quiet-log.js';
 import { registerFileSystems } from './register-file-systems.js';
 import { SandboxError } from './sandbox-error.js';
 import type { SandboxLog } from './sandbox-log.js';
@@ -71,9 +72,6 @@ export function setStrace(
   kernel.strace = new Strace({
     names,
     dataBytesMax: config.straceDataBytesMax,
-    write: (line) => {
-      if (config.log.directory === null) process.stderr.write(`${line}\n`);
-      else log.info(line);
-    },
+    write: lineWriter(config, log),
   });
 }

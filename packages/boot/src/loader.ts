@@ -128,6 +128,7 @@ export class Loader {
     this.#context = {
       kernel: this.kernel,
       watcher: this.watcher,
+      hasNetRaw: args.config.hasNetRaw,
       warn: (message) => {
         this.log.warn(message);
       },
@@ -150,7 +151,7 @@ export class Loader {
     const { kernel, watcher, log, config } = this;
     const engineSpec = io.standIn === null ? spec : withEngineNetwork(spec, io.standIn.hostPid);
     const mode = engineSpec === null && config.network === 'sandbox' ? 'none' : config.network;
-    this.#network = await openNetwork({ mode, spec: engineSpec ?? spec, kernel, watcher, log });
+    this.#network = await openNetwork({ mode, spec: engineSpec ?? spec, kernel, watcher, log, config });
   }
 
   /** Prepares a container: its files, and all that its first process needs. Throws {@link SandboxError}. */

@@ -1,6 +1,6 @@
 import { CAP_CHOWN, CAP_KILL, RLIMIT_NOFILE, RLIMIT_STACK, RLIM_INFINITY } from '@tsv/abi';
 import { UserNamespace } from '@tsv/kernel';
-import { createCredentials, createEnvironment, createLimits } from './process-args.js';
+import { createCredentials, createEnvironment, createLimits, withoutNetRaw } from './process-args.js';
 
 const userNs = new UserNamespace(null, 0, 0);
 const unexpected = (message: string): never => {
@@ -78,6 +78,12 @@ describe('createCredentials', () => {
 
   it('gives no capability when none is listed', () => {
     expect(createCredentials({ cwd: '/' }, userNs, unexpected).hasCap(CAP_KILL)).toBe(false);
+  });
+
+  it('leaves CAP_NET_RAW out where --net-raw=false says so', () => {
+    const capabilities = { bounding: ['CAP_KILL', 'CAP_NET_RAW'], ambient: ['CAP_NET_RAW'] };
+    expect(withoutNetRaw({ cwd: '/', capabilities }).capabilities).toEqual({ bounding: ['CAP_KILL'], ambient: [] });
+    expect(withoutNetRaw({ cwd: '/' })).toEqual({ cwd: '/' });
   });
 
   it('warns of a capability that does not exist, once, and goes on without', () => {

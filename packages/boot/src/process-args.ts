@@ -71,6 +71,14 @@ export function createCredentials(
   });
 }
 
+/** The process without CAP_NET_RAW, whatever is listed. */
+export function withoutNetRaw(process: Process): Process {
+  if (process.capabilities === undefined) return process;
+  const sets = Object.entries(process.capabilities) as [string, readonly string[]][];
+  const kept = sets.map(([set, names]) => [set, names.filter((name) => name !== 'CAP_NET_RAW')]);
+  return { ...process, capabilities: Object.fromEntries(kept) as typeof process.capabilities };
+}
+
 /**
  * The environment as byte strings; of a variable that is there twice the last counts, as with runc. Throws on an entry
  * without `=`.

@@ -1,4 +1,4 @@
-import type { LogConfig } from './config.js';
+import type { LogConfig, RuntimeConfig } from './config.js';
 import type { SandboxLog } from './sandbox-log.js';
 
 /**
@@ -27,4 +27,12 @@ export async function openLog(config: LogConfig, name: string): Promise<SandboxL
   if (!config.isDebug && config.directory === null && config.format === 'text') return QUIET;
   const { createLog } = await import('./sandbox-log.js');
   return createLog(config, name);
+}
+
+/** Where lines go that somebody asked for by an option of its own, such as `--strace`: to the log file if there is one. */
+export function lineWriter(config: Pick<RuntimeConfig, 'log'>, log: SandboxLog): (line: string) => void {
+  return (line) => {
+    if (config.log.directory === null) process.stderr.write(`${line}\n`);
+    else log.info(line);
+  };
 }

@@ -22,6 +22,9 @@ export const GLOBAL_OPTIONS = {
     describe: 'Whether systrap answers getpid and its like by itself; off shows what a call costs',
   },
   network: { choices: ['none', 'host', 'sandbox'], default: 'sandbox', describe: 'Network of the sandbox' },
+  'log-packets': { type: 'boolean', default: false, describe: "Log the packets of the sandbox's own network" },
+  'pcap-log': { type: 'string', describe: 'File to write those packets to, for Wireshark and tcpdump (pcapng)' },
+  'net-raw': { type: 'boolean', default: true, describe: 'Let containers that ask for CAP_NET_RAW have it' },
   overlay2: {
     type: 'string',
     describe:
@@ -75,6 +78,9 @@ export interface GlobalArguments {
   systrapPatching: 'on' | 'off';
   systrapInStub: 'on' | 'off';
   network: 'none' | 'host' | 'sandbox';
+  logPackets: boolean;
+  pcapLog?: string | undefined;
+  netRaw: boolean;
   overlay2?: string | undefined;
   fileAccess: 'exclusive' | 'shared';
   fileAccessMounts: 'exclusive' | 'shared';

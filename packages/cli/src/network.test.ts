@@ -1,5 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CAP_NET_RAW } from '@tsv/abi';
+import { runTsv } from './testing/run-tsv.js';
 
 jest.setTimeout(120_000);
 
@@ -60,6 +64,45 @@ describeAsRoot('--network (as root: it makes namespaces)', () => {
     expect(await outcome(['--network', 'sandbox', 'run', '--', 'sh', '-c', script])).toMatch(
       /^eth0 inet 10\.0\.2\.15\/24\n10\.0\.2\.0\/24 .*\ndefault via 10\.0\.2\.2 .*\nnameserver 10\.0\.2\.3/,
     );
+  });
+});
+
+describe('packets of a sandbox', () => {
+  it('are logged with --log-packets and written with --pcap-log', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'tsv-packets-'));
+    const file = join(dir, 'packets.pcapng');
+    const script = 'exec 3<>/dev/udp/10.0.2.2/9 && echo some-payload >&3';
+    const flags = ['--network', 'sandbox', '--log-packets', '--pcap-log', file];
+    const { stderr, status } = await runTsv([...flags, 'run', '--', 'bash', '-c', script]);
+    expect([stderr, status]).toEqual([expect.stringMatching(/^eth0 .* > .*10\.0\.2\.15.* > 10\.0\.2\.2.*UDP/m), 0]);
+    const capture = readFileSync(file);
+    expect([capture.readUInt32LE(0), capture.includes('some-payload')]).toEqual([0x0a0d0d0a, true]);
+    rmSync(dir, { recursive: true });
+  });
+
+  it('to a file that cannot be written are an error', async () => {
+    const { stderr, status } = await runTsv(['--pcap-log', '/no/such/file', 'run', '--', 'true']);
+    expect([stderr, status]).toEqual([
+      'tsv: Cannot write packets to "/no/such/file": no such file or directory\n',
+      128,
+    ]);
+  });
+});
+
+describe('--net-raw', () => {
+  it.each(['true', 'false'])('%s', async (value) => {
+    const { stdout } = await runTsv([
+      `--net-raw=${value}`,
+      'run',
+      '--',
+      'grep',
+      '-E',
+      'CapBnd|CapEff',
+      '/proc/self/status',
+    ]);
+    const bits = stdout.match(/[0-9a-f]{16}/g)!.map((text) => (BigInt(`0x${text}`) >> BigInt(CAP_NET_RAW)) & 1n);
+    const isRoot = process.getuid?.() === 0;
+    expect(bits).toEqual(value === 'false' ? [0n, 0n] : [isRoot ? 1n : 0n, 1n]);
   });
 });
 

@@ -15,7 +15,7 @@ import type { Process } from '@tsv/oci';
 import type { OpenFile } from '@tsv/vfs';
 import { toByteString } from '../byte-string.js';
 import type { ContainerFiles } from '../container-mounter.js';
-import { createCredentials, createEnvironment, createLimits } from '../process-args.js';
+import { createCredentials, createEnvironment, createLimits, withoutNetRaw } from '../process-args.js';
 import { SandboxError } from '../sandbox-error.js';
 import type { TerminalFds } from '../host-terminal.js';
 import { Terminal } from '../terminal.js';
@@ -47,6 +47,8 @@ export interface ProcessPlace {
 export interface StarterContext {
   readonly kernel: Kernel;
   readonly watcher: HostFdWatcher;
+  /** Whether its processes may have CAP_NET_RAW. */
+  readonly hasNetRaw: boolean;
   /** Tells whoever runs the sandbox what is not as it was asked for. */
   warn(message: string): void;
   /** A signal came to the stand-in of a process. */
@@ -88,7 +90,8 @@ export class ProcessStarter {
     if ([...this.#argv, ...this.#envp].some((word) => word.length >= MAX_ARG_STRLEN)) {
       throw programError(this.#argv[0]!, -E2BIG);
     }
-    this.#creds = createCredentials(process, kernel.userNs, (message) => {
+    const permitted = context.hasNetRaw ? process : withoutNetRaw(process);
+    this.#creds = createCredentials(permitted, kernel.userNs, (message) => {
       context.warn(message);
     });
     this.#limits = createLimits(process);

@@ -1,6 +1,6 @@
 import { IPV4_ANY, IpAddress, DnsForwarder, EgressPolicy, PipeLink, parsePrefix, type Stack } from '@tsv/netstack';
 import { HostNat, HostUpstream } from '@tsv/netstack/slirp';
-import type { SandboxNetwork } from './sandbox-network.js';
+import type { LinkWrapper, SandboxNetwork } from './sandbox-network.js';
 
 /** The network behind the gateway, numbered as that of slirp4netns(1) so that nobody is surprised. */
 const GUEST = parsePrefix('10.0.2.15/24');
@@ -18,12 +18,12 @@ const GATEWAY_LINK = Uint8Array.of(0x52, 0x55, 0x0a, 0x00, 0x02, 0x02);
  * Gives `stack` a device `eth0` whose packets go on through ordinary sockets of the host: needs no privilege, and the
  * other side sees the host's address. Names are resolved by the host's server, through a forwarder at the gateway.
  */
-export function openHostNat(stack: Stack): SandboxNetwork {
+export function openHostNat(stack: Stack, wrap: LinkWrapper): SandboxNetwork {
   const [near, far] = PipeLink.pair({ mtu: MTU_BYTES, linkAddresses: [GUEST_LINK, GATEWAY_LINK] });
   const nat = new HostNat(far, { addresses: [GATEWAY, NAME_SERVER, GATEWAY6] });
   const policy = new EgressPolicy(nat.stack, { onFlow: () => ({ action: 'allow' }) });
   const forwarder = new DnsForwarder(nat.stack, NAME_SERVER.address, policy, new HostUpstream());
-  const eth0 = stack.addNic('eth0', near, { addresses: [GUEST, GUEST6] });
+  const eth0 = stack.addNic('eth0', wrap('eth0', near), { addresses: [GUEST, GUEST6] });
   const anyV4 = { address: IPV4_ANY, prefixLen: 0 };
   stack.routes.add({ destination: anyV4, nicId: eth0.id, gateway: GATEWAY.address });
   const anyV6 = { address: IpAddress.parse('::'), prefixLen: 0 };

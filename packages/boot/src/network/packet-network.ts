@@ -5,7 +5,7 @@ import { FdLink, RTPROT_BOOT, type Nic, type Stack } from '@tsv/netstack';
 import { toByteString } from '../byte-string.js';
 import { SandboxError } from '../sandbox-error.js';
 import { HostNetlink, type HostAddress, type HostLink, type HostRoute } from './host-netlink.js';
-import type { SandboxNetwork } from './sandbox-network.js';
+import type { LinkWrapper, SandboxNetwork } from './sandbox-network.js';
 
 const AT_FDCWD = -100;
 /** Batches received before others get a turn. */
@@ -24,10 +24,17 @@ interface HostNetwork {
  * addresses and routes go to `stack`, which sends and receives by packet sockets, packet(7), and the host's kernel does
  * not answer for them any more. Null if there is no interface. Throws {@link SandboxError}.
  */
-export function openPacketNetwork(stack: Stack, path: string, watcher: HostFdWatcher): SandboxNetwork | null {
+export function openPacketNetwork(
+  stack: Stack,
+  path: string,
+  watcher: HostFdWatcher,
+  wrap: LinkWrapper,
+): SandboxNetwork | null {
   const network = inNamespace(path, takeOver);
   if (network.links.length === 0) return null;
-  const ports = network.links.map((link, index) => new Port(stack, link, network, network.devices[index]!, watcher));
+  const ports = network.links.map(
+    (link, index) => new Port(stack, link, network, network.devices[index]!, watcher, wrap),
+  );
   for (const route of network.routes) addRoute(stack, route, network.links, ports);
   return {
     hostUse: 'packets',
@@ -47,7 +54,14 @@ class Port implements HostFdListener {
   readonly #stack: Stack;
   #isBlocked = false;
 
-  constructor(stack: Stack, link: HostLink, network: HostNetwork, device: PacketFd, watcher: HostFdWatcher) {
+  constructor(
+    stack: Stack,
+    link: HostLink,
+    network: HostNetwork,
+    device: PacketFd,
+    watcher: HostFdWatcher,
+    wrap: LinkWrapper,
+  ) {
     this.#stack = stack;
     this.#device = device;
     this.#watcher = watcher;
@@ -57,7 +71,7 @@ class Port implements HostFdListener {
       this.#watch();
     };
     const addresses = network.addresses.filter(({ index }) => index === link.index);
-    this.nic = stack.addNic(link.name, this.#link, { addresses });
+    this.nic = stack.addNic(link.name, wrap(link.name, this.#link), { addresses });
     const added = watcher.add(device.fd, this);
     if (added < 0) throw new SandboxError(`Cannot watch interface "${link.name}": ${errnoText(-added)}`);
     this.#watch();

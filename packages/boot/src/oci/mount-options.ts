@@ -74,6 +74,15 @@ const WITHOUT_EFFECT = new Set(
 );
 const NOT_SUPPORTED = new Set(['idmap', 'ridmap', 'rnorelatime', 'nosymfollow', 'rnosymfollow']);
 
+/** All words that are understood beside those of a filesystem, for features.md "mountOptions". */
+export function mountOptionNames(): string[] {
+  const spread = Object.keys(PROPAGATIONS);
+  const flags = Object.keys(FLAGS);
+  const recursive = flags.map((name) => `r${name}`).filter((name) => RECURSIVE_FLAG.test(name));
+  const others = ['bind', 'rbind', 'remount', ...WITHOUT_EFFECT];
+  return [...flags, ...recursive, ...spread, ...spread.map((name) => `r${name}`), ...others].sort();
+}
+
 /** Throws {@link SandboxError} naming an option that cannot be honoured. `where` is the path of the mount. */
 export function parseMountOptions(options: readonly string[], type: string | undefined, where: string): MountOptions {
   let flags = 0;

@@ -4,6 +4,7 @@ import type { Linux } from '@tsv/oci';
 import { SandboxError } from '../../sandbox-error.js';
 import { BpfAssembler, type Label } from './bpf-assembler.js';
 import { disassemble } from './disassemble.js';
+import { ACTIONS, FLAGS } from './seccomp-words.js';
 
 /** `linux.seccomp`, config-linux.md "Seccomp". */
 export type SeccompConfig = NonNullable<Linux['seccomp']>;
@@ -31,23 +32,6 @@ interface Range {
   readonly decisions: readonly Decision[];
 }
 
-const ACTIONS: Readonly<Record<string, number>> = {
-  SCMP_ACT_KILL: abi.SECCOMP_RET_KILL_THREAD,
-  SCMP_ACT_KILL_THREAD: abi.SECCOMP_RET_KILL_THREAD,
-  SCMP_ACT_KILL_PROCESS: abi.SECCOMP_RET_KILL_PROCESS,
-  SCMP_ACT_TRAP: abi.SECCOMP_RET_TRAP,
-  SCMP_ACT_ERRNO: abi.SECCOMP_RET_ERRNO,
-  SCMP_ACT_TRACE: abi.SECCOMP_RET_TRACE,
-  SCMP_ACT_LOG: abi.SECCOMP_RET_LOG,
-  SCMP_ACT_ALLOW: abi.SECCOMP_RET_ALLOW,
-};
-/** They change how the host's kernel installs filters; here every thread has them, and nothing speculates. */
-const FLAGS = new Set([
-  'SECCOMP_FILTER_FLAG_TSYNC',
-  'SECCOMP_FILTER_FLAG_LOG',
-  'SECCOMP_FILTER_FLAG_SPEC_ALLOW',
-  'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV',
-]);
 const ARGUMENT_COUNT = 6;
 const UPPER_HALF = 0x1_0000_0000;
 
