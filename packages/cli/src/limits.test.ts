@@ -1,8 +1,9 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busyboxBundle } from './testing/busybox-bundle.js';
-import { runTsv } from './testing/run-tsv.js';
+import { TSV, runTsv } from './testing/run-tsv.js';
 
 jest.setTimeout(120_000);
 
@@ -44,6 +45,34 @@ describe('limits of a container, inside', () => {
       '30',
       '0::/',
     ]);
+  });
+});
+
+describe('tsv update', () => {
+  it('changes what guests read of their cgroup, and leaves the rest', async () => {
+    const bundle = busyboxBundle(dir, ['sleep', '600'], {
+      mounts: [
+        { destination: '/proc', type: 'proc', source: 'proc' },
+        { destination: '/sys', type: 'sysfs', source: 'sysfs' },
+        { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup' },
+      ],
+      linux: { namespaces: [{ type: 'pid' }, { type: 'mount' }], resources: { pids: { limit: 30 } } },
+    });
+    const flags = ['--root', join(dir, 'state')];
+    // What it leaves behind has none of our descriptors.
+    const started = spawn(process.execPath, [TSV, ...flags, 'run', '--detach', '--bundle', bundle, 'a'], {
+      stdio: 'ignore',
+    });
+    expect(await new Promise((resolve) => started.once('exit', resolve))).toBe(0);
+    try {
+      const updated = await runTsv([...flags, 'update', '--memory', '300m', '--cpu-quota', '50000', 'a']);
+      expect(updated).toMatchObject({ status: 0, stderr: '' });
+      const files = ['memory.max', 'cpu.max', 'pids.max'].map((name) => `/sys/fs/cgroup/${name}`);
+      const { stdout } = await runTsv([...flags, 'exec', 'a', 'cat', ...files]);
+      expect(stdout).toBe(`${300 << 20}\n50000 100000\n30\n`);
+    } finally {
+      await runTsv([...flags, 'delete', '--force', 'a']);
+    }
   });
 });
 
