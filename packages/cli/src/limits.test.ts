@@ -76,6 +76,17 @@ describe('tsv update', () => {
   });
 });
 
+describe('tsv update with words that are wrong', () => {
+  it.each([
+    [[], 'say what to change'],
+    [['--cpu-burst', 'much'], 'Cannot use "much" for cpuBurst'],
+    [['--blkio-weight', '10'], 'container "none"'],
+  ])('%j: %s', async (words, message) => {
+    const { status, stderr } = await runTsv(['--root', join(dir, 'state'), 'update', ...words, 'none']);
+    expect([status, stderr]).toEqual([128, expect.stringContaining(message)]);
+  });
+});
+
 describe('--overlay2 with a size', () => {
   it('has the root filesystem full when it is', async () => {
     const bundle = busyboxBundle(dir, ['sh', '-c', 'head -c 300000 /dev/zero > /full || echo full; wc -c < /full']);

@@ -30,18 +30,22 @@ function fromOptions(args: CommandArguments): Resources {
     shares: number('cpuShare'),
     quota: number('cpuQuota'),
     period: number('cpuPeriod'),
+    burst: number('cpuBurst'),
+    realtimePeriod: number('cpuRtPeriod'),
+    realtimeRuntime: number('cpuRtRuntime'),
+    idle: number('cpuIdle'),
     cpus: textOf(args, 'cpusetCpus'),
     mems: textOf(args, 'cpusetMems'),
   };
   const memory = { limit: number('memory'), swap: number('memorySwap'), reservation: number('memoryReservation') };
-  const pids = number('pidsLimit');
-  const resources = {
+  const resources = defined({
     cpu: defined(cpu),
     memory: defined(memory),
-    ...(pids !== undefined && { pids: { limit: pids } }),
-  };
-  const isEmpty = Object.keys(resources.cpu).length + Object.keys(resources.memory).length === 0 && pids === undefined;
-  if (isEmpty) throw new CommandError('Cannot update the container: say what to change, such as "--memory 64m"');
+    pids: defined({ limit: number('pidsLimit') }),
+    blockIO: defined({ weight: number('blkioWeight') }),
+  }) as Resources | undefined;
+  if (resources === undefined)
+    throw new CommandError('Cannot update the container: say what to change, such as "--memory 64m"');
   return resources;
 }
 
@@ -54,6 +58,8 @@ function numberOf(args: CommandArguments, name: string): number | undefined {
   return Number(digits) * UNITS[unit!]!;
 }
 
-function defined(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+/** What of it has a value; undefined when nothing has. */
+function defined(values: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
