@@ -40,6 +40,8 @@ export interface ContainerFiles {
   readonly caller: Caller;
   /** Where what is written to overlays lies, if not in memory. */
   readonly stores: OpenStores;
+  /** What is written to the root filesystem, where it has an overlay. */
+  readonly upper: TmpfsFileSystem | null;
 }
 
 /** The kernel itself as the caller that mounts. */
@@ -63,6 +65,8 @@ export class ContainerMounter {
   readonly #spec: Spec;
   readonly #place: MountPlace;
   readonly #stores: OpenStores;
+  /** The upper layer of the first overlay, which is the root's. */
+  #rootUpper: TmpfsFileSystem | null = null;
   /** Directories of the host that the container sees. */
   readonly hostDirectories: HostDirectory[] = [];
   readonly #ns: NsProxy;
@@ -96,7 +100,7 @@ export class ContainerMounter {
     this.#restrictPaths(caller);
     this.#propagateRoot(root);
     if (this.#spec.root?.readonly === true) remountBind(root, abi.MS_RDONLY);
-    return { namespace, root, caller, stores: this.#stores };
+    return { namespace, root, caller, stores: this.#stores, upper: this.#rootUpper };
   }
 
   #caller(root: VfsPath): MountCaller {
@@ -131,6 +135,7 @@ export class ContainerMounter {
   #overlay(lower: FileSystem, lowerDir: string): FileSystem {
     const { vfs, clock } = this.#kernel;
     const upper = this.#upper(lower, lowerDir);
+    this.#rootUpper ??= upper;
     const onDestroy = (): void => {
       upper.destroy();
       lower.destroy();

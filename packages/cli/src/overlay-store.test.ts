@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busyboxBundle, type BundleChange } from './testing/busybox-bundle.js';
@@ -87,6 +87,28 @@ describe('--overlay2 with files of the host', () => {
     expect(stores()).toEqual(['.tsv.filestore.a']);
     expect((await tsv('delete', '--force', 'a')).status).toBe(0);
     expect(stores()).toEqual([]);
+  });
+
+  it.each(['memory', 'self'])('%s: tsv tar tells what was written, as a layer of an image', async (medium) => {
+    const long = `/made/${'long'.repeat(40)}`;
+    const script = `mkdir /made; echo text > /made/file; ln /made/file /made/link; ln -s file /made/symbolic;
+      rm /etc/passwd; echo x > ${long}; echo; exec sleep 600`;
+    const place = bundle(script.replace(/\bln\b/g, 'busybox ln').replace(/\brm\b/, 'busybox rm'));
+    const argv = [TSV, '--root', join(dir, 'state'), `--overlay2=root:${medium}`, 'run', '--bundle', place, 'a'];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    const file = join(dir, 'layer.tar');
+    expect(await tsv('tar', 'rootfs-upper', '--file', file, 'a')).toMatchObject({ status: 0, stderr: '' });
+    await tsv('kill', 'a', 'KILL');
+    await closed;
+    mkdirSync(join(dir, 'out'));
+    execFileSync('tar', ['-C', join(dir, 'out'), '-xf', file, '--exclude=dev/*']);
+    const out = (path: string): string => join(dir, 'out', path);
+    expect([readFileSync(out('made/symbolic'), 'utf8'), readFileSync(out(long), 'utf8')]).toEqual(['text\n', 'x\n']);
+    expect(statSync(out('made/link')).ino).toBe(statSync(out('made/file')).ino);
+    expect(readdirSync(out('etc'))).toContain('.wh.passwd');
+    expect(readdirSync(out('.')).filter((name) => name.includes('filestore'))).toEqual([]);
   });
 
   it('removes the store of `tsv do`, and tells when there can be none', async () => {

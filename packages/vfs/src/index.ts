@@ -23,6 +23,7 @@ export type { Mappable, MappingObserver } from './file/mappable.js';
 export { OpenFile, type DirentSink, type FileWatcher } from './file/open-file.js';
 export { FILE_BYTES_MAX, seekFile } from './file/seek.js';
 export { createDevtmpfs, devtmpfsType } from './fs/devfs/devtmpfs.js';
+export { layerTar } from './fs/overlay/layer-tar.js';
 export { makeWhiteout } from './fs/overlay/copy-up.js';
 export { OVERLAY_LOWERS_MAX, overlayType } from './fs/overlay/overlay-type.js';
 export { OverlayFileSystem, type OverlayOptions } from './fs/overlay/overlay-file-system.js';

@@ -2,6 +2,7 @@ import { RUSAGE_COUNT, RUSAGE_MAXRSS_KIB, close, getrusage } from '@tsv/host';
 import type { HostFdWatcher } from '@tsv/gofer';
 import { UsageKind } from '@tsv/platform';
 import { parseConfig, type Process } from '@tsv/oci';
+import { layerTar } from '@tsv/vfs';
 import { PAGE_BYTES } from '@tsv/platform';
 import { setLimits } from '../cgroup/guest-cgroup.js';
 import type { Resources } from '../cgroup/resource-files.js';
@@ -13,8 +14,10 @@ import type { Loader } from '../loader.js';
 import { SandboxError } from '../sandbox-error.js';
 import { describeStacks } from './describe-stacks.js';
 import type { MethodHandlers } from './methods.js';
+import { storeName } from '../overlay-stores.js';
 import { withPassedIo } from './passed-io.js';
 import { profileCpu, profileHeap } from './profile.js';
+import { writePieces } from './write-all.js';
 
 const RUSAGE_SELF = 0;
 
@@ -154,6 +157,15 @@ export class ControlHandlers {
         await loader.portForwards.connect(loader.container(id), port, fd);
         return {};
       },
+      'Fs.TarRootfsUpperLayer': async ({ id }, fds) => {
+        const fd = onlyFd(fds);
+        try {
+          await this.#writeUpper(id, fd);
+          return {};
+        } finally {
+          close(fd);
+        }
+      },
       'Usage.Collect': () => {
         const { memoryFile } = this.#loader().kernel;
         const bytes = (kind: UsageKind): number => memoryFile.pageCount(kind) * PAGE_BYTES;
@@ -189,6 +201,16 @@ export class ControlHandlers {
     };
   }
 
+  async #writeUpper(id: string, fd: number): Promise<void> {
+    const { config } = this.#loader();
+    const { upper } = this.#loader().container(id).files;
+    if (upper === null) {
+      throw new SandboxError(`Cannot tell what container "${id}" has written: it has no overlay, see --overlay2`);
+    }
+    const hidden = config.overlayMedium === 'self' ? storeName(id) : null;
+    await writePieces(fd, layerTar(upper.root, hidden), 'the archive');
+  }
+
   #statistics(container: Container): { userMs: number; systemMs: number; memoryBytes: number; processCount: number } {
     let { exitedUserMs: userMs, exitedSystemMs: systemMs } = container;
     let memoryBytes = 0;
@@ -209,12 +231,13 @@ export class ControlHandlers {
   }
 }
 
-/** A process as config.json describes it, config.md "Process". Throws {@link ConfigError} or {@link SandboxError}. */
+/** `linux.resources` as JSON. Throws {@link ConfigError}. */
 function parseResources(text: string): Resources {
   const config = parseConfig(`{"ociVersion":"1.0.0","linux":{"resources":${text}}}`, 'resources');
   return config.linux?.resources ?? {};
 }
 
+/** A process as config.json describes it, config.md "Process". Throws {@link ConfigError} or {@link SandboxError}. */
 function parseProcess(text: string): Process {
   const config = `{"ociVersion":"1.0.0","process":${text}}`;
   const { process } = parseConfig(config, 'the process');

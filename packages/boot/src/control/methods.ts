@@ -107,6 +107,8 @@ export const METHODS = {
   ),
   /** Joins the connected socket that comes along to a port of a container's loopback address. */
   'containerManager.PortForward': method(v.object({ id, port: v.pipe(count, v.maxValue(65_535)) }), nothing),
+  /** Writes what was written to a container's root filesystem, as a layer of an OCI image, to the file that comes along. */
+  'Fs.TarRootfsUpperLayer': method(container, nothing),
   'Usage.Collect': method(
     nothing,
     v.object({

@@ -1,8 +1,8 @@
-import { close, write } from '@tsv/host';
-import { errnoText } from '@tsv/abi';
+import { close } from '@tsv/host';
 import type { Session } from 'node:inspector';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SandboxError } from '../sandbox-error.js';
+import { writeAll } from './write-all.js';
 
 /** Writes what V8's CPU profiler sees in `durationMs` to `fd` (a .cpuprofile file), and closes it. */
 export async function profileCpu(fd: number, durationMs: number): Promise<void> {
@@ -12,7 +12,7 @@ export async function profileCpu(fd: number, durationMs: number): Promise<void> 
     await post(session, 'Profiler.start');
     await sleep(durationMs);
     const { profile } = (await post(session, 'Profiler.stop')) as { profile: unknown };
-    writeAll(fd, JSON.stringify(profile));
+    writeAll(fd, Buffer.from(JSON.stringify(profile)), 'the profile');
   } finally {
     session.disconnect();
     close(fd);
@@ -23,7 +23,7 @@ export async function profileCpu(fd: number, durationMs: number): Promise<void> 
 export async function profileHeap(fd: number): Promise<void> {
   const session = openSession();
   session.on('HeapProfiler.addHeapSnapshotChunk', ({ params }) => {
-    writeAll(fd, params.chunk);
+    writeAll(fd, Buffer.from(params.chunk), 'the profile');
   });
   try {
     await post(session, 'HeapProfiler.takeHeapSnapshot');
@@ -47,13 +47,4 @@ function post(session: Session, method: string): Promise<unknown> {
       else reject(new SandboxError(`Cannot profile: ${error.message}`));
     });
   });
-}
-
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length;) {
-    const n = write(fd, bytes, at, bytes.length - at);
-    if (n < 0) throw new SandboxError(`Cannot write the profile: ${errnoText(-n)}`);
-    at += n;
-  }
 }

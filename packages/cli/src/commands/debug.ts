@@ -1,7 +1,7 @@
-import { closeSync, openSync } from 'node:fs';
 import type { ContainerManager } from '@tsv/boot/client';
 import { containerManager } from '../container-manager.js';
 import { CommandError, countOf, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
+import { withOutputFile } from '../output-file.js';
 import { parseSignal } from '../parse-signal.js';
 import { run as listProcesses } from './ps.js';
 
@@ -42,21 +42,8 @@ function parseNames(text: string): string[] | null {
 
 async function profile(manager: ContainerManager, id: string, args: CommandArguments): Promise<void> {
   const durationMs = 1000 * countOf(args, 'duration', DURATION_S);
-  await withFile(textOf(args, 'profileCpu'), (fd) => manager.ask(id, 'Profile.CPU', { durationMs }, [fd]));
-  await withFile(textOf(args, 'profileHeap'), (fd) => manager.ask(id, 'Profile.Heap', {}, [fd]));
-}
-
-async function withFile(path: string | undefined, body: (fd: number) => Promise<unknown>): Promise<void> {
-  if (path === undefined) return;
-  let fd: number;
-  try {
-    fd = openSync(path, 'w');
-  } catch (error) {
-    throw new CommandError(`Cannot write "${path}": ${(error as Error).message}`);
-  }
-  try {
-    await body(fd);
-  } finally {
-    closeSync(fd);
-  }
+  const cpu = textOf(args, 'profileCpu');
+  if (cpu !== undefined) await withOutputFile(cpu, (fd) => manager.ask(id, 'Profile.CPU', { durationMs }, [fd]));
+  const heap = textOf(args, 'profileHeap');
+  if (heap !== undefined) await withOutputFile(heap, (fd) => manager.ask(id, 'Profile.Heap', {}, [fd]));
 }

@@ -218,6 +218,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./port-forward.js')).run,
   },
   {
+    words: 'tar <what> <id>',
+    describe: 'Write "rootfs-upper", what a container has written to its root filesystem, as a layer of an OCI image',
+    options: { file: text('File to write it to') },
+    load: async () => (await import('./tar.js')).run,
+  },
+  {
     words: 'features',
     describe: 'Print what engines may ask for, as JSON',
     options: {},
