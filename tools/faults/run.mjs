@@ -24,10 +24,13 @@ console.log(`seed ${seed}`);
 try {
   const bundle = makeBundle();
   for (let life = 0; life < Number(values.lives); life++) {
-    const id = `life${life}`;
-    const victim = pick(['cli', 'sentry', 'stub', 'stand-in', 'client']);
+    // Cgroups have the name of the container: it is of this run alone.
+    const id = `life${life}-${process.pid}`;
+    const victim = pick(['cli', 'sentry', 'gofer', 'stub', 'stand-in', 'client']);
     const delayMs = Math.floor(random() * 1500);
-    const problem = await liveAndDie(id, bundle, victim, delayMs);
+    // Half of the lives keep what they write in files of the host.
+    const options = random() < 0.5 ? ['--overlay2=root:self'] : [];
+    const problem = await liveAndDie({ id, bundle, options, victim, delayMs });
     if (problem === null) passed++;
     else {
       failed++;
@@ -41,34 +44,36 @@ console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 /** One life: create, start, exec, kill, delete, while the victim is killed. Returns what is wrong, or null. */
-async function liveAndDie(id, bundle, victim, delayMs) {
+async function liveAndDie({ id, bundle, options, victim, delayMs }) {
   const commands = [];
   const killer = sleep(delayMs).then(() => kill(victim, id, commands));
   for (const args of [
-    ['create', '--bundle', bundle, id],
+    [...options, 'create', '--bundle', bundle, id],
     ['start', id],
     ['exec', id, 'sh', '-c', 'sleep 0.3'],
     ['kill', id, 'KILL'],
   ]) {
-    if ((await tsv(args, commands)) === 'stuck') return `"tsv ${args[0]}" is stuck`;
+    if ((await tsv(args, commands)) === 'stuck') return `"tsv ${args.join(' ')}" is stuck`;
   }
   await killer;
   if ((await tsv(['list'], [])) !== 0) return 'list fails';
   if ((await tsv(['delete', '--force', id], [])) !== 0) return 'delete --force fails';
-  return leftovers(id);
+  return leftovers(id, bundle);
 }
 
-async function leftovers(id) {
+async function leftovers(id, bundle) {
   for (let tries = 0; tries < 200; tries++) {
-    const left = whatIsLeft(id);
+    const left = whatIsLeft(id, bundle);
     if (left === null) return null;
     if (tries === 199) return left;
     await sleep(25);
   }
 }
 
-function whatIsLeft(id) {
+function whatIsLeft(id, bundle) {
   if (existsSync(join(root, id))) return 'its directory is left';
+  const store = readdirSync(join(bundle, 'rootfs')).find((name) => name.startsWith('.tsv'));
+  if (store !== undefined) return `${store} is left in its root filesystem`;
   for (const { pid, command, status } of processes()) {
     if (command.includes(root) && !status.includes('State:\tZ')) return `process ${pid} is left: ${command}`;
   }
@@ -86,8 +91,9 @@ function kill(victim, id, commands) {
   const saved = readState(id);
   const pid = victim === 'stand-in' ? saved?.process?.pid : saved?.sentry?.pid;
   if (pid === undefined) return;
-  const target =
-    victim === 'stub' ? processes().find(({ parent, command }) => parent === pid && command === '')?.pid : pid;
+  const names = { stub: '', gofer: 'tsv-gofer' };
+  const isChild = ({ parent, command }) => parent === pid && command === names[victim];
+  const target = victim in names ? processes().find(isChild)?.pid : pid;
   try {
     if (target !== undefined) process.kill(target, 'SIGKILL');
   } catch (error) {
@@ -140,7 +146,7 @@ function makeBundle() {
   const config = {
     ociVersion: '1.0.2',
     root: { path: 'rootfs' },
-    process: { cwd: '/', args: ['sleep', '600'], env: ['PATH=/bin'] },
+    process: { cwd: '/', args: ['sh', '-c', 'echo x > /x; exec sleep 600'], env: ['PATH=/bin'] },
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc' },
       { destination: '/dev', type: 'tmpfs', source: 'tmpfs' },

@@ -17,6 +17,10 @@ import { TSV, runTsv, type TsvResult } from './testing/run-tsv.js';
 
 jest.setTimeout(120_000);
 
+/** Cgroups of the host have these names: they are of this run alone. */
+const RUN_B = `run-b-${process.pid}`;
+const RUN_KILLED = `run-killed-${process.pid}`;
+
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'tsv-run-'));
@@ -95,13 +99,13 @@ describeAsRoot('tsv run in the foreground (as root: it makes namespaces and cgro
       join(path, 'config.json'),
       readFileSync(join(path, 'config.json'), 'utf8').replace('"poststart"', '"createRuntime"'),
     );
-    const early = await tsv('run', '--bundle', path, 'run-b');
+    const early = await tsv('run', '--bundle', path, RUN_B);
     expect([early.status, early.stdout, early.stderr]).toEqual([
       128,
       '',
       'tsv: Cannot run hooks.createRuntime.0 "/bin/sh": it ended with status 3: why\n',
     ]);
-    expect([(await tsv('list', '--quiet')).stdout, cgroups('run-b')]).toEqual(['', []]);
+    expect([(await tsv('list', '--quiet')).stdout, cgroups(RUN_B)]).toEqual(['', []]);
   });
 
   it('runs hooks of startContainer in the container, whose process is 1 still', async () => {
@@ -129,19 +133,19 @@ describeAsRoot('tsv run in the foreground (as root: it makes namespaces and cgro
 
   it('removes the container and runs its poststop hooks when it is killed', async () => {
     const path = bundle(['sh', '-c', 'echo ready; sleep 600'], { hooks: { poststop: [hook('poststop')] } });
-    const child = spawn(process.execPath, [TSV, '--root', join(dir, 'root'), 'run', '--bundle', path, 'run-killed']);
+    const child = spawn(process.execPath, [TSV, '--root', join(dir, 'root'), 'run', '--bundle', path, RUN_KILLED]);
     await new Promise((resolve) => child.stdout.once('data', resolve));
     child.kill('SIGKILL');
     const isLogged = (): boolean => existsSync(join(dir, 'hooks.log')) && hookLog()[0] !== '';
     for (let i = 0; i < 1000 && !isLogged(); i++) await sleep(20);
     expect(hookLog()).toEqual(['poststop "status":"stopped"']);
-    expect([(await tsv('list', '--quiet')).stdout, cgroups('run-killed')]).toEqual(['', []]);
+    expect([(await tsv('list', '--quiet')).stdout, cgroups(RUN_KILLED)]).toEqual(['', []]);
   });
 
   itWithCgroups.each([[[]], [['--directfs=false']]])(
     'is in a cgroup with its limits, and leaves none, with options %j (where cgroups can be made)',
     async (options) => {
-      const linux = { resources: { pids: { limit: 99 } }, cgroupsPath: `/tsv-test-${process.pid}` };
+      const linux = { resources: { pids: { limit: 99 } }, cgroupsPath: `/tsv-run-${process.pid}` };
       const path = bundle(['sh', '-c', 'echo ready; read line'], { linux });
       const child = spawn(process.execPath, [TSV, '--root', join(dir, 'root'), ...options, 'run', '-b', path, 'a']);
       const closed = new Promise((resolve) => child.once('close', resolve));
