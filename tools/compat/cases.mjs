@@ -291,6 +291,7 @@ export const CASES = [
   { name: 'net: a bridge between namespaces', argv: ['unshare', '-n', 'bash', 'ip_bridge.sh'], stderr: false },
   { name: 'net: original destinations', argv: ['unshare', '-n', 'python3', 'original_dst.py'] },
   { name: 'net: sources of groups', argv: ['unshare', '-n', 'python3', 'source_groups.py'] },
+  { name: 'net: tcpdump', argv: ['unshare', '-n', 'sh', 'capture.sh'], stderr: false, needs: 'tcpdump' },
   sh(
     'net: groups in /proc',
     `unshare -n sh -c "ip link set lo up; cat /proc/net/igmp; grep -o 'ff020*1  .*' /proc/net/igmp6; cat /proc/net/dev_mcast; ip -4 maddr show dev lo"`,

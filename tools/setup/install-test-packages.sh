@@ -7,7 +7,7 @@ packages=(
   procps python3 sed strace tar util-linux xz-utils runsc iproute2
   podman conmon containerd docker.io crun
   gdb musl-tools openssl redis-server screen sqlite3 tmux vim-tiny
-  curl iperf3 iptables iputils-ping netcat-openbsd nginx-light socat traceroute tshark
+  curl iperf3 iptables iputils-ping netcat-openbsd nginx-light socat tcpdump traceroute tshark
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -1,5 +1,6 @@
 /** Requests of ioctl(2) about network devices and routes, linux/sockios.h: netdevice(7). */
 
+export const SIOCETHTOOL = 0x8946;
 export const SIOCADDRT = 0x890b;
 export const SIOCDELRT = 0x890c;
 export const SIOCGIFNAME = 0x8910;

@@ -53,7 +53,7 @@ export { StackStats } from './net/stack-stats.js';
 export { BPF_MAXINSNS, SOCK_FILTER_BYTES, SocketFilter } from './socket/bpf.js';
 export { type DatagramOverrides, DatagramSocket } from './socket/datagram-socket.js';
 export { ErrorQueue, type QueuedError } from './socket/error-queue.js';
-export { LinkSocketAddress, PacketSocket } from './socket/packet-socket.js';
+export { LinkSocketAddress, type PacketSink, PacketSocket } from './socket/packet-socket.js';
 export { Memberships } from './socket/memberships.js';
 export { PingSocket } from './socket/ping-socket.js';
 export { RawSocket } from './socket/raw-socket.js';

@@ -30,6 +30,7 @@ import {
   type LinkAddress,
   linkAddressEquals,
 } from '../wire/ethernet.js';
+import { storeU16 } from '../wire/byte-order.js';
 import type { SocketFilter } from './bpf.js';
 import { RMEM_DEFAULT } from './socket-options.js';
 
@@ -53,6 +54,17 @@ export class LinkSocketAddress {
   linkAddress: LinkAddress = NO_LINK_ADDRESS;
 }
 
+/** Takes the packets of a packet socket in place of its queue: PACKET_RX_RING of packet(7). */
+export interface PacketSink {
+  /** Whether a packet waits for the reader. */
+  readonly isReadable: boolean;
+  /**
+   * Takes what is left by the filter of a packet of `wholeLen` bytes, of which `linkLen` are a link header, as a copy.
+   * False without room.
+   */
+  put(packet: PacketBuffer, wholeLen: number, linkLen: number, from: LinkSocketAddress): boolean;
+}
+
 /** A socket of AF_PACKET: whole frames (SOCK_RAW) or what is in them (SOCK_DGRAM), packet(7). */
 export class PacketSocket {
   readonly stack: Stack;
@@ -71,6 +83,7 @@ export class PacketSocket {
   isClosed = false;
   /** SO_ATTACH_FILTER: what of each packet the socket gets; null for all. */
   socketFilter: SocketFilter | null = null;
+  #sink: PacketSink | null = null;
   readonly #queue = new PacketQueue();
   readonly #promiscuous = new Map<Nic, number>();
   #queuedBytes = 0;
@@ -118,7 +131,15 @@ export class PacketSocket {
 
   readiness(): number {
     const error = this.pendingError !== 0 ? POLLERR : 0;
-    return POLLOUT | POLLWRNORM | error | (this.#queue.count > 0 ? POLLIN | POLLRDNORM : 0);
+    const isReadable = this.#sink === null ? this.#queue.count > 0 : this.#sink.isReadable;
+    return POLLOUT | POLLWRNORM | error | (isReadable ? POLLIN | POLLRDNORM : 0);
+  }
+
+  /** Gives packets to a sink from now on, or with null to the queue; what has not been read is dropped. */
+  divert(sink: PacketSink | null): void {
+    this.#sink = sink;
+    this.#queue.clear();
+    this.#queuedBytes = 0;
   }
 
   /** Queues a copy of a frame that passes by, if the socket wants it. */
@@ -126,27 +147,19 @@ export class PacketSocket {
     if (this.nicId !== 0 && this.nicId !== nic.id) return;
     if (this.protocol !== ETH_P_ALL && (isOutgoing || this.protocol !== packet.etherType)) return;
     if (isOutgoing && nic.isLoopback) return;
-    let lenMax = Infinity;
-    if (this.socketFilter !== null) {
-      const headerLen = this.isCooked && nic.link.linkAddress !== null ? ETHERNET_HEADER_BYTES : 0;
-      lenMax = this.socketFilter.run(packet, packet.at + headerLen);
-      if (lenMax === 0) return;
-    }
-    this.receivedCount++;
-    const cost = packet.bytes.length + PACKET_OVERHEAD_BYTES;
-    if (this.#queuedBytes + cost > this.receiveBytesMax && this.#queue.count > 0) {
-      this.droppedCount++;
-      return;
-    }
-    const copy = packet.clone();
+    const isFramed = nic.link.linkAddress !== null;
+    const copy = nic.isLoopback && !this.isCooked ? withLinkHeader(packet) : packet.clone();
     copy.nicId = nic.id;
     copy.linkAt = copy.at;
-    copy.flags = isOutgoing ? PacketFlag.FORWARDED : packet.flags & ~PacketFlag.FORWARDED;
-    if (this.isCooked && nic.link.linkAddress !== null) copy.trimFront(ETHERNET_HEADER_BYTES);
+    copy.flags = isOutgoing ? packet.flags | PacketFlag.FORWARDED : packet.flags & ~PacketFlag.FORWARDED;
+    if (this.isCooked && isFramed) copy.trimFront(ETHERNET_HEADER_BYTES);
+    const lenMax = this.socketFilter === null ? Infinity : this.socketFilter.run(copy, copy.at);
+    if (lenMax === 0) return copy.release();
+    const wholeLen = copy.len;
     copy.trimTo(lenMax);
-    this.#queuedBytes += copy.bytes.length + PACKET_OVERHEAD_BYTES;
-    this.#queue.push(copy);
-    this.waiters.notify(POLLIN | POLLRDNORM);
+    this.receivedCount++;
+    if (this.#sink !== null) this.#putInto(this.#sink, nic, copy, wholeLen);
+    else this.#enqueue(copy);
   }
 
   /** Receives the next packet; as {@link DatagramSocket.receive}. */
@@ -176,7 +189,7 @@ export class PacketSocket {
     const nic = this.stack.nic(to === null || to.nicId === 0 ? this.nicId : to.nicId);
     if (nic === undefined) return this.nicId === 0 && to === null ? -ENOTCONN : -ENXIO;
     if (!nic.isUp) return -ENETDOWN;
-    const hasHeader = nic.link.linkAddress !== null && !this.isCooked;
+    const hasHeader = (nic.link.linkAddress !== null || nic.isLoopback) && !this.isCooked;
     const headerLen = hasHeader ? ETHERNET_HEADER_BYTES : 0;
     if (len < headerLen) return -EINVAL;
     if (len > nic.mtu + headerLen) return -EMSGSIZE;
@@ -184,6 +197,7 @@ export class PacketSocket {
     const packet = PacketBuffer.allocate(len);
     packet.append(bytes, at, len);
     packet.etherType = to === null || to.protocol === 0 ? this.protocol : to.protocol;
+    if (nic.isLoopback && hasHeader) packet.trimFront(ETHERNET_HEADER_BYTES);
     if (nic.link.linkAddress === null || hasHeader) nic.transmitRaw(packet);
     else nic.transmitTo(packet, to === null ? NO_LINK_ADDRESS : to.linkAddress);
     this.stack.leave();
@@ -200,6 +214,25 @@ export class PacketSocket {
     this.waiters.notify(POLLHUP);
   }
 
+  #enqueue(copy: PacketBuffer): void {
+    const cost = copy.bytes.length + PACKET_OVERHEAD_BYTES;
+    if (this.#queuedBytes + cost > this.receiveBytesMax && this.#queue.count > 0) {
+      this.droppedCount++;
+      return copy.release();
+    }
+    this.#queuedBytes += cost;
+    this.#queue.push(copy);
+    this.waiters.notify(POLLIN | POLLRDNORM);
+  }
+
+  #putInto(sink: PacketSink, nic: Nic, copy: PacketBuffer, wholeLen: number): void {
+    const hasHeader = !this.isCooked && (nic.isLoopback || nic.link.linkAddress !== null);
+    this.#describe(copy, described);
+    if (!sink.put(copy, wholeLen, hasHeader ? ETHERNET_HEADER_BYTES : 0, described)) this.droppedCount++;
+    copy.release();
+    this.waiters.notify(POLLIN | POLLRDNORM);
+  }
+
   #describe(packet: PacketBuffer, from: LinkSocketAddress): void {
     const nic = this.stack.nic(packet.nicId);
     const own = nic === undefined ? null : nic.link.linkAddress;
@@ -209,6 +242,18 @@ export class PacketSocket {
     const sourceAt = ethernetSourceAt(packet.linkAt);
     from.linkAddress = own === null ? NO_LINK_ADDRESS : packet.bytes.slice(sourceAt, sourceAt + ETH_ALEN);
   }
+}
+
+/** Who the packet is from that a sink is given. */
+const described = new LinkSocketAddress();
+
+/** A copy of a packet of the loopback interface, which has an Ethernet header of zeros on Linux. */
+function withLinkHeader(packet: PacketBuffer): PacketBuffer {
+  const copy = packet.clone();
+  const at = copy.prepend(ETHERNET_HEADER_BYTES);
+  copy.bytes.fill(0, at, at + ETHERNET_HEADER_BYTES);
+  storeU16(copy.bytes, at + ETHERNET_HEADER_BYTES - 2, packet.etherType);
+  return copy;
 }
 
 function packetTypeOf(packet: PacketBuffer, own: LinkAddress | null): number {

@@ -7,6 +7,7 @@ import {
   EINVAL,
   ENODEV,
   ENOTTY,
+  EOPNOTSUPP,
   EPERM,
   ESRCH,
   ENETUNREACH,
@@ -26,6 +27,7 @@ import {
   SIN_ADDR,
   SIOCADDRT,
   SIOCDELRT,
+  SIOCETHTOOL,
   SIOCGIFADDR,
   SIOCGIFBRDADDR,
   SIOCGIFCONF,
@@ -82,7 +84,7 @@ const READS: ReadonlySet<number> = new Set([
   SIOCGIFTXQLEN,
   SIOCGIFMAP,
 ]);
-const OTHERS: ReadonlySet<number> = new Set([SIOCGIFCONF, SIOCGIFNAME, SIOCADDRT, SIOCDELRT]);
+const OTHERS: ReadonlySet<number> = new Set([SIOCETHTOOL, SIOCGIFCONF, SIOCGIFNAME, SIOCADDRT, SIOCDELRT]);
 const CHANGES: ReadonlySet<number> = new Set([SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFBRDADDR, SIOCSIFNETMASK, SIOCSIFMTU]);
 
 /** Whether {@link netIoctl} knows a request. */
@@ -95,6 +97,11 @@ export function netIoctl(net: NetNamespace, stack: Stack, cmd: number, arg: numb
   if (cmd === SIOCGIFCONF) return listDevices(stack, arg, caller);
   if (cmd === SIOCADDRT || cmd === SIOCDELRT) return changeRoute(net, stack, cmd === SIOCADDRT, arg, caller);
   if (cmd === SIOCGIFNAME) return nameOfIndex(stack, arg, caller);
+  if (cmd === SIOCETHTOOL) {
+    // The devices have nothing of a card: what Linux says of those whose driver knows nothing of ethtool(8).
+    if (caller.memory.copyIn(request, 0, arg, SIZEOF_IFREQ) !== 0) return -EFAULT;
+    return deviceNamed(stack, loadName(0)) === undefined ? -ENODEV : -EOPNOTSUPP;
+  }
   const isRead = READS.has(cmd);
   if (!isRead && !CHANGES.has(cmd)) return -ENOTTY;
   if (caller.memory.copyIn(request, 0, arg, SIZEOF_IFREQ) !== 0) return -EFAULT;

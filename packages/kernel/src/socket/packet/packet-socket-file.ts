@@ -1,5 +1,7 @@
 import {
   AF_PACKET,
+  EBUSY,
+  EFAULT,
   EINVAL,
   ENODEV,
   ENOPROTOOPT,
@@ -11,15 +13,23 @@ import {
   PACKET_ADD_MEMBERSHIP,
   PACKET_AUXDATA,
   PACKET_DROP_MEMBERSHIP,
+  PACKET_HDRLEN,
   PACKET_IGNORE_OUTGOING,
   PACKET_MR_ALLMULTI,
   PACKET_MR_MULTICAST,
   PACKET_MR_PROMISC,
+  PACKET_RESERVE,
+  PACKET_RX_RING,
   PACKET_STATISTICS,
   PACKET_VERSION,
   SIOCINQ,
   SIZEOF_PACKET_MREQ,
   SIZEOF_SOCKADDR_LL,
+  SIZEOF_TPACKET2_HDR,
+  SIZEOF_TPACKET_HDR,
+  SIZEOF_TPACKET_REQ,
+  TPACKET_V1,
+  TPACKET_V2,
   SLL_ADDR,
   SLL_HALEN,
   SLL_HATYPE,
@@ -36,10 +46,10 @@ import {
   type Errno,
 } from '@tsv/abi';
 import { LinkSocketAddress, type PacketSocket } from '@tsv/netstack';
-import type { Caller, IoBuffer } from '@tsv/vfs';
+import type { Caller, IoBuffer, Mappable } from '@tsv/vfs';
 import type { WaitQueue } from '@tsv/waiter';
 import type { AnonymousFiles } from '../../fd/anonymous-files.js';
-import { putInt } from '../../fd/user-int.js';
+import { getInt, putInt } from '../../fd/user-int.js';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
 import type { Task } from '../../task/task.js';
 import { deviceType } from '../device/net-device.js';
@@ -47,6 +57,7 @@ import { netIoctl } from '../device/net-ioctl.js';
 import { attachFilter, detachFilter, lockFilter } from '../filter/socket-filter.js';
 import { SocketFile } from '../socket-file.js';
 import type { SocketMessage } from '../socket-message.js';
+import { PacketRing, checkRing } from './packet-ring.js';
 
 const FRAME_BYTES_MAX = 65_536 + 18;
 const LINK_ADDRESS_BYTES = 6;
@@ -59,6 +70,7 @@ export class PacketSocketFile extends SocketFile {
   readonly socket: PacketSocket;
   readonly net: NetNamespace;
   readonly #kept = new Map<number, number>();
+  #ring: PacketRing | null = null;
 
   constructor(files: AnonymousFiles, net: NetNamespace, socket: PacketSocket, type: number, flags: number) {
     super(files, AF_PACKET, type, socket.protocol, flags);
@@ -154,14 +166,32 @@ export class PacketSocketFile extends SocketFile {
       this.socket.receivedCount = this.socket.droppedCount = 0;
       return 8;
     }
-    if (!KEPT.has(name)) return -ENOPROTOOPT;
+    if (!KEPT.has(name) && name !== PACKET_RESERVE) return -ENOPROTOOPT;
     dst.setInt32(0, this.#kept.get(name) ?? 0, true);
     return 4;
   }
 
-  /** Errors: EINVAL, ENODEV, ENOPROTOOPT. */
-  override setOption(level: number, name: number, src: DataView, len: number): 0 | Errno {
+  /** PACKET_HDRLEN: the value says of which version. Errors: EFAULT, EINVAL. Differs: there is no version 3. */
+  override getLongOption(level: number, name: number, addr: number, len: number, t: Task): number | null {
+    if (level !== SOL_PACKET || name !== PACKET_HDRLEN) return null;
+    if (len < 4) return -EINVAL;
+    const version = getInt(t, addr);
+    if (Number.isNaN(version)) return -EFAULT;
+    if (version !== TPACKET_V1 && version !== TPACKET_V2) return -EINVAL;
+    const status = putInt(t, addr, version === TPACKET_V1 ? SIZEOF_TPACKET_HDR : SIZEOF_TPACKET2_HDR);
+    return status < 0 ? status : 4;
+  }
+
+  /** The ring. Errors: ENODEV without one. */
+  override mappable(): Mappable | Errno {
+    return this.#ring === null ? -ENODEV : this.#ring.mappable;
+  }
+
+  /** Errors: EBUSY, EINVAL, ENODEV, ENOMEM, ENOPROTOOPT. */
+  override setOption(level: number, name: number, src: DataView, len: number, t: Task): 0 | Errno {
     if (level !== SOL_PACKET) return -ENOPROTOOPT;
+    if (name === PACKET_RX_RING) return len < SIZEOF_TPACKET_REQ ? -EINVAL : this.#setRing(src, t);
+    if (name === PACKET_VERSION || name === PACKET_RESERVE) return len < 4 ? -EINVAL : this.#setLayout(name, src);
     if (name === PACKET_ADD_MEMBERSHIP || name === PACKET_DROP_MEMBERSHIP) {
       if (len < SIZEOF_PACKET_MREQ) return -EINVAL;
       return this.#changeMembership(name === PACKET_ADD_MEMBERSHIP, src.getInt32(0, true), src.getUint16(4, true));
@@ -183,7 +213,50 @@ export class PacketSocketFile extends SocketFile {
 
   protected override release(): void {
     this.net.packetSockets.delete(this);
+    this.#dropRing();
     this.socket.close();
+  }
+
+  /** What the frames of the ring to come are like. Errors: EBUSY once there is one, EINVAL. */
+  #setLayout(name: number, src: DataView): 0 | Errno {
+    const value = src.getUint32(0, true);
+    if (name === PACKET_VERSION && value !== TPACKET_V1 && value !== TPACKET_V2) return -EINVAL;
+    if (this.#ring !== null) return -EBUSY;
+    if (value > RESERVED_BYTES_MAX) return -EINVAL;
+    this.#kept.set(name, value);
+    return 0;
+  }
+
+  /** PACKET_RX_RING: makes a ring, or with no blocks gives it up. Errors: EBUSY, EINVAL, ENOMEM. Differs: version 2 only. */
+  #setRing(src: DataView, t: Task): 0 | Errno {
+    const [blockBytes, blockCount] = [src.getUint32(0, true), src.getUint32(4, true)];
+    const [frameBytes, frameCount] = [src.getUint32(8, true), src.getUint32(12, true)];
+    if (blockCount === 0) {
+      if (frameCount !== 0) return -EINVAL;
+      this.#dropRing();
+      return 0;
+    }
+    if (this.#ring !== null) return -EBUSY;
+    if (this.#kept.get(PACKET_VERSION) !== TPACKET_V2) return -EINVAL;
+    const reservedBytes = this.#kept.get(PACKET_RESERVE) ?? 0;
+    const shape = { blockBytes, blockCount, frameBytes, frameCount };
+    const status = checkRing(shape, reservedBytes);
+    if (status !== 0) return status;
+    const { stack } = this.socket;
+    const ring = PacketRing.create(t.kernel, shape, reservedBytes, (nicId) => {
+      const nic = stack.nic(nicId);
+      return nic === undefined ? 0 : deviceType(nic);
+    });
+    if (typeof ring === 'number') return ring;
+    this.#ring = ring;
+    this.socket.divert(ring);
+    return 0;
+  }
+
+  #dropRing(): void {
+    this.socket.divert(null);
+    this.#ring?.close();
+    this.#ring = null;
   }
 
   #changeMembership(joins: boolean, nicId: number, type: number): 0 | Errno {
@@ -197,6 +270,8 @@ export class PacketSocketFile extends SocketFile {
 
 /** Options that are kept, and that nothing here has a use for. */
 const KEPT: ReadonlySet<number> = new Set([PACKET_AUXDATA, PACKET_VERSION, PACKET_IGNORE_OUTGOING]);
+/** PACKET_RESERVE: no frame has more. */
+const RESERVED_BYTES_MAX = 65_536;
 
 function storeAddress(
   dst: Uint8Array,
