@@ -7,7 +7,11 @@ import { SocketAddress } from '../socket/socket-address.js';
 import type { TcpSocket } from '../socket/tcp-socket.js';
 import { TcpState } from '../tcp/tcp-state.js';
 
-const CHUNK_BYTES = 65_536;
+/** What text is read into: one buffer for all streams, of which each takes as much as it reads. */
+const SLAB_BYTES = 65_536;
+/** Of what is left of a buffer, the least that is read into. */
+const SLAB_BYTES_MIN = 8_192;
+let slab: Uint8Array = new Uint8Array(0);
 const ALL_EVENTS = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP;
 
 /** Calls back once in a microtask after the sockets that it waits for have become ready. */
@@ -146,15 +150,17 @@ export class TcpStream extends Duplex {
 
   #readSome(): void {
     while (this.#wantsRead && !this.destroyed) {
-      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-      const count = this.socket.receive(buffer, 0, CHUNK_BYTES);
+      if (slab.length < SLAB_BYTES_MIN) slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      const text = slab;
+      const count = this.socket.receive(text, 0, text.length);
       if (count === -EAGAIN) return;
       if (count < 0) {
         this.destroy(systemError(count, 'read'));
         return;
       }
       this.bytesRead += count;
-      this.#wantsRead = count > 0 && this.push(buffer.subarray(0, count));
+      slab = text.subarray(count);
+      this.#wantsRead = count > 0 && this.push(text.subarray(0, count));
       if (count === 0) this.push(null);
     }
   }
