@@ -290,6 +290,7 @@ export const CASES = [
   },
   { name: 'net: a bridge between namespaces', argv: ['unshare', '-n', 'bash', 'ip_bridge.sh'], stderr: false },
   { name: 'net: original destinations', argv: ['unshare', '-n', 'python3', 'original_dst.py'] },
+  { name: 'net: controls of datagrams', argv: ['unshare', '-n', 'python3', 'datagram_controls.py'], stderr: false },
   { name: 'net: sources of groups', argv: ['unshare', '-n', 'python3', 'source_groups.py'] },
   { name: 'net: tcpdump', argv: ['unshare', '-n', 'sh', 'capture.sh'], stderr: false, needs: 'tcpdump' },
   sh(

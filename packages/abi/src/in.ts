@@ -79,6 +79,7 @@ export const IP_PMTUDISC_PROBE = 3;
 export const IPV6_ADDRFORM = 1;
 export const IPV6_2292PKTINFO = 2;
 export const IPV6_CHECKSUM = 7;
+export const IPV6_2292HOPLIMIT = 8;
 export const IPV6_UNICAST_HOPS = 16;
 export const IPV6_MULTICAST_IF = 17;
 export const IPV6_MULTICAST_HOPS = 18;

@@ -35,10 +35,11 @@ import type { SocketFile } from './socket-file.js';
 import type { SocketMessage } from './socket-message.js';
 
 /**
- * Reads the ancillary data that `message.control` holds, cmsg(3): rights and credentials become fields of the
- * message, other levels stay encoded. Errors: EBADF, EINVAL, EPERM, ESRCH, ETOOMANYREFS; the message has no rights then.
+ * Reads the ancillary data that `message.control` holds, cmsg(3): rights and credentials become fields of the message;
+ * other levels, and where `socket` reads it itself the rest of SOL_SOCKET, stay encoded. Errors: EBADF, EINVAL, EPERM,
+ * ESRCH, ETOOMANYREFS; the message has no rights then.
  */
-export function parseControl(message: SocketMessage, len: number, t: Task): 0 | Errno {
+export function parseControl(message: SocketMessage, len: number, socket: SocketFile, t: Task): 0 | Errno {
   const { controlView } = message;
   let kept = 0;
   for (let at = 0; at + SIZEOF_CMSGHDR <= len;) {
@@ -47,8 +48,10 @@ export function parseControl(message: SocketMessage, len: number, t: Task): 0 | 
     const dataAt = at + SIZEOF_CMSGHDR;
     const dataLen = cmsgLen - SIZEOF_CMSGHDR;
     const next = at + align(cmsgLen);
-    if (controlView.getInt32(at + CMSG_LEVEL, true) === SOL_SOCKET) {
-      const status = parseSocketLevel(message, controlView.getInt32(at + CMSG_TYPE, true), dataAt, dataLen, t);
+    const type = controlView.getInt32(at + CMSG_TYPE, true);
+    const isOwn = socket.readsSocketControl && type !== SCM_RIGHTS && type !== SCM_CREDENTIALS;
+    if (controlView.getInt32(at + CMSG_LEVEL, true) === SOL_SOCKET && !isOwn) {
+      const status = parseSocketLevel(message, type, dataAt, dataLen, t);
       if (status < 0) return giveUp(message, status);
     } else {
       message.control.copyWithin(kept, at, at + cmsgLen);

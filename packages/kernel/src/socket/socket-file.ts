@@ -137,6 +137,11 @@ export abstract class SocketFile extends OpenFile {
     // Most take effect when they are looked at.
   }
 
+  /** Whether it takes control messages of SOL_SOCKET beyond those of unix(7). */
+  get readsSocketControl(): boolean {
+    return false;
+  }
+
   /** Whether a write that nobody can read raises SIGPIPE. */
   get raisesSigpipe(): boolean {
     return true;

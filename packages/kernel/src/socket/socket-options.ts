@@ -21,6 +21,8 @@ export class SocketOptions {
   lingerSeconds = 0;
   priority = 0;
   mark = 0;
+  /** SO_TIMESTAMPING, SOF_TIMESTAMPING_* bits. */
+  timestamping = 0;
   /** SO_PEEK_OFF: where MSG_PEEK begins, -1 for the front. */
   peekOffset = -1;
 
@@ -47,5 +49,6 @@ export class SocketOptions {
     this.lingerSeconds = other.lingerSeconds;
     this.priority = other.priority;
     this.mark = other.mark;
+    this.timestamping = other.timestamping;
   }
 }

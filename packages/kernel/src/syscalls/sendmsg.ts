@@ -102,18 +102,18 @@ function sendMessage(t: Task, socket: SocketFile, msg: number, flags: number): n
   }
   const status = t.io.resetVec(t.mm, loadU64(headerView, MSG_IOV), iovlen, false);
   if (status < 0) return status;
-  const controlStatus = loadControl(t);
+  const controlStatus = loadControl(t, socket);
   return controlStatus < 0 ? controlStatus : send(t, socket, flags);
 }
 
 /** The ancillary data; none for what is left of a message of which a part was sent. Errors: as sendmsg(2). */
-function loadControl(t: Task): number {
+function loadControl(t: Task, socket: SocketFile): number {
   const control = loadU64(headerView, MSG_CONTROL);
   const len = loadU64(headerView, MSG_CONTROLLEN);
   if (control === 0 || len === 0 || t.restart.moved > 0) return 0;
   if (len > CONTROL_BYTES_MAX) return -ENOBUFS;
   const status = t.mm.copyIn(message.control, 0, control, len);
-  return status < 0 ? status : parseControl(message, len, t);
+  return status < 0 ? status : parseControl(message, len, socket, t);
 }
 
 /** Sends {@link message} and the bytes of `t.io`, a stream all of them unless it must not wait. */

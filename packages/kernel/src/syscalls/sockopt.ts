@@ -212,7 +212,11 @@ function setSocketOption(t: Task, socket: SocketFile, name: number, len: number)
   const { options } = socket;
   const value = view.getInt32(0, true);
   if (FLAG_OPTIONS.has(name)) {
+    if (name === SO_ZEROCOPY && (value < 0 || value > 1)) return -EINVAL;
     options.set(name, value !== 0);
+    // There is one time stamp: in the unit that was asked for last.
+    if (name === SO_TIMESTAMP) options.set(SO_TIMESTAMPNS, false);
+    else if (name === SO_TIMESTAMPNS) options.set(SO_TIMESTAMP, false);
     return 0;
   }
   const isAdmin = t.creds.hasCap(CAP_NET_ADMIN);

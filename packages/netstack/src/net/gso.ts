@@ -3,6 +3,8 @@ import { ACK, CWR, FIN, PSH } from '../tcp/segment.js';
 import { loadU32, storeU32 } from '../wire/byte-order.js';
 import { IPV4_HEADER_BYTES, ipv4Id, storeIpv4Checksum, storeIpv4Id, storeIpv4TotalLen } from '../wire/ipv4.js';
 import { IPV6_HEADER_BYTES, storeIpv6PayloadLen } from '../wire/ipv6.js';
+import { IPPROTO_UDP } from '../wire/protocol.js';
+import { storeUdpLen, UDP_HEADER_BYTES } from '../wire/udp.js';
 import { completeChecksum } from './transport-checksum.js';
 
 const TCP_SEQ = 4;
@@ -18,13 +20,20 @@ export function wireLen(packet: PacketBuffer): number {
   return Math.min(packet.len, gsoHeaderLen(packet) + packet.segmentBytes);
 }
 
-/** Bytes of text in a packet of several TCP segments. */
+/** Bytes of text in a packet of several TCP segments or UDP datagrams. */
 export function gsoTextLen(packet: PacketBuffer): number {
   return packet.end - packet.networkAt - gsoHeaderLen(packet);
 }
 
 /** The segment whose text starts `from` bytes into that of `packet`, complete with checksums. `packet` stays as it is. */
 export function gsoSegment(packet: PacketBuffer, from: number): PacketBuffer {
+  const piece = gsoPiece(packet, from);
+  completeChecksum(piece);
+  return piece;
+}
+
+/** As {@link gsoSegment}, for somebody on this machine: the upper-layer checksum is not computed. */
+export function gsoPiece(packet: PacketBuffer, from: number): PacketBuffer {
   const { bytes, networkAt } = packet;
   const headerLen = gsoHeaderLen(packet);
   const len = Math.min(packet.segmentBytes, gsoTextLen(packet) - from);
@@ -38,12 +47,15 @@ export function gsoSegment(packet: PacketBuffer, from: number): PacketBuffer {
   piece.networkAt = at;
   piece.transportAt = at + packet.transportAt - networkAt;
   storeLengths(piece, Math.floor(from / packet.segmentBytes));
+  if (packet.protocol === IPPROTO_UDP) {
+    storeUdpLen(piece.bytes, piece.transportAt, UDP_HEADER_BYTES + len);
+    return piece;
+  }
   const tcpAt = piece.transportAt;
   storeU32(piece.bytes, tcpAt + TCP_SEQ, loadU32(bytes, packet.transportAt + TCP_SEQ) + from);
   // CWR is for the first, FIN and PSH for the last: RFC 3168 section 6.1.2.
   if (!isLast) piece.bytes[tcpAt + TCP_FLAGS]! &= ~(FIN | PSH);
   if (from > 0) piece.bytes[tcpAt + TCP_FLAGS]! &= ~CWR;
-  completeChecksum(piece);
   return piece;
 }
 
@@ -75,9 +87,10 @@ export function gsoAppend(held: PacketBuffer, next: PacketBuffer): void {
   storeLengths(held, 0);
 }
 
-/** Bytes of the headers of IP and TCP. */
+/** Bytes of the headers of IP and TCP or UDP. */
 export function gsoHeaderLen(packet: PacketBuffer): number {
   const { bytes, networkAt, transportAt } = packet;
+  if (packet.protocol === IPPROTO_UDP) return transportAt - networkAt + UDP_HEADER_BYTES;
   return transportAt - networkAt + (bytes[transportAt + TCP_OFFSET]! >>> 4) * 4;
 }
 

@@ -20,6 +20,7 @@ import {
 } from '../wire/ethernet.js';
 import { IPV6_MTU_MIN } from '../wire/ipv6.js';
 import { IPV4_ALL_SYSTEMS, IPV6_ALL_NODES, type IpAddress, type IpPrefix, prefixBitsOf } from '../wire/ip-address.js';
+import { IPPROTO_UDP } from '../wire/protocol.js';
 import { arpInput } from './arp.js';
 import { gsoSegment, gsoTextLen } from './gso.js';
 import { NicAddress } from './nic-address.js';
@@ -254,7 +255,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
    */
   transmit(packet: PacketBuffer, nextHop: IpAddress): void {
     const { neighbours } = this;
-    if (packet.segmentBytes > 0 && packet.len > this.link.gsoBytesMax) return this.#transmitSegments(packet, nextHop);
+    if (packet.segmentBytes > 0 && !this.#takesSegments(packet)) return this.#transmitSegments(packet, nextHop);
     if (packet.flags & PacketFlag.CHECKSUM_PARTIAL && !this.link.hasChecksumOffload) completeChecksum(packet);
     if (neighbours === null) return this.#send(packet);
     if (nextHop.isMulticast) return this.transmitTo(packet, multicastLinkAddress(nextHop));
@@ -295,6 +296,12 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     const at = packet.extend(ARP_BYTES);
     storeArp(packet.bytes, at, ARPOP_REQUEST, this.link.linkAddress!, source, null, target);
     this.transmitTo(packet, to ?? ETHERNET_BROADCAST);
+  }
+
+  /** Whether the link takes a packet of several segments whole; datagrams only stay together on this machine. */
+  #takesSegments(packet: PacketBuffer): boolean {
+    if (packet.protocol === IPPROTO_UDP) return this.isLoopback;
+    return packet.len <= this.link.gsoBytesMax;
   }
 
   /** Cuts up a packet of several segments that the link does not take whole. */

@@ -4,9 +4,13 @@ import {
   EBADF,
   EDESTADDRREQ,
   EINVAL,
+  EMSGSIZE,
+  ENETUNREACH,
   ENODEV,
   ENOTCONN,
   IP_PMTUDISC_DO,
+  IP_RECVERR,
+  IPV6_RECVERR,
   MSG_PEEK,
   MSG_TRUNC,
   POLLERR,
@@ -19,6 +23,8 @@ import {
   POLLWRNORM,
   SHUT_RD,
   SHUT_WR,
+  SOL_IP,
+  SOL_IPV6,
 } from '@tsv/abi';
 import { copyBytes, type PacketBuffer, PacketFlag, PacketQueue } from '../buffer/packet-buffer.js';
 import type { IcmpError } from '../icmp/icmp-error.js';
@@ -42,6 +48,10 @@ export interface DatagramOverrides {
   readonly hops: number;
   /** TOS or traffic class, or -1. */
   readonly trafficClass: number;
+  /** IPV6_DONTFRAG of this datagram. */
+  readonly dontFragment: boolean;
+  /** SO_MARK of this datagram, or -1. */
+  readonly mark: number;
 }
 
 /** A socket of packets: UDP, ping and raw sockets share the queue, connect(2), errors and multicast memberships. */
@@ -206,6 +216,13 @@ export abstract class DatagramSocket extends Socket {
     if (isTold) this.fail(error.errno);
   }
 
+  /** Tells who asked for errors why a datagram is too long for its path, ip(7); returns -EMSGSIZE. */
+  protected refuseTooLong(path: Path): number {
+    const wantsQueue = path.dst.isIpv4 ? this.options.queuesErrors : this.options.queuesErrors6;
+    if (wantsQueue) this.errors.pushLocal(EMSGSIZE, path.mtu, path.dst, this.remotePort);
+    return -EMSGSIZE;
+  }
+
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
@@ -243,12 +260,18 @@ export abstract class DatagramSocket extends Socket {
     if (family !== 0) return family;
     const scopeId = to === null ? this.remoteScopeId : to.scopeId;
     const { overrides } = this;
-    if (overrides === null || (overrides.source === null && overrides.nicId === 0))
+    if (overrides === null || (overrides.source === null && overrides.nicId === 0 && overrides.mark < 0))
       return this.pathTo(address, scopeId);
-    if (overrides.source !== null && !this.stack.isLocal(overrides.source)) return -EINVAL;
+    if (overrides.nicId !== 0 && this.stack.nic(overrides.nicId) === undefined) return -ENODEV;
+    if (overrides.source !== null && !this.stack.isLocal(overrides.source)) {
+      return overrides.source.isIpv4 ? -ENETUNREACH : -EINVAL;
+    }
     const bound = this.localAddress.isUnspecified ? null : this.localAddress;
     const source = overrides.source === null ? bound : overrides.source.clone();
-    return this.stack.findPath(address.clone(), source, overrides.nicId !== 0 ? overrides.nicId : scopeId);
+    const nicId =
+      overrides.nicId !== 0 ? overrides.nicId : this.options.boundNicId !== 0 ? this.options.boundNicId : scopeId;
+    const mark = overrides.mark >= 0 ? overrides.mark : this.options.mark;
+    return this.stack.findPath(address.clone(), source, nicId, mark);
   }
 
   /** Sends upper-layer data along `path` with the socket's TTL, TOS and flags. */
@@ -258,6 +281,7 @@ export abstract class DatagramSocket extends Socket {
     const ownHops = overrides === null ? -1 : overrides.hops;
     const ownClass = overrides === null ? -1 : overrides.trafficClass;
     this.signPacket(packet);
+    if (overrides !== null && overrides.mark >= 0) packet.mark = overrides.mark;
     if (path.dst.isIpv4) {
       if (options.pmtuDiscovery >= IP_PMTUDISC_DO) packet.flags |= PacketFlag.DONT_FRAGMENT;
       if (isGroup && !options.loopsMulticast) packet.flags |= PacketFlag.NO_LOOP;
@@ -265,7 +289,8 @@ export abstract class DatagramSocket extends Socket {
       const tos = ownClass >= 0 ? ownClass : options.tos;
       return this.stack.ipv4.send(packet, path, protocol, ownHops >= 0 ? ownHops : ttl, tos);
     }
-    if (options.dontFragment6 || options.pmtuDiscovery >= IP_PMTUDISC_DO) packet.flags |= PacketFlag.DONT_FRAGMENT;
+    const dontFragment = options.dontFragment6 || overrides?.dontFragment === true;
+    if (dontFragment || options.pmtuDiscovery >= IP_PMTUDISC_DO) packet.flags |= PacketFlag.DONT_FRAGMENT;
     if (isGroup && !options.loopsMulticast6) packet.flags |= PacketFlag.NO_LOOP;
     const hops = isGroup ? options.multicastHops : options.hops;
     const trafficClass = ownClass >= 0 ? ownClass : options.trafficClass;
@@ -289,6 +314,7 @@ export abstract class DatagramSocket extends Socket {
     info.dstPort = this.localPort;
     info.hopLimit = packet.hopLimit;
     info.trafficClass = packet.trafficClass;
+    info.segmentBytes = packet.segmentBytes;
     info.arrivedMs = packet.arrivedMs;
     info.droppedCount = this.droppedCount;
   }
@@ -300,7 +326,12 @@ export abstract class DatagramSocket extends Socket {
 
   /** Sets an option of an `int`; setsockopt(2). */
   setOption(level: number, name: number, value: number): number {
-    return this.isClosed ? -EBADF : this.options.set(level, name, value);
+    if (this.isClosed) return -EBADF;
+    const status = this.options.set(level, name, value);
+    const isOff =
+      value === 0 && ((level === SOL_IP && name === IP_RECVERR) || (level === SOL_IPV6 && name === IPV6_RECVERR));
+    if (isOff) this.errors.clear();
+    return status;
   }
 
   /** The value of an option. Errors: ENOPROTOOPT, EBADF. */

@@ -33,6 +33,8 @@ export class ReceiveInfo {
   dstPort = 0;
   hopLimit = 0;
   trafficClass = 0;
+  /** UDP_GRO: bytes of each of the datagrams that came as one, 0 for a single one. */
+  segmentBytes = 0;
   /** Monotonic milliseconds at which it came in. */
   arrivedMs = 0;
   /** Datagrams lost for want of room since the socket was made. */

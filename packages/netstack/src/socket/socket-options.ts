@@ -16,6 +16,8 @@ import {
   IP_TOS,
   IP_TRANSPARENT,
   IP_TTL,
+  IPV6_2292HOPLIMIT,
+  IPV6_2292PKTINFO,
   IPV6_DONTFRAG,
   IPV6_MTU_DISCOVER,
   IPV6_MULTICAST_ALL,
@@ -105,6 +107,9 @@ export class SocketOptions {
   queuesErrors6 = false;
   wantsPktInfo = false;
   wantsPktInfo6 = false;
+  /** Of RFC 2292, with other numbers. */
+  wantsOldPktInfo6 = false;
+  wantsOldHopLimit = false;
   wantsTtl = false;
   wantsHopLimit = false;
   wantsTos = false;
@@ -279,6 +284,8 @@ const IPV6_FIELDS = new Map<number, OptionField>([
   [IPV6_MTU_DISCOVER, 'pmtuDiscovery'],
   [IPV6_RECVERR, 'queuesErrors6'],
   [IPV6_RECVPKTINFO, 'wantsPktInfo6'],
+  [IPV6_2292PKTINFO, 'wantsOldPktInfo6'],
+  [IPV6_2292HOPLIMIT, 'wantsOldHopLimit'],
   [IPV6_RECVHOPLIMIT, 'wantsHopLimit'],
   [IPV6_RECVTCLASS, 'wantsTrafficClass'],
   [IPV6_TCLASS, 'trafficClass'],

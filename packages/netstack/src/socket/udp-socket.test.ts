@@ -6,6 +6,7 @@ import {
   EAGAIN,
   EDESTADDRREQ,
   EINVAL,
+  EMSGSIZE,
   ENETUNREACH,
   ENOPROTOOPT,
   ENOTCONN,
@@ -29,7 +30,7 @@ import {
 } from '@tsv/abi';
 import { EPHEMERAL_PORT_MAX, EPHEMERAL_PORT_MIN } from './port-table.js';
 import { LinkSocketAddress, PACKET_BROADCAST, PACKET_HOST, PACKET_OUTGOING, PacketSocket } from './packet-socket.js';
-import { SocketAddress } from './socket-address.js';
+import { ReceiveInfo, SocketAddress } from './socket-address.js';
 import { UdpSocket } from './udp-socket.js';
 import type { Stack } from '../stack.js';
 import { Network } from '../testing/network.js';
@@ -274,3 +275,38 @@ interface BindRow {
   second: BindCall;
   result: number;
 }
+
+describe('UdpSocket, several datagrams at once: UDP_SEGMENT and UDP_GRO of udp(7)', () => {
+  function lengths(socket: UdpSocket): number[] {
+    const [buffer, info] = [new Uint8Array(70_000), new ReceiveInfo()];
+    const found: number[] = [];
+    for (;;) {
+      const n = socket.receive(buffer, 0, buffer.length, 0, null, info);
+      if (n < 0) return found;
+      found.push(n, info.segmentBytes);
+    }
+  }
+
+  it.each([
+    ['10.0.0.1', false, [1000, 0, 1000, 0, 500, 0]],
+    ['10.0.0.1', true, [2500, 1000]],
+    ['10.0.0.2', true, [1000, 0, 1000, 0, 500, 0]],
+    ['fd00::2', false, [1000, 0, 1000, 0, 500, 0]],
+  ])('to %s, taken whole %s', (to, takesSegments, expected) => {
+    const { network, a, b } = pair();
+    const far = new UdpSocket(to === '10.0.0.1' ? a : b, true);
+    far.bind(IpAddress.parse('::'), 9);
+    far.takesSegments = takesSegments;
+    const text = Uint8Array.from({ length: 2500 }, (_, i) => i);
+    expect(new UdpSocket(a, true).send(text, 0, 2500, at(to, 9), 1000)).toBe(2500);
+    network.advance(10);
+    expect(lengths(far)).toEqual(expected);
+  });
+
+  it('refuses more than 64, and what does not fit the path', () => {
+    const socket = new UdpSocket(pair().a, false);
+    const send = (len: number, segmentBytes: number): number =>
+      socket.send(new Uint8Array(len), 0, len, at('10.0.0.2', 9), segmentBytes);
+    expect([send(640, 10), send(641, 10), send(3000, 1472), send(3000, 1473)]).toEqual([640, -EINVAL, 3000, -EMSGSIZE]);
+  });
+});

@@ -1,6 +1,8 @@
-import { EACCES, EADDRINUSE, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EMSGSIZE, EPIPE } from '@tsv/abi';
+import { EACCES, EADDRINUSE, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EMSGSIZE, EPIPE, UDP_MAX_SEGMENTS } from '@tsv/abi';
 import { PacketBuffer, PacketFlag } from '../buffer/packet-buffer.js';
 import type { IpAddress } from '../wire/ip-address.js';
+import { IPV4_HEADER_BYTES } from '../wire/ipv4.js';
+import { IPV6_HEADER_BYTES } from '../wire/ipv6.js';
 import { IPPROTO_UDP } from '../wire/protocol.js';
 import { storeUdp, UDP_HEADER_BYTES, UDP_PAYLOAD_BYTES_MAX, udpSrcPort } from '../wire/udp.js';
 import { DatagramSocket } from './datagram-socket.js';
@@ -9,6 +11,8 @@ import type { SocketAddress } from './socket-address.js';
 /** A UDP socket, udp(7). No call blocks. */
 export class UdpSocket extends DatagramSocket {
   protected readonly headerBytes = UDP_HEADER_BYTES;
+  /** UDP_GRO: whether it takes several datagrams of one sender and length as one. */
+  takesSegments = false;
 
   /** Takes a port, 0 for any free one. Errors: EINVAL when bound, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT. */
   bind(address: IpAddress, port: number, scopeId = 0): number {
@@ -27,10 +31,11 @@ export class UdpSocket extends DatagramSocket {
   }
 
   /**
-   * Sends `bytes[at..at+len)` to `to`, or to the peer if null. Errors: EDESTADDRREQ, EMSGSIZE, EACCES for a broadcast
-   * address without SO_BROADCAST, EPIPE after a shutdown, a pending error, and what finding a path says.
+   * Sends `bytes[at..at+len)` to `to`, or to the peer if null: as one datagram, or if `segmentBytes` is not 0 as several
+   * of at most that many bytes. Errors: EDESTADDRREQ, EMSGSIZE, EACCES for a broadcast address without SO_BROADCAST,
+   * EINVAL for more than UDP_MAX_SEGMENTS, EPIPE after a shutdown, a pending error, and what finding a path says.
    */
-  send(bytes: Uint8Array, at: number, len: number, to: SocketAddress | null): number {
+  send(bytes: Uint8Array, at: number, len: number, to: SocketAddress | null, segmentBytes = 0): number {
     if (this.isWriteShut) return -EPIPE;
     if (len > UDP_PAYLOAD_BYTES_MAX) return -EMSGSIZE;
     const port = to === null ? this.remotePort : to.port;
@@ -39,10 +44,17 @@ export class UdpSocket extends DatagramSocket {
     const path = this.route(to);
     if (typeof path === 'number') return path;
     if (!this.options.mayBroadcast && path.nic.isBroadcast(path.dst)) return -EACCES;
+    const isSeveral = segmentBytes > 0 && len > segmentBytes;
+    if (isSeveral) {
+      if (len > segmentBytes * UDP_MAX_SEGMENTS) return -EINVAL;
+      const headerBytes = UDP_HEADER_BYTES + (path.dst.isIpv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES);
+      if (segmentBytes + headerBytes > path.mtu) return this.refuseTooLong(path);
+    }
     const bound = this.bindForSending();
     if (bound !== 0) return bound;
     this.stack.enter();
     const packet = PacketBuffer.allocate(len);
+    if (isSeveral) packet.segmentBytes = segmentBytes;
     packet.append(bytes, at, len);
     const headerAt = packet.prepend(UDP_HEADER_BYTES);
     storeUdp(packet.bytes, headerAt, this.localPort, port, len + UDP_HEADER_BYTES);
@@ -50,7 +62,8 @@ export class UdpSocket extends DatagramSocket {
     this.stack.stats.udpOutDatagrams++;
     const sent = this.sendAlong(path, packet, IPPROTO_UDP);
     this.stack.leave();
-    return sent < 0 ? sent : len;
+    if (sent < 0) return sent === -EMSGSIZE ? this.refuseTooLong(path) : sent;
+    return len;
   }
 
   /** How well the socket fits a datagram: -1 not at all. */

@@ -1,5 +1,6 @@
 import { PacketFlag, type PacketBuffer } from '../buffer/packet-buffer.js';
 import type { IcmpError } from '../icmp/icmp-error.js';
+import { gsoPiece, gsoTextLen } from '../net/gso.js';
 import type { Nic } from '../net/nic.js';
 import { transportChecksumIsRight } from '../net/transport-checksum.js';
 import { PortTable } from '../socket/port-table.js';
@@ -51,8 +52,7 @@ export class Udp {
       return packet.release();
     }
     stats.udpInDatagrams++;
-    packet.trimFront(UDP_HEADER_BYTES);
-    socket.enqueue(packet);
+    this.#enqueue(socket, packet);
   }
 
   /** Hands an ICMP error to the socket that sent the datagram; whether there is one. */
@@ -117,16 +117,30 @@ export class Udp {
     const { bytes, at, dst, src, nicId } = packet;
     const srcPort = udpSrcPort(bytes, at);
     let last: UdpSocket | undefined;
-    packet.trimFront(UDP_HEADER_BYTES);
     for (const socket of this.sockets.on(udpDstPort(bytes, at)) ?? []) {
       if (socket.score(dst, src, srcPort, nicId) < 0) continue;
       if (dst.isMulticast && !socket.wantsGroup(dst, nicId, src)) continue;
-      if (last !== undefined) last.enqueue(packet.clone());
+      if (last !== undefined) this.#enqueue(last, packet.clone());
       last = socket;
     }
     if (last === undefined) return packet.release();
     this.#stack.stats.udpInDatagrams++;
-    last.enqueue(packet);
+    this.#enqueue(last, packet);
+  }
+
+  /** Queues a datagram that starts with its header; several in one packet one by one, unless the socket takes them so. */
+  #enqueue(socket: UdpSocket, packet: PacketBuffer): void {
+    if (packet.segmentBytes === 0 || socket.takesSegments) {
+      packet.trimFront(UDP_HEADER_BYTES);
+      return socket.enqueue(packet);
+    }
+    const textLen = gsoTextLen(packet);
+    for (let from = 0; from < textLen; from += packet.segmentBytes) {
+      const piece = gsoPiece(packet, from);
+      piece.at = piece.transportAt + UDP_HEADER_BYTES;
+      socket.enqueue(piece);
+    }
+    packet.release();
   }
 
   #portUnreachable(packet: PacketBuffer): void {

@@ -41,6 +41,11 @@ export function storeUdp(bytes: Uint8Array, at: number, srcPort: number, dstPort
   storeU16(bytes, at + CHECKSUM, 0);
 }
 
+/** Stores the bytes of header and payload. */
+export function storeUdpLen(bytes: Uint8Array, at: number, len: number): void {
+  storeU16(bytes, at + LENGTH, len);
+}
+
 /** Stores a computed checksum; 0 goes as all ones, which RFC 768 keeps apart from "none". */
 export function storeUdpChecksum(bytes: Uint8Array, at: number, checksum: number): void {
   storeU16(bytes, at + CHECKSUM, checksum === 0 ? 0xffff : checksum);

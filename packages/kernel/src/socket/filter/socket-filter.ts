@@ -38,6 +38,11 @@ export function detachFilter(socket: Filterable): 0 | Errno {
   return 0;
 }
 
+/** Whether SO_LOCK_FILTER was set. */
+export function isFilterLocked(socket: Filterable): boolean {
+  return locked.has(socket);
+}
+
 /** SO_LOCK_FILTER. Errors: EPERM for unlocking it. */
 export function lockFilter(socket: Filterable, isLocked: boolean): 0 | Errno {
   if (!isLocked) return locked.has(socket) ? -EPERM : 0;

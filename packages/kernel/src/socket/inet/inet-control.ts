@@ -1,20 +1,27 @@
 import {
   AF_INET,
+  CAP_NET_ADMIN,
+  CAP_NET_RAW,
   CMSG_ALIGN_BYTES,
   CMSG_LEN,
   CMSG_LEVEL,
   CMSG_TYPE,
   EINVAL,
+  EPERM,
   IPI6_ADDR,
   IPI6_IFINDEX,
   IPI_ADDR,
   IPI_IFINDEX,
   IPI_SPEC_DST,
+  IPV6_2292HOPLIMIT,
+  IPV6_2292PKTINFO,
+  IPV6_DONTFRAG,
   IPV6_HOPLIMIT,
   IPV6_PKTINFO,
   IPV6_TCLASS,
   IP_PKTINFO,
   IP_RECVORIGDSTADDR,
+  IP_RETOPTS,
   IP_TOS,
   IP_TTL,
   SIN_ADDR,
@@ -29,9 +36,16 @@ import {
   SOL_IPV6,
   SOL_SOCKET,
   SOL_UDP,
+  SOF_TIMESTAMPING_MASK,
+  SOF_TIMESTAMPING_RX_SOFTWARE,
+  SOF_TIMESTAMPING_SOFTWARE,
+  SO_MARK,
   SO_RXQ_OVFL,
   SO_TIMESTAMP,
+  SO_TIMESTAMPING,
   SO_TIMESTAMPNS,
+  SIZEOF_SCM_TIMESTAMPING,
+  UDP_GRO,
   UDP_SEGMENT,
   loadU64,
   storeI64,
@@ -42,6 +56,10 @@ import {
 import { IpAddress, type DatagramSocket, type ReceiveInfo } from '@tsv/netstack';
 import { CONTROL_BYTES_MAX, type SocketMessage } from '../socket-message.js';
 import type { SocketOptions } from '../socket-options.js';
+import type { Task } from '../../task/task.js';
+
+/** What a socket sets that wants to be told when datagrams came in. */
+const RX_STAMPS = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
 
 /** What the ancillary data of a sendmsg(2) says about its datagram; -1 and null where it says nothing. */
 export class SendControl {
@@ -49,8 +67,13 @@ export class SendControl {
   nicId = 0;
   hops = -1;
   trafficClass = -1;
-  /** UDP_SEGMENT: bytes of each datagram that the data is cut into, 0 for one datagram. */
-  segmentBytes = 0;
+  dontFragment = false;
+  /** SO_MARK, or -1. */
+  mark = -1;
+  /** UDP_SEGMENT: bytes of each datagram that the data is cut into; -1 for as many as the socket says. */
+  segmentBytes = -1;
+  /** SO_TIMESTAMPING: what of it is stamped when it is sent, or -1 for what the socket says. */
+  stamping = -1;
   readonly #address = new IpAddress();
 
   clear(): void {
@@ -58,26 +81,35 @@ export class SendControl {
     this.nicId = 0;
     this.hops = -1;
     this.trafficClass = -1;
-    this.segmentBytes = 0;
+    this.dontFragment = false;
+    this.mark = -1;
+    this.segmentBytes = -1;
+    this.stamping = -1;
   }
 
-  /** Reads what {@link SocketMessage.control} holds. Errors: EINVAL. */
-  load(message: SocketMessage): 0 | Errno {
+  /**
+   * Reads what {@link SocketMessage.control} holds for a datagram to an IPv4 or IPv6 address; what is of the other family
+   * is passed over. Errors: EINVAL, EPERM.
+   */
+  load(message: SocketMessage, isToIpv4: boolean, t: Task): 0 | Errno {
     this.clear();
     const { controlView, controlLen } = message;
     for (let at = 0; at + SIZEOF_CMSGHDR <= controlLen;) {
       const cmsgLen = loadU64(controlView, at + CMSG_LEN);
       const level = controlView.getInt32(at + CMSG_LEVEL, true);
       const type = controlView.getInt32(at + CMSG_TYPE, true);
-      const status = this.#loadOne(message, level, type, at + SIZEOF_CMSGHDR, cmsgLen - SIZEOF_CMSGHDR);
+      const isOther = level === (isToIpv4 ? SOL_IPV6 : SOL_IP);
+      const [dataAt, len] = [at + SIZEOF_CMSGHDR, cmsgLen - SIZEOF_CMSGHDR];
+      const status = isOther ? 0 : this.#loadOne(message, level, type, dataAt, len, t);
       if (status !== 0) return status;
       at += alignControl(cmsgLen);
     }
     return 0;
   }
 
-  #loadOne(message: SocketMessage, level: number, type: number, at: number, len: number): 0 | Errno {
+  #loadOne(message: SocketMessage, level: number, type: number, at: number, len: number, t: Task): 0 | Errno {
     const { controlView, control } = message;
+    if (level === SOL_SOCKET) return this.#loadSocketLevel(type, len === 4 ? controlView.getUint32(at, true) : NaN, t);
     if (level === SOL_UDP) {
       if (type !== UDP_SEGMENT || len !== 2) return -EINVAL;
       this.segmentBytes = controlView.getUint16(at, true);
@@ -90,7 +122,7 @@ export class SendControl {
       this.source = this.#address.isUnspecified ? null : this.#address;
       return 0;
     }
-    if (level === SOL_IPV6 && type === IPV6_PKTINFO) {
+    if (level === SOL_IPV6 && (type === IPV6_PKTINFO || type === IPV6_2292PKTINFO)) {
       if (len < SIZEOF_IN6_PKTINFO) return -EINVAL;
       this.nicId = controlView.getInt32(at + IPI6_IFINDEX, true);
       this.#address.loadIpv6(control, at + IPI6_ADDR);
@@ -100,16 +132,38 @@ export class SendControl {
     return this.#loadNumber(level, type, len >= 4 ? controlView.getInt32(at, true) : NaN, control[at]!, len);
   }
 
-  #loadNumber(level: number, type: number, value: number, byte: number, len: number): 0 | Errno {
-    if (level === SOL_IP && type === IP_TOS && (len === 1 || len === 4)) {
-      this.trafficClass = len === 1 ? byte : value & 0xff;
+  /** Errors: EINVAL, EPERM. */
+  #loadSocketLevel(type: number, value: number, t: Task): 0 | Errno {
+    if (type === SO_MARK) {
+      if (!t.creds.hasCap(CAP_NET_ADMIN) && !t.creds.hasCap(CAP_NET_RAW)) return -EPERM;
+      if (Number.isNaN(value)) return -EINVAL;
+      this.mark = value;
       return 0;
     }
-    const isHops = (level === SOL_IP && type === IP_TTL) || (level === SOL_IPV6 && type === IPV6_HOPLIMIT);
+    if (type !== SO_TIMESTAMPING || Number.isNaN(value) || (value & ~SOF_TIMESTAMPING_MASK) !== 0) return -EINVAL;
+    this.stamping = value;
+    return 0;
+  }
+
+  #loadNumber(level: number, type: number, value: number, byte: number, len: number): 0 | Errno {
+    if (level === SOL_IP && type === IP_TOS && (len === 1 || len === 4)) {
+      if (len === 4 && (value < 0 || value > 255)) return -EINVAL;
+      this.trafficClass = len === 1 ? byte : value;
+      return 0;
+    }
+    const isHops =
+      (level === SOL_IP && type === IP_TTL) ||
+      (level === SOL_IPV6 && (type === IPV6_HOPLIMIT || type === IPV6_2292HOPLIMIT));
     if (isHops) {
       const least = level === SOL_IP ? 1 : -1;
       if (len !== 4 || value < least || value > 255) return -EINVAL;
       this.hops = value;
+      return 0;
+    }
+    if (level === SOL_IP && type === IP_RETOPTS) return len === 0 ? 0 : -EINVAL;
+    if (level === SOL_IPV6 && type === IPV6_DONTFRAG) {
+      if (len !== 4 || value < 0 || value > 1) return -EINVAL;
+      this.dontFragment = value === 1;
       return 0;
     }
     if (level !== SOL_IPV6 || type !== IPV6_TCLASS) return level === SOL_IP || level === SOL_IPV6 ? -EINVAL : 0;
@@ -143,6 +197,11 @@ export function storeReceiveInfo(
 ): void {
   const { controlView } = message;
   const { options: own } = socket;
+  const { timestamping } = options;
+  if ((timestamping & RX_STAMPS) === RX_STAMPS) {
+    const at = appendControl(message, SOL_SOCKET, SO_TIMESTAMPING, SIZEOF_SCM_TIMESTAMPING);
+    storeTimespecMs(controlView, at, bootMs + info.arrivedMs);
+  }
   if (options.has(SO_TIMESTAMPNS)) {
     const at = appendControl(message, SOL_SOCKET, SO_TIMESTAMPNS, SIZEOF_TIMESPEC);
     storeTimespecMs(controlView, at, bootMs + info.arrivedMs);
@@ -153,6 +212,7 @@ export function storeReceiveInfo(
   if (options.has(SO_RXQ_OVFL)) {
     controlView.setUint32(appendControl(message, SOL_SOCKET, SO_RXQ_OVFL, 4), info.droppedCount, true);
   }
+  if (info.segmentBytes > 0) storeInt(message, SOL_UDP, UDP_GRO, info.segmentBytes);
   if (info.dst.isIpv4) {
     if (own.wantsPktInfo) storePktInfo(message, info);
     if (own.wantsTtl) storeInt(message, SOL_IP, IP_TTL, info.hopLimit);
@@ -160,13 +220,17 @@ export function storeReceiveInfo(
     if (own.wantsOriginalDst) storeOriginalDst(message, info);
   }
   if (!socket.isIpv6) return;
-  if (own.wantsPktInfo6) {
-    const at = appendControl(message, SOL_IPV6, IPV6_PKTINFO, SIZEOF_IN6_PKTINFO);
-    info.dst.storeIpv6(message.control, at + IPI6_ADDR);
-    controlView.setInt32(at + IPI6_IFINDEX, info.nicId, true);
-  }
+  if (own.wantsPktInfo6) storePktInfo6(message, IPV6_PKTINFO, info);
   if (own.wantsHopLimit) storeInt(message, SOL_IPV6, IPV6_HOPLIMIT, info.hopLimit);
   if (own.wantsTrafficClass) storeInt(message, SOL_IPV6, IPV6_TCLASS, info.trafficClass);
+  if (own.wantsOldPktInfo6) storePktInfo6(message, IPV6_2292PKTINFO, info);
+  if (own.wantsOldHopLimit) storeInt(message, SOL_IPV6, IPV6_2292HOPLIMIT, info.hopLimit);
+}
+
+function storePktInfo6(message: SocketMessage, type: number, info: ReceiveInfo): void {
+  const at = appendControl(message, SOL_IPV6, type, SIZEOF_IN6_PKTINFO);
+  info.dst.storeIpv6(message.control, at + IPI6_ADDR);
+  message.controlView.setInt32(at + IPI6_IFINDEX, info.nicId, true);
 }
 
 function storePktInfo(message: SocketMessage, info: ReceiveInfo): void {

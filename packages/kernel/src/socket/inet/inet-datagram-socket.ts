@@ -11,11 +11,16 @@ import {
   MSG_OOB,
   MSG_PEEK,
   MSG_TRUNC,
+  POLLERR,
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
   SIOCINQ,
   SIOCOUTQ,
+  SOF_TIMESTAMPING_OPT_ID,
+  SOF_TIMESTAMPING_SOFTWARE,
+  SOF_TIMESTAMPING_TX_SCHED,
+  SOF_TIMESTAMPING_TX_SOFTWARE,
   SO_RXQ_OVFL,
   SO_TIMESTAMP,
   SO_TIMESTAMPNS,
@@ -25,7 +30,6 @@ import {
   UDP_CORK,
   UDP_ENCAP,
   UDP_GRO,
-  UDP_MAX_SEGMENTS,
   UDP_NO_CHECK6_RX,
   UDP_NO_CHECK6_TX,
   UDP_SEGMENT,
@@ -43,6 +47,8 @@ import { familyOf, loadInetAddress, ownSocketAddress, storeInetAddress } from '.
 import { SendControl, storeReceiveInfo } from './inet-control.js';
 import { InetSocket, scratchAddress } from './inet-socket.js';
 
+/** What a socket sets that wants to be told when datagrams are sent. */
+const TX_STAMPS = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED;
 /** Room for the largest datagram. */
 const DATAGRAM_BYTES_MAX = 65_536;
 const ICMPV6_FILTER_BYTES = 32;
@@ -56,6 +62,8 @@ const control = new SendControl();
 interface Corked {
   readonly to: SocketAddress | null;
   readonly bytes: number[];
+  /** UDP_SEGMENT as the first part said. */
+  readonly segmentBytes: number;
 }
 
 /** A UDP, ping or raw socket: udp(7), icmp(7), raw(7). */
@@ -63,6 +71,8 @@ export class InetDatagramSocket extends InetSocket {
   readonly socket: UdpSocket | PingSocket | RawSocket;
   readonly #udpOptions = new Map<number, number>();
   #corked: Corked | null = null;
+  /** SOF_TIMESTAMPING_OPT_ID of the next datagram. */
+  #stampId = 0;
 
   constructor(
     files: AnonymousFiles,
@@ -100,14 +110,15 @@ export class InetDatagramSocket extends InetSocket {
   }
 
   /** Sends one datagram. Errors: those of its kind of socket, EFAULT, EINVAL, EOPNOTSUPP. */
-  send(io: IoBuffer, message: SocketMessage, flags: number, _t: Task): number {
+  send(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     if (flags & MSG_OOB) return -EOPNOTSUPP;
     if (io.remaining >= DATAGRAM_BYTES_MAX) return -EMSGSIZE;
     const to = message.addressLen === 0 ? null : this.#loadDestination(message);
     if (typeof to === 'number') return to;
-    control.segmentBytes = 0;
+    control.clear();
     if (message.controlLen > 0) {
-      const status = control.load(message);
+      const address = to === null ? this.socket.remoteAddress : to.address;
+      const status = control.load(message, address === null ? !this.isIpv6 : address.isIpv4, t);
       if (status !== 0) return status;
       this.socket.overrides = control;
     }
@@ -115,13 +126,14 @@ export class InetDatagramSocket extends InetSocket {
     const isWhole = !(isHeld && this.socket instanceof UdpSocket) && this.#corked === null;
     const result = isWhole ? this.#sendNow(io, to) : this.#cork(io, to, isHeld);
     this.socket.overrides = null;
+    if (result >= 0 && this.#stampsSending) this.#stamp();
     return result;
   }
 
   /** Receives one datagram. Errors: EAGAIN, EFAULT, and the socket's pending error. */
   receive(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     const { socket } = this;
-    if (flags & MSG_ERRQUEUE) return receiveQueuedError(socket, this.isIpv6, io, message);
+    if (flags & MSG_ERRQUEUE) return receiveQueuedError(socket, this.isIpv6, io, message, t);
     if (flags & MSG_OOB) return -EOPNOTSUPP;
     const wholeBytes = socket.nextLen;
     const isOver = socket.queuedCount === 0;
@@ -196,10 +208,13 @@ export class InetDatagramSocket extends InetSocket {
   }
 
   get #wantsDetails(): boolean {
-    const { options } = this.socket;
+    const { socket } = this;
+    const { options } = socket;
     const own = this.options;
-    if (own.has(SO_TIMESTAMP) || own.has(SO_TIMESTAMPNS) || own.has(SO_RXQ_OVFL)) return true;
+    if (socket instanceof UdpSocket && socket.takesSegments) return true;
+    if (own.timestamping !== 0 || own.has(SO_TIMESTAMP) || own.has(SO_TIMESTAMPNS) || own.has(SO_RXQ_OVFL)) return true;
     if (options.wantsPktInfo || options.wantsTtl || options.wantsTos || options.wantsOriginalDst) return true;
+    if (options.wantsOldPktInfo6 || options.wantsOldHopLimit) return true;
     return options.wantsPktInfo6 || options.wantsHopLimit || options.wantsTrafficClass;
   }
 
@@ -208,6 +223,7 @@ export class InetDatagramSocket extends InetSocket {
     if (name === UDP_SEGMENT && (value < 0 || value > 0xffff)) return -EINVAL;
     if (name === UDP_ENCAP && value !== 0) return -ENOPROTOOPT;
     this.#udpOptions.set(name, name === UDP_SEGMENT ? value : value === 0 ? 0 : 1);
+    if (name === UDP_GRO && this.socket instanceof UdpSocket) this.socket.takesSegments = value !== 0;
     if (name === UDP_CORK && value === 0 && this.#corked !== null) this.#uncork();
     return 0;
   }
@@ -234,21 +250,39 @@ export class InetDatagramSocket extends InetSocket {
       const taken = io.take(gathered, 0, total);
       if (taken < total) return taken < 0 ? taken : -EINVAL;
     }
-    const sent = this.#sendSegments(isDirect ? io.seg : gathered, isDirect ? io.segAt : 0, total, to);
+    const sent = this.#sendBytes(isDirect ? io.seg : gathered, isDirect ? io.segAt : 0, total, to, this.#segmentBytes);
     if (sent >= 0 && isDirect) io.advance(total);
     return sent < 0 ? sent : total;
   }
 
-  /** Sends one datagram, or with UDP_SEGMENT several. Errors: EINVAL for too many, and the socket's. */
-  #sendSegments(bytes: Uint8Array, at: number, len: number, to: SocketAddress | null): number {
-    const segmentBytes = control.segmentBytes !== 0 ? control.segmentBytes : (this.#udpOptions.get(UDP_SEGMENT) ?? 0);
-    if (segmentBytes === 0 || len <= segmentBytes) return this.socket.send(bytes, at, len, to);
-    if (len > segmentBytes * UDP_MAX_SEGMENTS) return -EINVAL;
-    for (let from = 0; from < len; from += segmentBytes) {
-      const sent = this.socket.send(bytes, at + from, Math.min(segmentBytes, len - from), to);
-      if (sent < 0) return sent;
-    }
-    return len;
+  /** UDP_SEGMENT for what is being sent. */
+  get #segmentBytes(): number {
+    return control.segmentBytes >= 0 ? control.segmentBytes : (this.#udpOptions.get(UDP_SEGMENT) ?? 0);
+  }
+
+  /** Sends one datagram, or with UDP_SEGMENT several. Errors: the socket's. */
+  #sendBytes(bytes: Uint8Array, at: number, len: number, to: SocketAddress | null, segmentBytes: number): number {
+    const { socket } = this;
+    if (!(socket instanceof UdpSocket) || segmentBytes === 0) return socket.send(bytes, at, len, to);
+    return socket.send(bytes, at, len, to, segmentBytes);
+  }
+
+  /** Whether SO_TIMESTAMPING asks when datagrams are sent. */
+  get #stampsSending(): boolean {
+    const { timestamping } = this.options;
+    const what = control.stamping >= 0 ? control.stamping : timestamping;
+    return (timestamping & SOF_TIMESTAMPING_SOFTWARE) !== 0 && (what & TX_STAMPS) !== 0;
+  }
+
+  /**
+   * Queues the time of now as that at which a datagram was sent. Differs: of the datagram nothing is told with it, as
+   * Linux does with SOF_TIMESTAMPING_OPT_TSONLY.
+   */
+  #stamp(): void {
+    const { socket } = this;
+    const hasId = (this.options.timestamping & SOF_TIMESTAMPING_OPT_ID) !== 0;
+    socket.errors.pushStamp(hasId ? this.#stampId++ : 0, socket.stack.nowMs, socket.localAddress);
+    socket.waiters.notify(POLLERR);
   }
 
   /** Adds to the datagram that is held back, and sends it unless more is to come. */
@@ -258,7 +292,7 @@ export class InetDatagramSocket extends InetSocket {
     if (taken < len) return taken < 0 ? taken : -EINVAL;
     if (this.#corked === null) {
       const own = to === null ? null : new SocketAddress(to.address.clone(), to.port, to.scopeId);
-      this.#corked = { to: own, bytes: [] };
+      this.#corked = { to: own, bytes: [], segmentBytes: this.#segmentBytes };
     }
     const { bytes } = this.#corked;
     if (bytes.length + len >= DATAGRAM_BYTES_MAX) return -EMSGSIZE;
@@ -268,9 +302,9 @@ export class InetDatagramSocket extends InetSocket {
   }
 
   #uncork(): number {
-    const { to, bytes } = this.#corked!;
+    const { to, bytes, segmentBytes } = this.#corked!;
     this.#corked = null;
-    return this.#sendSegments(Uint8Array.from(bytes), 0, bytes.length, to);
+    return this.#sendBytes(Uint8Array.from(bytes), 0, bytes.length, to, segmentBytes);
   }
 }
 

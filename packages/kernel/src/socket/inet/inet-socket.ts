@@ -140,6 +140,10 @@ export abstract class InetSocket extends SocketFile {
     return this.socket.bind(ip, port, scopeId);
   }
 
+  override get readsSocketControl(): boolean {
+    return true;
+  }
+
   /** Whether its addresses have ports that are privileged. */
   get hasPorts(): boolean {
     return true;

@@ -149,9 +149,9 @@ export class InetStreamSocket extends InetSocket {
   }
 
   /** Moves bytes straight to the caller's memory. Errors: EAGAIN, EFAULT, EINVAL, ENOTCONN, the connection's. */
-  receive(io: IoBuffer, message: SocketMessage, flags: number, _t: Task): number {
+  receive(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     const { socket } = this;
-    if (flags & MSG_ERRQUEUE) return receiveQueuedError(socket, this.isIpv6, io, message);
+    if (flags & MSG_ERRQUEUE) return receiveQueuedError(socket, this.isIpv6, io, message, t);
     if (flags & MSG_OOB) return this.#receiveUrgent(io, message, flags);
     if (io.remaining === 0) return socket.endpoint === null ? -ENOTCONN : 0;
     if (flags & MSG_PEEK) return this.#peek(io);
