@@ -282,6 +282,8 @@ export const ERESTARTSYS = 512;
 export const ERESTARTNOINTR = 513;
 export const ERESTARTNOHAND = 514;
 export const ERESTART_RESTARTBLOCK = 516;
+/** What was begun goes on: the call is made again when it has come further. */
+export const EIOCBQUEUED = 529;
 
 const NAMES: readonly (string | undefined)[] = /* @__PURE__ */ (() => {
   const names: (string | undefined)[] = [];

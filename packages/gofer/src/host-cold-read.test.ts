@@ -1,9 +1,9 @@
-import { EAGAIN, EOPNOTSUPP, O_RDONLY, O_RDWR, POLLIN, RWF_NOWAIT } from '@tsv/abi';
+import { EAGAIN, EOPNOTSUPP, O_DIRECT, O_RDONLY, O_RDWR, POLLIN, RWF_NOWAIT } from '@tsv/abi';
 import { VirtualClock } from '@tsv/clock';
 import * as host from '@tsv/host';
 import { MemoryIo, VirtualFileSystem, type Caller, type OpenFile } from '@tsv/vfs';
 import { WaitEntry, type WaitQueue } from '@tsv/waiter';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COLD_READ_BYTES_MAX } from './host-cold-read.js';
@@ -149,6 +149,54 @@ describe('HostRegularFile.readAt, for who can wait', () => {
     const bytes = new Uint8Array(content.length);
     expect(file.readAt(new MemoryIo(bytes), 0, caller)).toBe(content.length);
     expect(isSame(bytes, 0)).toBe(true);
+  });
+});
+
+/** Whether the filesystem of the tests can be read past the page cache. */
+function canReadDirect(): boolean {
+  const scratch = mkdtempSync(join(tmpdir(), 'tsv-direct-'));
+  try {
+    writeFileSync(join(scratch, 'f'), 'x');
+    closeSync(openSync(join(scratch, 'f'), O_RDONLY | O_DIRECT));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EINVAL') return false;
+    throw error;
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+(canReadDirect() ? describe : describe.skip)(
+  'HostRegularFile.readAt with O_DIRECT, on a filesystem that has it',
+  () => {
+    beforeEach(() => {
+      file.decRef();
+      file = open(O_RDONLY | O_DIRECT);
+    });
+
+    it.each`
+      offset                        | bytes                  | waits
+      ${0}                          | ${8192}                | ${1}
+      ${4096}                       | ${COLD_READ_BYTES_MAX} | ${1}
+      ${COLD_READ_BYTES_MAX + 4096} | ${904}                 | ${1}
+      ${2 * COLD_READ_BYTES_MAX}    | ${0}                   | ${1}
+    `('has a thread read $bytes at $offset', async (row: { offset: number; bytes: number; waits: number }) => {
+      const bytes = new Uint8Array(Math.max(4096, row.bytes - (row.bytes % 4096)));
+      expect(await readWaiting(bytes, row.offset)).toEqual([row.bytes, row.waits]);
+      expect(isSame(bytes.subarray(0, row.bytes), row.offset)).toBe(true);
+    });
+  },
+);
+
+describe('HostFileSystem.beginSync', () => {
+  it('goes on while the caller waits, and says how it ended', async () => {
+    const before = descriptors();
+    const pending = caller.root.mount.fs.beginSync!();
+    if (typeof pending === 'number') throw new Error(`beginSync: ${pending}`);
+    expect([pending.result, descriptors()]).toEqual([null, before + 1]);
+    await waitFor(pending);
+    expect([pending.result, descriptors()]).toEqual([0, before]);
   });
 });
 

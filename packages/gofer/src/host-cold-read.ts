@@ -2,15 +2,18 @@ import { preadLater } from '@tsv/host';
 import { EIO } from '@tsv/abi';
 import type { IoBuffer, PendingRead } from '@tsv/vfs';
 import type { HostHandle } from './host-handle.js';
-import { HostPoolWork } from './host-pool-work.js';
+import { HostHandleWork } from './host-pool-work.js';
 
 /** What one such read takes from the file at most: it lies in a buffer until the caller comes for it. */
 export const COLD_READ_BYTES_MAX = 1024 * 1024;
 /** What the host reads on its own behind a read that goes on where the last one ended. */
 export const READ_AHEAD_BYTES = 1024 * 1024;
 
+/** What a device may ask of the address of a buffer at most, open(2) O_DIRECT. */
+const DIRECT_ALIGNMENT = 4096;
+
 /** A read of what the host does not have in its page cache. */
-export class HostColdRead extends HostPoolWork implements PendingRead {
+export class HostColdRead extends HostHandleWork implements PendingRead {
   readonly offset: number;
   /** Bytes asked for; there are fewer where the file ends. */
   readonly len: number;
@@ -22,7 +25,8 @@ export class HostColdRead extends HostPoolWork implements PendingRead {
     super(handle);
     this.offset = offset;
     this.len = Math.min(len, COLD_READ_BYTES_MAX);
-    preadLater(handle.fd, this.len, offset, isSequential ? READ_AHEAD_BYTES : 0).then(
+    const aheadBytes = isSequential ? READ_AHEAD_BYTES : 0;
+    preadLater(handle.fd, this.len, offset, aheadBytes, handle.isDirect ? DIRECT_ALIGNMENT : 1).then(
       (result) => {
         this.#finish(result);
       },

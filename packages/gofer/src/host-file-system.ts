@@ -1,13 +1,14 @@
 import * as host from '@tsv/host';
 import { close, syncfs } from '@tsv/host';
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, type Errno } from '@tsv/abi';
-import type { FileSystem, FileSystemStatistics } from '@tsv/vfs';
+import type { FileSystem, FileSystemStatistics, PendingSync } from '@tsv/vfs';
 import { openDescriptorLinks } from './descriptor-links.js';
 import { IdleHandles } from './host-handle.js';
 import { openat2, reopen } from './host-calls.js';
 import { HostInode } from './host-inode.js';
 import { HostStat } from './host-stat.js';
 import { hostStatistics } from './host-statistics.js';
+import { HostFileSystemSync } from './host-sync.js';
 
 /** How a directory of the host is given to a sandbox. */
 export interface HostFileSystemOptions {
@@ -133,14 +134,24 @@ export class HostFileSystem implements FileSystem {
   }
 
   sync(): number {
-    const rootFd = this.root.pathFd();
-    const fd = this.root.isDirectory
-      ? openat2(rootFd, '.', O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_BENEATH_ONLY)
-      : reopen(rootFd, O_RDONLY);
+    const fd = this.#openToSync();
     if (fd < 0) return fd;
     const status = syncfs(fd);
     close(fd);
     return status;
+  }
+
+  beginSync(): PendingSync | number {
+    if (!HostFileSystemSync.hasRoom) return this.sync();
+    const fd = this.#openToSync();
+    return fd < 0 ? fd : new HostFileSystemSync(fd);
+  }
+
+  #openToSync(): number {
+    const rootFd = this.root.pathFd();
+    return this.root.isDirectory
+      ? openat2(rootFd, '.', O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_BENEATH_ONLY)
+      : reopen(rootFd, O_RDONLY);
   }
 
   mountOptions(): string {

@@ -12,16 +12,19 @@ export const IDLE_HANDLES_MAX = 128;
 export class HostHandle {
   readonly inode: HostInode;
   readonly fd: number;
+  /** It is read past the page cache, open(2) O_DIRECT. */
+  readonly isDirect: boolean;
   /** Open files that use it, and work of the pool. */
   userCount = 1;
   /** Whether the host can say that a read would wait for a device: RWF_NOWAIT, preadv2(2). */
   canTellCold: boolean;
   #mappable: HostMappable | null = null;
 
-  /** Takes `fd` over. `isDirect`: it is read past the page cache, open(2) O_DIRECT. */
+  /** Takes `fd` over. */
   constructor(inode: HostInode, fd: number, isDirect: boolean) {
     this.inode = inode;
     this.fd = fd;
+    this.isDirect = isDirect;
     this.canTellCold = !isDirect && !inode.fs.coldUntoldMounts.has(inode.mountId);
   }
 

@@ -19,6 +19,8 @@ import { HostSync } from './host-sync.js';
 
 /** posix_fadvise(2). */
 const POSIX_FADV_DONTNEED = 4;
+/** The least alignment that O_DIRECT asks for, open(2). */
+const SECTOR_BYTES = 512;
 
 /** An open regular file of the host: data goes straight between the host's file and the caller's memory. */
 export class HostRegularFile extends OpenFile {
@@ -40,6 +42,10 @@ export class HostRegularFile extends OpenFile {
 
   override readAt(io: IoBuffer, offset: number, caller: Caller): number {
     if (io.canWait && this.#handle.canTellCold) return this.#readOrWait(io, offset, caller);
+    if (io.canWait && this.#handle.isDirect) {
+      const n = this.#readDirect(io, offset);
+      if (n !== null) return n;
+    }
     let moved = 0;
     while (io.remaining > 0) {
       const len = io.segment(io.remaining);
@@ -87,6 +93,24 @@ export class HostRegularFile extends OpenFile {
       if (n < len && this.inode.isKnownToEndAt(at + n)) return moved;
     }
     return moved;
+  }
+
+  /**
+   * Has a thread read past the page cache, and the caller wait for it. Returns null where the host is to be asked at once:
+   * it judges the alignment of the caller's memory, and there may be no thread.
+   */
+  #readDirect(io: IoBuffer, offset: number): number | null {
+    const { pendingRead } = io;
+    if (pendingRead instanceof HostColdRead && pendingRead.isOf(this.#handle, offset)) {
+      if (!pendingRead.isDone) return -EAGAIN;
+      io.pendingRead = null;
+      return pendingRead.give(io);
+    }
+    io.pendingRead = null;
+    const len = io.segment(io.remaining);
+    if (len <= 0 || io.segAt % SECTOR_BYTES !== 0 || !HostColdRead.hasRoom) return null;
+    io.pendingRead = new HostColdRead(this.#handle, offset, io.remaining, false);
+    return -EAGAIN;
   }
 
   #readLater(offset: number, len: number): HostColdRead {

@@ -315,9 +315,10 @@ export declare function pollFd(fd: Fd, events: U32, timeoutMs: number): number
 
 /**
  * pread(2) of up to `len` bytes on a thread of the pool, which then has the host read `ahead` bytes more into its page
- * cache. Resolves to the bytes, none at the end of the file, or to a negated errno. The descriptor must stay open until then.
+ * cache. The memory that is read into has the given alignment, a power of two up to 4096, as `O_DIRECT` needs. Resolves to the
+ * bytes, none at the end of the file, or to a negated errno. The descriptor must stay open until then.
  */
-export declare function preadLater(fd: Fd, len: Len, offset: I64, ahead: U64): Promise<Uint8Array | number>
+export declare function preadLater(fd: Fd, len: Len, offset: I64, ahead: U64, alignment: number): Promise<Uint8Array | number>
 
 /** preadv2(2) with one buffer. `offset` -1 is the file's own; `flags` are RWF_*. */
 export declare function preadv2(fd: Fd, buffer: Bytes, at: Len, len: Len, offset: I64, flags: U32): number
@@ -492,6 +493,12 @@ export declare function symlinkat(target: ByteString, dirfd: Fd, path: ByteStrin
 
 /** syncfs(2): writes out everything of the filesystem that `fd` is on. Errors: EBADF for an O_PATH descriptor, EIO. */
 export declare function syncfs(fd: Fd): number
+
+/**
+ * syncfs(2) on a thread of the pool, of the filesystem that the file is on. Resolves to 0 or a negated errno. The descriptor
+ * must stay open until then.
+ */
+export declare function syncfsLater(fd: Fd): Promise<number>
 
 /**
  * fsync(2), or fdatasync(2), on a thread of the pool. Resolves to 0 or a negated errno. The descriptor must stay open until

@@ -1,6 +1,6 @@
 import native from '../native/index.js';
 
-/** Open files: reading, writing, allocation, flags. Each returns a value of 0 or more, or a negated errno; `preadLater` and `syncLater` a promise. */
+/** Open files: reading, writing, allocation, flags. Each returns a value of 0 or more, or a negated errno; `preadLater`, `syncLater` and `syncfsLater` a promise. */
 export const {
   openat2,
   close,
@@ -12,6 +12,7 @@ export const {
   pwritev2,
   preadLater,
   syncLater,
+  syncfsLater,
   dropCached,
   lseek,
   ftruncate,

@@ -1,4 +1,4 @@
-import { ENOSYS, ERESTARTSYS, ERESTART_RESTARTBLOCK } from '@tsv/abi';
+import { EIOCBQUEUED, ENOSYS, ERESTARTSYS, ERESTART_RESTARTBLOCK } from '@tsv/abi';
 import { REASON_DEAD, REASON_FAULT, REASON_SYSCALL, REG_ORIG_RAX, REG_RAX, type Platform } from '@tsv/platform';
 import type { Kernel } from './kernel.js';
 import { prepareTracedRun, stopsAtEntry, stopsAtExit, takeTrapFlagBack } from './ptrace/trace-stop.js';
@@ -133,7 +133,8 @@ export class Dispatcher {
     const { strace } = this.#kernel;
     this.#kernel.current = task;
     if (strace !== null && task.restart.tryCount === 0) strace.enter(task);
-    const result = handler === undefined ? this.#unknown(task) : handler(task, task.args);
+    let result = handler === undefined ? this.#unknown(task) : handler(task, task.args);
+    if (result === -EIOCBQUEUED) result = task.awaitWork(this.#nowMs);
     if (strace !== null && result !== BLOCKED) strace.exit(task, nr, result === TASK_GONE ? null : result);
     if (result !== BLOCKED && task.restart.file !== null) task.restart.dropFile();
     return result;

@@ -1,3 +1,5 @@
+import type { Errno } from '@tsv/abi';
+import type { WaitQueue } from '@tsv/waiter';
 import type { VfsPath } from './path/vfs-path.js';
 
 /** Whose rights a file operation is checked against, credentials(7) and capabilities(7). */
@@ -29,4 +31,9 @@ export interface Caller {
   readonly root: VfsPath;
   readonly cwd: VfsPath;
   readonly memory: UserMemory;
+  /**
+   * Has the caller begin its call anew: when `waiters` are told POLLIN, or when others had their turn if that is null.
+   * Returns what the operation returns meanwhile, or null when the caller cannot wait now. Absent where it never can.
+   */
+  comeAgain?(waiters: WaitQueue | null): Errno | null;
 }

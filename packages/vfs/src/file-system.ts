@@ -1,3 +1,4 @@
+import type { PendingSync } from './file/pending-sync.js';
 import type { Inode } from './inode.js';
 
 /** What statfs(2) tells of a filesystem. */
@@ -30,6 +31,8 @@ export interface FileSystem {
   statistics(): FileSystemStatistics;
   /** syncfs(2). */
   sync(): number;
+  /** As {@link sync}, for a caller who can wait; absent where nothing takes time. */
+  beginSync?(): PendingSync | number;
   /** Options as /proc/mounts shows them after `rw` or `ro`, without a leading comma. */
   mountOptions(): string;
   /** The last mount of it is gone: what it holds back is written, and everything is given back. */

@@ -1,4 +1,5 @@
 import type { OpenFile, PendingSync } from '@tsv/vfs';
+import type { WaitQueue } from '@tsv/waiter';
 import type { ColdRead } from '../fd/cold-read.js';
 
 /** What a blocked system call keeps between its tries, as plain data. Cleared when a new call begins. */
@@ -18,6 +19,8 @@ export class RestartState {
   file: OpenFile | null = null;
   /** A read of {@link file} that waits for a device. */
   coldRead: ColdRead | null = null;
+  /** What the call is made again for after -EIOCBQUEUED; null when others only are to have their turn. */
+  work: WaitQueue | null = null;
   /** {@link file} is being written out to a device. */
   pendingSync: PendingSync | null = null;
 

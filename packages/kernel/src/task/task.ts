@@ -1,4 +1,4 @@
-import { ERESTARTSYS } from '@tsv/abi';
+import { EIOCBQUEUED, ERESTARTSYS, POLLIN } from '@tsv/abi';
 import type { Context, ContextPage } from '@tsv/platform';
 import type { Caller, VfsPath } from '@tsv/vfs';
 import type { WaitQueue } from '@tsv/waiter';
@@ -253,6 +253,22 @@ export class Task implements Caller {
       return -ERESTARTSYS;
     }
     return this.#sleep();
+  }
+
+  /** Has the handler run again, which returns -EIOCBQUEUED for that: an operation on files takes longer, `Caller`. */
+  comeAgain(waiters: WaitQueue | null): number | null {
+    if (this.syscallNr < 0) return null;
+    this.restart.work = waiters;
+    return -EIOCBQUEUED;
+  }
+
+  /** After -EIOCBQUEUED. Returns BLOCKED, or what ends the call of a task that is killed. */
+  awaitWork(nowMs: number): number {
+    const { work } = this.restart;
+    this.restart.work = null;
+    if (work === null) this.wait.until(nowMs);
+    else this.wait.on(work, POLLIN);
+    return this.blockKillable();
   }
 
   /** Ends a wait: the handler will run again. Nothing happens to a task that does not wait. */

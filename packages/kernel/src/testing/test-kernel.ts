@@ -54,7 +54,7 @@ export class TestKernel {
   readonly platform = new FakePlatform();
   readonly memoryFile = new HeapMemoryFile();
   readonly kernel: Kernel;
-  readonly rootNamespace: MountNamespace;
+  rootNamespace: MountNamespace;
   readonly logLines: string[] = [];
   #randomByte = 0;
 

@@ -87,7 +87,7 @@ export class OverlayDirectory extends OverlayInode {
 
   override link(name: string, inode: Inode, caller: Caller): number {
     if (!(inode instanceof OverlayInode) || inode.fs !== this.fs) return -EXDEV;
-    const failed = inode.copyUp(Infinity);
+    const failed = inode.copyUp(Infinity, caller);
     if (failed < 0) return failed;
     const linked = this.#create(name, false, (dir) => {
       const error = dir.link(name, inode.upper!, caller);
@@ -134,8 +134,8 @@ export class OverlayDirectory extends OverlayInode {
     if (isExchange && replaced!.isDirectory && replaced!.origin !== null) return -EXDEV;
     if (!isExchange && replaced instanceof OverlayDirectory && !replaced.isEmpty()) return -ENOTEMPTY;
     const error =
-      this.#nameInUpper(name, child) ||
-      (isExchange ? newDir.#nameInUpper(newName, replaced!) : newDir.copyUp(Infinity));
+      this.#nameInUpper(name, child, caller) ||
+      (isExchange ? newDir.#nameInUpper(newName, replaced!, caller) : newDir.copyUp(Infinity));
     if (error < 0) return error;
     return isExchange
       ? this.#exchange(name, child, newDir, newName, replaced!, caller)
@@ -158,8 +158,8 @@ export class OverlayDirectory extends OverlayInode {
   }
 
   /** Makes sure that the upper layer has the name `name` of `child`. */
-  #nameInUpper(name: string, child: OverlayInode): 0 | Errno {
-    const error = this.copyUp(Infinity) || child.copyUp(Infinity);
+  #nameInUpper(name: string, child: OverlayInode, caller: Caller): 0 | Errno {
+    const error = this.copyUp(Infinity) || child.copyUp(Infinity, caller);
     if (error < 0) return error;
     const present = this.upper!.lookup(name);
     if (typeof present !== 'number') {

@@ -1,9 +1,11 @@
 import { OVERLAYFS_SUPER_MAGIC } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import type { FileSystem, FileSystemStatistics } from '../../file-system.js';
+import type { PendingSync } from '../../file/pending-sync.js';
 import type { Inode } from '../../inode.js';
 import { OverlayDirectory } from './overlay-directory.js';
 import { OverlayInode } from './overlay-inode.js';
+import type { SlicedCopy } from './sliced-copy.js';
 
 /** What an {@link OverlayFileSystem} is made with. */
 export interface OverlayOptions {
@@ -52,6 +54,8 @@ export class OverlayFileSystem implements FileSystem {
   readonly #shared = new Map<Inode, OverlayInode>();
   /** Files of lower layers with several names, by layer and number, once one of the names was changed. */
   readonly #linked = new Map<string, LinkedFile>();
+  /** Copies that are being made in slices. */
+  readonly slicedCopies = new Map<OverlayInode, SlicedCopy>();
   /** Inode numbers of files that were copied up, by the number of the copy: the number stays what it was. */
   readonly #originInos = new Map<number, number>();
 
@@ -128,6 +132,12 @@ export class OverlayFileSystem implements FileSystem {
 
   sync(): number {
     return this.#hasUpper ? this.#layers[0]!.fs.sync() : 0;
+  }
+
+  beginSync(): PendingSync | number {
+    if (!this.#hasUpper) return 0;
+    const { fs } = this.#layers[0]!;
+    return fs.beginSync?.() ?? fs.sync();
   }
 
   mountOptions(): string {

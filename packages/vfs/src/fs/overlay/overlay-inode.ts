@@ -1,4 +1,16 @@
-import { ENOENT, EROFS, O_ACCMODE, O_RDONLY, O_TRUNC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Errno } from '@tsv/abi';
+import {
+  ENOENT,
+  EOPNOTSUPP,
+  EROFS,
+  O_ACCMODE,
+  O_RDONLY,
+  O_TRUNC,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  type Errno,
+} from '@tsv/abi';
 import type { Caller } from '../../caller.js';
 import type { OpenFile } from '../../file/open-file.js';
 import { Inode, type SetAttributes } from '../../inode.js';
@@ -7,6 +19,7 @@ import { KERNEL_CALLER, copyContent, copyMetadata, layerXattr, shownRdev, shownX
 import type { OverlayDirectory } from './overlay-directory.js';
 import type { OverlayFileSystem } from './overlay-file-system.js';
 import { OpenOverlayFile } from './overlay-file.js';
+import { COPY_AT_ONCE_BYTES_MAX, SlicedCopy } from './sliced-copy.js';
 
 /** An inode of a lower layer. */
 export interface LowerInode {
@@ -82,7 +95,7 @@ export class OverlayInode extends Inode {
   }
 
   override setAttributes(change: SetAttributes, caller: Caller): number {
-    const error = this.copyUp(change.sizeBytes ?? Infinity);
+    const error = this.copyUp(change.sizeBytes ?? Infinity, caller);
     if (error < 0) return error;
     const result = this.upper!.setAttributes(change, caller);
     this.refresh();
@@ -91,7 +104,7 @@ export class OverlayInode extends Inode {
 
   override open(path: VfsPath | null, flags: number, caller: Caller): OpenFile | Errno {
     if ((flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0) {
-      const error = this.copyUp((flags & O_TRUNC) !== 0 ? 0 : Infinity);
+      const error = this.copyUp((flags & O_TRUNC) !== 0 ? 0 : Infinity, caller);
       if (error < 0) return error;
     }
     const file = this.real.open(null, flags, caller);
@@ -137,6 +150,7 @@ export class OverlayInode extends Inode {
     }
     if (this.isDirectory) for (const { inode } of this.lowers) this.#letGo(inode);
     else if (this.origin !== null) this.#letGo(this.origin);
+    this.#dropSlicedCopy();
     this.#forgetOtherNames();
     const parent = this.parentDirectory;
     this.parentDirectory = null;
@@ -196,19 +210,29 @@ export class OverlayInode extends Inode {
 
   /**
    * Makes sure that it is in the upper layer, with the directories above it. Content beyond `sizeMax` bytes is not
-   * copied. Errors: EROFS, ENOSPC and what the layers say.
+   * copied. A `caller` who can wait is told to come again while there is much to copy. Errors: EROFS, ENOSPC and what the
+   * layers say.
    */
-  copyUp(sizeMax: number): 0 | Errno {
+  copyUp(sizeMax: number, caller: Caller | null = null): 0 | Errno {
     if (this.upper !== null) return 0;
     if (!this.fs.isChangeable) return -EROFS;
-    const parent = this.parentDirectory;
     const type = this.mode & S_IFMT;
+    const lenBytes = Math.min(sizeMax, this.origin!.sizeBytes);
+    if (type === S_IFREG && lenBytes > COPY_AT_ONCE_BYTES_MAX && caller?.comeAgain !== undefined) {
+      const status = this.#copyInSlices(lenBytes, caller);
+      if (status !== null) return status;
+    }
+    this.#dropSlicedCopy();
+    return this.#copyAtOnce(sizeMax, type);
+  }
+
+  #copyAtOnce(sizeMax: number, type: number): 0 | Errno {
+    const parent = this.parentDirectory;
     if (parent === null) return type === S_IFREG ? this.#copyWithoutName(sizeMax) : -ENOENT;
     const error = parent.copyUp(Infinity);
     if (error < 0) return error;
     const dir = parent.upper!;
-    dir.refresh();
-    const times = { atime: { ...dir.atime }, mtime: { ...dir.mtime } };
+    const times = timesOf(dir);
     const copy = this.#createCopy(dir, type);
     if (typeof copy === 'number') return copy;
     dir.directoryDentry?.forgetChild(this.nameInParent);
@@ -241,6 +265,61 @@ export class OverlayInode extends Inode {
       if (error < 0) return error;
     }
     return copyMetadata(lower, copy);
+  }
+
+  /** Copies for a while. Returns null when that cannot be done: the whole has to be copied at once. */
+  #copyInSlices(lenBytes: number, caller: Caller): 0 | Errno | null {
+    const { slicedCopies } = this.fs;
+    let sliced = slicedCopies.get(this);
+    if (sliced === undefined) {
+      const begun = this.#beginSlicedCopy();
+      if (begun === null || typeof begun === 'number') return begun;
+      sliced = begun;
+      slicedCopies.set(this, sliced);
+    }
+    const missing = sliced.step(lenBytes);
+    if (missing > 0) return caller.comeAgain!(sliced.waiters);
+    if (missing < 0) this.#dropSlicedCopy();
+    if (missing < 0) return missing;
+    slicedCopies.delete(this);
+    sliced.finish();
+    const failed = this.#nameCopy(sliced.copy);
+    if (failed < 0) sliced.copy.decRef();
+    return failed;
+  }
+
+  #beginSlicedCopy(): SlicedCopy | Errno | null {
+    const copy = this.fs.root.upper!.tmpfile(this.mode, KERNEL_CALLER);
+    if (typeof copy === 'number') return copy === -EOPNOTSUPP ? null : copy;
+    const sliced = SlicedCopy.begin(this.origin!, copy);
+    if (typeof sliced === 'number') copy.decRef();
+    return sliced;
+  }
+
+  /** The complete `copy` takes the place of the lower file, where that has a name. */
+  #nameCopy(copy: Inode): 0 | Errno {
+    const failed = copyMetadata(this.origin!, copy);
+    if (failed < 0) return failed;
+    const parent = this.parentDirectory;
+    if (parent !== null) {
+      const error = parent.copyUp(Infinity);
+      if (error < 0) return error;
+      const dir = parent.upper!;
+      const times = timesOf(dir);
+      const linked = dir.link(this.nameInParent, copy, KERNEL_CALLER);
+      if (linked < 0) return linked;
+      dir.directoryDentry?.forgetChild(this.nameInParent);
+      dir.setAttributes(times, KERNEL_CALLER);
+    }
+    this.#adopt(copy);
+    return 0;
+  }
+
+  #dropSlicedCopy(): void {
+    const { slicedCopies } = this.fs;
+    if (slicedCopies.size === 0) return;
+    slicedCopies.get(this)?.drop();
+    slicedCopies.delete(this);
   }
 
   /** Copies a file that has lost its name but is in use. */
@@ -295,4 +374,10 @@ export class OverlayInode extends Inode {
     if (this.origin === null) return real.nlink;
     return Math.max(0, real.nlink + (this.fs.linkedFile(this.originLayer, this.origin)?.linkDelta ?? 0));
   }
+}
+
+/** Times of the directory `dir`, which are given back when a copy was put into it. */
+function timesOf(dir: Inode): SetAttributes {
+  dir.refresh();
+  return { atime: { ...dir.atime }, mtime: { ...dir.mtime } };
 }
