@@ -34,6 +34,8 @@ export interface RuntimeConfig {
   /** Of the root filesystem, and of what is mounted from the host. */
   readonly fileAccess: FileAccess;
   readonly fileAccessMounts: FileAccess;
+  /** Whether guests open FIFOs of the host that are mounted, or have pipes of their own there, as runsc's `--host-fifo`. */
+  readonly hostFifo: 'none' | 'open';
   /** Whether guests see as many CPUs as their quota of CPU time pays for. */
   readonly countsCpusOfQuota: boolean;
   /** Directory of the state of containers. */

@@ -37,7 +37,7 @@ function setUp(change: Partial<Spec> & { overlay?: 'none' } = {}): ContainerFile
     linux: { ...base.linux, ...linux },
   };
   const config = { overlay, overlayMedium: 'memory' } as RuntimeConfig;
-  const place = { containerId: 'c', bundleDir: dir, donated: new Map<string, number>() };
+  const place = { containerId: 'c', bundleDir: dir, donated: new Map<string, number>(), fifoWatcher: null };
   return new ContainerMounter(kernel, config, spec, place, kernel.ns).setUp();
 }
 

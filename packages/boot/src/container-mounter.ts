@@ -1,5 +1,5 @@
 import * as abi from '@tsv/abi';
-import { HostFileSystem, StoredFileSystem } from '@tsv/gofer';
+import { HostFileSystem, StoredFileSystem, type HostFdWatcher } from '@tsv/gofer';
 import { fcntl } from '@tsv/host';
 import { Credentials, type Kernel, type NsProxy } from '@tsv/kernel';
 import type { Mount, Spec } from '@tsv/oci';
@@ -56,6 +56,8 @@ export interface MountPlace {
   readonly bundleDir: string;
   /** Descriptors by path of files that the sentry cannot open itself; others it opens by their path. */
   readonly donated: ReadonlyMap<string, number>;
+  /** Watches FIFOs of the host; null where guests may not open them. */
+  readonly fifoWatcher: HostFdWatcher | null;
 }
 
 /** Builds the file tree of a container from its configuration. */
@@ -121,6 +123,7 @@ export class ContainerMounter {
       // The layers of an overlay must not change, so that it has nothing to look up again.
       isShared: isWritable && access === 'shared',
       setsOwner: process.geteuid?.() === 0,
+      fifoWatcher: isWritable ? this.#place.fifoWatcher : null,
     };
     const donated = this.#place.donated.get(path);
     const fs =

@@ -168,7 +168,9 @@ export class Loader {
         this.#loseGofer();
       });
     }
-    const place = { containerId: id, bundleDir, donated: args.donated ?? new Map<string, number>() };
+    const donated = args.donated ?? new Map<string, number>();
+    const fifoWatcher = this.config.hostFifo === 'open' ? this.watcher : null;
+    const place = { containerId: id, bundleDir, donated, fifoWatcher };
     const mounter = new ContainerMounter(this.kernel, this.config, spec, place, ns);
     const files = mounter.setUp();
     this.#directories.push(...mounter.hostDirectories);

@@ -41,6 +41,11 @@ export const GLOBAL_OPTIONS = {
     default: 'shared',
     describe: 'The same of what is mounted from the host',
   },
+  'host-fifo': {
+    choices: ['none', 'open'],
+    default: 'none',
+    describe: 'Whether FIFOs that are mounted from the host reach the host when they are opened',
+  },
   'cpu-num-from-quota': {
     type: 'boolean',
     default: true,
@@ -84,6 +89,7 @@ export interface GlobalArguments {
   overlay2?: string | undefined;
   fileAccess: 'exclusive' | 'shared';
   fileAccessMounts: 'exclusive' | 'shared';
+  hostFifo: 'none' | 'open';
   cpuNumFromQuota: boolean;
   strace?: string | undefined;
   straceLogSize: number;

@@ -18,6 +18,7 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     ...parseOverlay(args.overlay2 ?? 'root:memory'),
     fileAccess: args.fileAccess,
     fileAccessMounts: args.fileAccessMounts,
+    hostFifo: args.hostFifo,
     countsCpusOfQuota: args.cpuNumFromQuota,
     rootDir: args.root ?? defaultStateDir(),
     log: { isDebug: args.debug, directory: args.debugLog ?? null, format: args.debugLogFormat },

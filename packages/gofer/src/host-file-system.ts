@@ -5,7 +5,9 @@ import type { FileSystem, FileSystemStatistics, PendingSync } from '@tsv/vfs';
 import { openDescriptorLinks } from './descriptor-links.js';
 import { IdleHandles } from './host-handle.js';
 import { openat2, reopen } from './host-calls.js';
+import type { HostFdWatcher } from './host-fd-watcher.js';
 import { HostInode } from './host-inode.js';
+import { HostRetry } from './host-retry.js';
 import { HostStat } from './host-stat.js';
 import { hostStatistics } from './host-statistics.js';
 import { HostFileSystemSync } from './host-sync.js';
@@ -21,6 +23,8 @@ export interface HostFileSystemOptions {
   readonly isShared: boolean;
   /** Whether files that are made belong to the guest's user on the host too, which takes root. */
   readonly setsOwner: boolean;
+  /** Watches FIFOs of the host that guests open. Without it, a FIFO joins guests only. */
+  readonly fifoWatcher?: HostFdWatcher | null;
 }
 
 /**
@@ -60,7 +64,9 @@ export class HostFileSystem implements FileSystem {
   readonly mustRevalidate: boolean;
   readonly cachesNegatives: boolean;
   readonly setsOwner: boolean;
+  readonly fifoWatcher: HostFdWatcher | null;
   readonly root: HostInode;
+  readonly fifoReaders = new HostRetry();
   readonly idleHandles = new IdleHandles();
   /** Mounts of the host whose files were mapped: twice the mount's number, and 1 more where to be executed. */
   readonly mappableMounts = new Set<number>();
@@ -74,6 +80,7 @@ export class HostFileSystem implements FileSystem {
     this.mustRevalidate = options.isShared;
     this.cachesNegatives = !options.isShared;
     this.setsOwner = options.setsOwner;
+    this.fifoWatcher = options.fifoWatcher ?? null;
     this.root = new HostInode(this, this.inoOf(stat), stat, null, '');
     this.root.adoptPathFd(rootFd);
     this.#inodes.set(this.root.ino, this.root);
@@ -159,6 +166,7 @@ export class HostFileSystem implements FileSystem {
   }
 
   destroy(): void {
+    this.fifoReaders.close();
     for (const inode of this.#inodes.values()) inode.closeDescriptors();
     this.#inodes.clear();
   }

@@ -16,10 +16,12 @@ import {
   utimensat,
 } from './host-calls.js';
 import { HostDirectoryFile } from './host-directory-file.js';
+import type { HostFdWatcher } from './host-fd-watcher.js';
 import { AT_EMPTY_PATH, RESOLVE_BENEATH_ONLY, type HostFileSystem } from './host-file-system.js';
 import { HostHandle } from './host-handle.js';
 import { HostRegularFile } from './host-regular-file.js';
 import { HostStat } from './host-stat.js';
+import { HostStream, type StreamInode } from './host-stream.js';
 
 /** Shared by all inodes: each use ends before the next begins. */
 const stat = new HostStat();
@@ -34,7 +36,7 @@ const AT_REMOVEDIR = 0x200;
  * A file of the host. It is reached by its parent and name; directories, and files whose name may be gone, keep an
  * O_PATH descriptor. Held by dentries and open files; the last reference closes the descriptor.
  */
-export class HostInode extends Inode {
+export class HostInode extends Inode implements StreamInode {
   declare readonly fs: HostFileSystem;
   #parent: HostInode | null;
   #name: string;
@@ -164,12 +166,42 @@ export class HostInode extends Inode {
     return child !== null && this.fs.inoOf(stat) === child.ino;
   }
 
-  open(path: VfsPath | null, flags: number, _caller: Caller): OpenFile | number {
+  /** FIFOs of the host, where guests may open them: `--host-fifo open`. */
+  override get opensSpecial(): boolean {
+    return (this.mode & abi.S_IFMT) === abi.S_IFIFO && this.fs.fifoWatcher !== null;
+  }
+
+  get watcher(): HostFdWatcher {
+    const { fifoWatcher } = this.fs;
+    if (fifoWatcher === null) throw new Error('HostInode.watcher: its FIFOs are not opened');
+    return fifoWatcher;
+  }
+
+  /**
+   * fifo(7). Differs: an open for reading does not wait for a writer, the first read does.
+   */
+  #openFifo(path: VfsPath | null, flags: number, caller: Caller): OpenFile | number {
+    const fd = this.#open((flags & abi.O_ACCMODE) | abi.O_NONBLOCK);
+    if (fd >= 0) {
+      this.incRef();
+      return new HostStream(this, path, flags, fd);
+    }
+    // Nobody reads: who may wait does so until somebody opens it for that.
+    if (fd !== -abi.ENXIO || (flags & abi.O_NONBLOCK) !== 0) return fd;
+    return caller.comeAgain?.(this.fs.fifoReaders.soon()) ?? fd;
+  }
+
+  streamClosed(): void {
+    this.decRef();
+  }
+
+  open(path: VfsPath | null, flags: number, caller: Caller): OpenFile | number {
     const kept = flags & ~(abi.O_CREAT | abi.O_EXCL | abi.O_TRUNC | abi.O_NOCTTY);
     if (this.isDirectory) {
       const fd = this.#open(abi.O_RDONLY | abi.O_DIRECTORY);
       return fd < 0 ? fd : new HostDirectoryFile(this, path, kept, fd);
     }
+    if (this.opensSpecial) return this.#openFifo(path, kept, caller);
     if (!this.isRegular) return -abi.ENXIO;
     const handle = this.#openHandle(flags & (abi.O_ACCMODE | abi.O_DIRECT | abi.O_SYNC | abi.O_DSYNC));
     return typeof handle === 'number' ? handle : new HostRegularFile(this, path, kept, handle);

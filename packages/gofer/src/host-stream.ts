@@ -58,12 +58,19 @@ const termios = new Uint8Array(TERMIOS_BYTES);
 const winsize = new Uint16Array(4);
 const winsizeBytes = new Uint8Array(winsize.buffer);
 
+/** Whose streams they are. */
+export interface StreamInode extends Inode {
+  readonly watcher: HostFdWatcher;
+  /** A stream of it is gone. */
+  streamClosed(): void;
+}
+
 /**
  * The inode of a descriptor that a sandbox was given, which it takes over: fstat(2) tells what the host says. A socket of
  * the host's is shown as a pipe: it can be read and written, and no socket call reaches it. The descriptor is closed when
  * the last file on it is.
  */
-export class HostStreamInode extends Inode {
+export class HostStreamInode extends Inode implements StreamInode {
   readonly watcher: HostFdWatcher;
   #hostFd: number;
   #openCount = 0;
@@ -108,7 +115,7 @@ export class HostStreamInode extends Inode {
     return new HostStream(this, path, flags & O_ACCMODE, fd);
   }
 
-  /** A file on it is gone. The number is forgotten with the descriptor: another one may get it. */
+  /** The number is forgotten with the descriptor: another one may get it. */
   streamClosed(): void {
     if (--this.#openCount > 0) return;
     close(this.#hostFd);
@@ -116,16 +123,16 @@ export class HostStreamInode extends Inode {
   }
 }
 
-/** A file that a sandbox was given by descriptor: standard input and output, or one passed on. */
+/** A file that a sandbox was given by descriptor: standard input and output, or one passed on. Or a FIFO of the host. */
 export class HostStream extends OpenFile implements HostFdListener {
-  declare readonly inode: HostStreamInode;
+  declare readonly inode: StreamInode;
   readonly #fd: number;
   readonly #waiters = new WaitQueue();
   /** Whether the host can say when it is ready; regular files always are. */
   readonly #canWait: boolean;
 
   /** Takes `fd` over. */
-  constructor(inode: HostStreamInode, path: VfsPath | null, flags: number, fd: number) {
+  constructor(inode: StreamInode, path: VfsPath | null, flags: number, fd: number) {
     super(inode, path, flags);
     this.#fd = fd;
     this.#canWait = inode.watcher.add(fd, this) === 0;
