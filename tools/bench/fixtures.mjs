@@ -8,6 +8,8 @@ const MIB = 1 << 20;
 const TREE_DIRECTORIES = 200;
 const TREE_FILES = 100;
 const PROJECT_FILES = 24;
+const MODULES = 5000;
+const MODULES_PER_PACKAGE = 50;
 
 const makers = {
   /** 1 GiB. */
@@ -29,6 +31,20 @@ const makers = {
     git('init', '-q');
     git('add', '.');
     git('-c', 'user.name=bench', '-c', 'user.email=bench@localhost', 'commit', '-q', '-m', 'files');
+  },
+  /** 100 packages of 50 small files each. */
+  modules(path) {
+    for (let p = 0; p < MODULES / MODULES_PER_PACKAGE; p++) {
+      mkdirSync(join(path, `package-${p}`, 'lib'), { recursive: true });
+      for (let f = 0; f < MODULES_PER_PACKAGE; f++) {
+        const directory = f % 2 === 0 ? '.' : 'lib';
+        writeFileSync(join(path, `package-${p}`, directory, `module-${f}.js`), `// ${p} ${f}\n`.repeat(100 + 7 * f));
+      }
+    }
+  },
+  /** The same as an archive. */
+  'modules.tar'(path) {
+    execFileSync('tar', ['-cf', path, '-C', path.slice(0, -'.tar'.length), '.']);
   },
   'inserts.sql'(path) {
     const rows = Array.from({ length: 100_000 }, (_, i) => `INSERT INTO t VALUES (${i}, 'row number ${i}');`);

@@ -19,6 +19,9 @@ import { fileURLToPath } from 'node:url';
 const PYTHON_LOOP = 'x = 0\nfor i in range(8000000):\n    x = (x * 31 + i) % 65521\nprint(x)';
 const PYTHON_THREADS = ['/usr/bin/python3', threadsProgram('threads.py')];
 const NODE_WORKERS = [process.execPath, threadsProgram('workers.mjs')];
+// What a package manager does; what is made goes, so that each round finds what the first one did.
+const UNPACK = 'mkdir @/unpacked && tar -xf @/modules.tar -C @/unpacked && rm -rf @/unpacked';
+const COPY = 'cp -a @/modules @/copied && rm -rf @/copied';
 const SHELL_LOOP = 'i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i+1)); done';
 
 /** @type {readonly Row[]} */
@@ -58,6 +61,9 @@ export const ROWS = [
   bulk('getdents_10k', 'getdents of 10,000 entries', 'files', 3, ['entries']),
   timed('find_usr', 'find /usr', 'files', 3, ['find', '/usr'], []),
   timed('git_status', 'git status of 20,000 files', 'files', 3, gitStatus(), ['tree']),
+  timed('unpack', 'tar x and rm -rf of 5,000 files', 'files', null, ['sh', '-c', UNPACK], ['modules', 'modules.tar']),
+  timed('copy', 'cp -a and rm -rf of 5,000 files', 'files', null, ['sh', '-c', COPY], ['modules']),
+  timed('du', 'du of 5,000 files', 'files', null, ['du', '-s', '@/modules'], ['modules']),
 
   micro('mmap_touch_munmap_64k', 'mmap, touch, munmap of 64 KiB', 'memory', 4),
   bulk('touch_256m', 'touch 256 MiB', 'memory', 1.5, []),
