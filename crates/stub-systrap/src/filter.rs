@@ -244,7 +244,7 @@ mod tests {
         let filter = helper();
         for (nr, arg0, expected) in [
             (SYS_CLONE, 0x8600, ALLOW),
-            (SYS_CLONE, 0x5_0b00, ALLOW),
+            (SYS_CLONE, 0x15_0b00, ALLOW),
             (SYS_CLONE, 0x11, TRAP),
             (SYS_CLOSE, 5, ALLOW),
             (SYS_CLOSE, 4, TRAP),

@@ -36,7 +36,9 @@ tsv_systrap_in_guest:
     jmp 2f
 1:  cmp dword ptr [rbx + {interrupt_at}], 0
     je tsv_systrap_return           # it has stopped for another reason before
-2:  TSV_SAVE 40, {r8}
+2:  cmp dword ptr [rbx], {state_starting}
+    je tsv_systrap_begin
+    TSV_SAVE 40, {r8}
     TSV_SAVE 48, {r9}
     TSV_SAVE 56, {r10}
     TSV_SAVE 64, {r11}
@@ -117,6 +119,14 @@ tsv_systrap_in_guest:
     mov r8d, 1
     mov r9d, 14
     mov r10d, 20
+
+    jmp tsv_systrap_fault
+
+tsv_systrap_begin:                  # its registers may be in the page already; it waits to be resumed
+    TSV_SAVE 224, {fp_addr_at}
+    mov dword ptr [rbx + {way}], {way_trap}
+    mov dword ptr [rbx], {state_kernel}
+    jmp tsv_systrap_wait
 
 tsv_systrap_fault:                  # r14d signo, rcx address, r8d code, r9d trap number, r10d error code
     mov [rbx + {signo}], r14d

@@ -131,26 +131,37 @@ tsv_systrap_helper:                 # waits for a request
     mov r9, [rbx + 48]
     syscall
     cmp rax, -4095
-    jae tsv_systrap_answer
+    jae 4f
     add rbx, 56
     jmp 2b
 3:  xor eax, eax
     mov ecx, [r13 + {tail}]
     cmp ecx, {tail_fork}
     je tsv_systrap_fork
+    cmp ecx, {tail_first_thread}
+    je 5f
     cmp ecx, {tail_thread}
     jne tsv_systrap_answer
 
-    mov eax, 56                     # clone(THREAD_FLAGS)
+5:  mov ebp, ecx
+    mov eax, 56                     # clone(THREAD_FLAGS, 0, thread_id_addr)
     mov edi, {thread_flags}
     xor esi, esi
-    xor edx, edx
+    mov rdx, [r13 + {thread_id_addr}]
     xor r10d, r10d
     xor r8d, r8d
     syscall
     test rax, rax
+    je 6f
+    cmp ebp, {tail_first_thread}
     jne tsv_systrap_answer
-    mov eax, 436                    # the thread: close_range(0, ~0, 0)
+    test rax, rax
+    jns tsv_systrap_helper          # nobody waits for its ID
+    jmp tsv_systrap_die
+4:  cmp dword ptr [r13 + {tail}], {tail_first_thread}
+    jne tsv_systrap_answer
+    jmp tsv_systrap_die
+6:  mov eax, 436                    # the thread: close_range(0, ~0, 0)
     xor edi, edi
     mov esi, -1
     xor edx, edx

@@ -81,7 +81,7 @@ pub const INTERRUPT_SIGNAL: u32 = 10;
 /// `STATE_*` of a context page, besides those of the mailbox: the page is the kernel's, and the thread sleeps on the
 /// word until it changes.
 pub const STATE_ASLEEP: u32 = 2;
-/// The thread has not begun.
+/// The thread has not begun. What its registers are when it does is nobody's.
 pub const STATE_STARTING: u32 = 3;
 /// The page is the kernel's, which wants a signal frame: with the FP state, and a way to set all registers.
 pub const STATE_TRAP: u32 = 4;
@@ -111,6 +111,9 @@ pub const GS_AT: usize = 584;
 pub const FLAGS_END_AT: usize = 592;
 /// Not zero while the sentry looks at the page's state by itself, so that a stop need not ring. Written by the sentry.
 pub const WATCHED_AT: usize = 600;
+
+/// ID of the process's first thread, written by clone(2); 0 before.
+pub const THREAD_ID_AT: usize = 608;
 
 /// Answers to calls that need no kernel, by their place in [`ANSWERED_CALLS`] plus one; [`NO_ANSWER`] without one, and
 /// at place 0. Written by the sentry.
@@ -183,8 +186,10 @@ pub struct Request {
     pub call_count: u64,
     /// `TAIL_FORK`: file offset of the request page of the copy.
     pub control_offset: u64,
-    /// `TAIL_THREAD`: the `stack_t` of the thread: address, flags, size.
+    /// `TAIL_*THREAD`: the `stack_t` of the thread: address, flags, size. It stays until the thread has begun.
     pub signal_stack: [u64; 3],
+    /// `TAIL_*THREAD`: where clone(2) writes the thread's ID.
+    pub thread_id_addr: u64,
     /// The calls; the first that fails ends the request.
     pub calls: [Call; BATCH_MAX],
 }
@@ -196,6 +201,9 @@ pub const TAIL_NONE: u32 = 0;
 pub const TAIL_FORK: u32 = 1;
 /// A guest thread is made, which stops at once; the answer is its ID.
 pub const TAIL_THREAD: u32 = 2;
+/// The same, in a process that has just been made, where nobody waits for an answer: it has no other thread, so that what
+/// clone(2) writes can be trusted. Where it fails the process ends.
+pub const TAIL_FIRST_THREAD: u32 = 3;
 
 /// One system call of a request.
 #[repr(C)]
@@ -213,6 +221,6 @@ pub const BATCH_MAX: usize = 72;
 /// `clone` flags of a new address space: a sibling of its maker with the same descriptors.
 /// `CLONE_PARENT | CLONE_FILES | CLONE_FS`.
 pub const FORK_FLAGS: u64 = 0x8000 | 0x400 | 0x200;
-/// `clone` flags of a new thread: `CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM`. Its descriptors
-/// are its own, so that it can close them.
-pub const THREAD_FLAGS: u64 = 0x100 | 0x200 | 0x800 | 0x1_0000 | 0x4_0000;
+/// `clone` flags of a new thread: `CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+/// CLONE_PARENT_SETTID`. Its descriptors are its own, so that it can close them.
+pub const THREAD_FLAGS: u64 = 0x100 | 0x200 | 0x800 | 0x1_0000 | 0x4_0000 | 0x10_0000;

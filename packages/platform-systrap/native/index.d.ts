@@ -62,6 +62,8 @@ export declare class SystrapStubs {
   storeFp(context: number, src: Uint8Array, at: number): number
   /** Sets the FP state of a new process. */
   resetFp(context: number): void
+  /** A context is about to run for the first time. */
+  beginContext(context: number): void
   /** Ends a guest thread. */
   releaseContext(context: number): void
   /** Kills all stubs. */

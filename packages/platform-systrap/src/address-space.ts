@@ -63,8 +63,8 @@ export class SystrapAddressSpace implements AddressSpace {
   }
 
   fork(): SystrapAddressSpace | Errno {
-    const flushed = this.flush();
-    if (flushed < 0) return flushed;
+    if (this.#queueError < 0) return this.flush();
+    this.#hasChanges = false;
     const index = this.#parts.stubs.forkSpace(this.index);
     return index < 0 ? index : new SystrapAddressSpace(this.#parts, index, this.#parts.patcher.fork(this.patches));
   }

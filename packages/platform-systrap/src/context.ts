@@ -16,6 +16,8 @@ export class SystrapContext implements Context {
   readonly page: ContextPage;
   readonly space: SystrapAddressSpace;
   readonly #parts: SystrapParts;
+  /** Its thread may be on its way still. */
+  #hasRun = false;
 
   constructor(parts: SystrapParts, space: SystrapAddressSpace, index: number) {
     this.page = new ContextPage(parts.pages, index);
@@ -43,6 +45,10 @@ export class SystrapContext implements Context {
   resume(): void {
     const { index } = this.page;
     this.space.prepareRun();
+    if (!this.#hasRun) {
+      this.#hasRun = true;
+      this.#parts.stubs.beginContext(index);
+    }
     this.#parts.watchList.add(index);
     const before = this.#parts.queue.run(index);
     if (before === STATE_ASLEEP) this.#parts.wakeSleeper(index);

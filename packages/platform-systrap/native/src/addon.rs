@@ -330,6 +330,12 @@ impl SystrapStubs {
         self.stubs.reset_fp(context);
     }
 
+    /// A context is about to run for the first time.
+    #[napi]
+    pub fn begin_context(&mut self, context: u32) {
+        self.stubs.begin_context(context);
+    }
+
     /// Ends a guest thread.
     #[napi]
     pub fn release_context(&mut self, context: u32) {

@@ -22,18 +22,21 @@ pub struct AddressSpace {
     pub contexts: Vec<u32>,
     /// Contexts whose thread waits for another use. A thread keeps its context number as long as it lives.
     pub spares: Vec<u32>,
+    /// The context of the process's first thread, which it makes by itself, until it is known to have read that request.
+    pub first: Option<u32>,
     queue: Vec<Call>,
     fds: Vec<i32>,
 }
 
 impl AddressSpace {
-    /// One whose process was just made.
+    /// One whose process was just made, and makes the thread of context `first`.
     #[must_use]
-    pub fn new(process: Process) -> Self {
+    pub fn new(process: Process, first: u32) -> Self {
         Self {
             process,
             contexts: Vec::new(),
-            spares: Vec::new(),
+            spares: vec![first],
+            first: Some(first),
             queue: Vec::new(),
             fds: Vec::new(),
         }

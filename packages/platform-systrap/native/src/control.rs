@@ -14,7 +14,7 @@ use stub_systrap::layout::{
     BATCH_MAX, BELL_PAGE, BLOCK_BYTES, BLOCKS_BYTES, CODE_ADDR, CODE_PAGES, CONTEXT_MAX, CONTROL_PAGES, Call,
     DATA_ADDR, FIRST_BLOCK_PAGE, FIRST_CONTEXT_PAGE, FIRST_CONTROL_PAGE, FIRST_STACK_PAGE, FLAGS_END_AT, FP_ADDR_AT,
     GS_AT, INTERRUPT_AT, PAGE_BYTES, RUNS_AT, Request, SCRATCH_ADDR, SCRATCH_PAGE, SLOT_BYTES, SLOTS_ADDR, SPACE_MAX,
-    STACK_PAGES, STATE_STARTING,
+    STACK_PAGES, STATE_STARTING, THREAD_ID_AT,
 };
 
 const PAGE: usize = 4096;
@@ -37,8 +37,8 @@ pub struct Order<'calls> {
     pub tail: u32,
     /// `TAIL_FORK`.
     pub control_offset: u64,
-    /// `TAIL_THREAD`.
-    pub signal_stack: [u64; 3],
+    /// `TAIL_*THREAD`: the signal stack, and where the ID goes.
+    pub thread: Option<([u64; 3], u64)>,
 }
 
 impl Control {
@@ -90,6 +90,12 @@ impl Control {
     #[must_use]
     pub fn runs(&self, context: u32) -> u32 {
         self.word(context_at(context) + RUNS_AT).load(SeqCst)
+    }
+
+    /// ID of the thread of a context that is its process's first, 0 before it is made. Guests can write it once they run.
+    #[must_use]
+    pub fn thread_id(&self, context: u32) -> u32 {
+        self.word(context_at(context) + THREAD_ID_AT).load(SeqCst)
     }
 
     /// Prepares the page of a context whose thread is yet to be made. With `is_fast` it can use patched sites.
@@ -194,17 +200,19 @@ impl Control {
         request.tail = order.tail;
         request.call_count = order.calls.len() as u64;
         request.control_offset = order.control_offset;
-        request.signal_stack = order.signal_stack;
+        if let Some((signal_stack, id_addr)) = order.thread {
+            request.signal_stack = signal_stack;
+            request.thread_id_addr = id_addr;
+        }
         request.calls[..order.calls.len()].copy_from_slice(order.calls);
         self.word(at)
     }
 
-    /// Prepares the request page of a process that is yet to be made; its file offset.
+    /// Writes the first request of a process that is yet to be made; the file offset of its request page.
     #[must_use]
-    pub fn begin_space(&self, space: u32) -> u64 {
-        let at = control_at(space);
-        self.word(at).store(0, SeqCst);
-        at as u64
+    pub fn begin_space(&self, space: u32, order: &Order<'_>) -> u64 {
+        self.write_request(space, order).store(1, SeqCst);
+        control_at(space) as u64
     }
 
     /// Puts a message for recvmsg(2) of one descriptor into the scratch page; its address for the zygote.

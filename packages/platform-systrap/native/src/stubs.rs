@@ -22,7 +22,8 @@ use stub_host::start_error::{StartError, at};
 use stub_host::{Errno, Result, Tid};
 use stub_systrap::layout::{
     BATCH_MAX, BLOCKS_ADDR, BLOCKS_BYTES, CONTEXT_MAX, CONTROL_FD, Call, INTERRUPT_SIGNAL, PAGE_BYTES, SLOT_BYTES,
-    SLOTS_ADDR, SPACE_MAX, STACK_PAGES, STATE_ASLEEP, STATE_STARTING, STATE_TRAP, TAIL_FORK, TAIL_THREAD,
+    SLOTS_ADDR, SPACE_MAX, STACK_PAGES, STATE_ASLEEP, STATE_STARTING, STATE_TRAP, TAIL_FIRST_THREAD, TAIL_FORK,
+    TAIL_THREAD, THREAD_ID_AT,
 };
 
 /// A new thread has begun, and an interrupted one stopped, within this time; or its process is ended.
@@ -58,10 +59,13 @@ pub struct Stubs {
     may_patch: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Context {
+    /// 0 for one that was not seen to have begun.
     tid: Tid,
     space: u32,
+    /// The FP state to begin with.
+    fp: Option<Vec<u8>>,
 }
 
 impl Stubs {
@@ -115,9 +119,8 @@ impl Stubs {
         self.copy_process(None)
     }
 
-    /// A copy of an address space. Errors: `EAGAIN`, `ENOMEM`.
+    /// A copy of an address space as it is when the queued changes are made. Errors: `EAGAIN`, `ENOMEM`.
     pub fn fork_space(&mut self, space: u32) -> Result<u32> {
-        self.flush(space)?;
         self.copy_process(Some(space))
     }
 
@@ -144,18 +147,26 @@ impl Stubs {
 
     /// Makes the queued changes. What follows one that fails is not done. A stub that is gone needs none.
     pub fn flush(&mut self, space: u32) -> Result<()> {
+        match self.ask_behind_queue(space, &Order::default()) {
+            Err(Errno::SRCH) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Makes the queued changes and then what the order says, which has no calls.
+    fn ask_behind_queue(&mut self, space: u32, order: &Order<'_>) -> Result<u32> {
         let (calls, fds) = self.space(space).take_queue();
-        let mut result = Ok(());
-        for calls in calls.chunks(BATCH_MAX) {
+        let (first, last) = calls.split_at(calls.len().saturating_sub(1) / BATCH_MAX * BATCH_MAX);
+        let mut result = Ok(0);
+        for calls in first.chunks(BATCH_MAX) {
             let order = Order {
                 calls,
                 ..Order::default()
             };
-            if let Err(errno) = self.ask(space, &order) {
-                result = if errno == Errno::SRCH { Ok(()) } else { Err(errno) };
-                break;
-            }
+            result = result.and_then(|_| self.ask(space, &order));
         }
+        let order = Order { calls: last, ..*order };
+        result = result.and_then(|_| self.ask(space, &order));
         for fd in fds {
             self.zygote.release_fd(&self.control, &self.answers, fd);
         }
@@ -196,6 +207,7 @@ impl Stubs {
         };
         self.space(space).contexts.push(index);
         let regs = from.map_or_else(Registers::default, |from| self.control.regs(from));
+        // A thread that has not begun does not write there when it does.
         self.control.set_regs(index, &regs);
         let mut state = vec![0; self.fp.len()];
         match from {
@@ -204,6 +216,26 @@ impl Stubs {
         }
         self.put_fp(index, &state);
         Ok(index)
+    }
+
+    /// A context is about to run: its thread must have begun. Where it cannot its process ends, which is told.
+    pub fn begin_context(&mut self, index: u32) {
+        if self.contexts[index as usize].tid != 0 || !self.wait_for_state(index, STATE_STARTING) {
+            return;
+        }
+        // No guest code has run in its process.
+        let tid = self.control.thread_id(index).cast_signed();
+        let context = &mut self.contexts[index as usize];
+        context.tid = tid;
+        let (space, fp) = (context.space, context.fp.take());
+        let of = self.space(space);
+        // From now on guests can write what says that the request was read.
+        of.first = of.first.filter(|first| *first != index);
+        let pid = of.process.pid();
+        self.handover.borrow_mut().begin(index, pid, tid);
+        if let Some(state) = fp {
+            self.put_fp(index, &state);
+        }
     }
 
     /// Ends a guest thread; its thread is kept for the next one.
@@ -219,7 +251,7 @@ impl Stubs {
     /// Makes a running context stop.
     pub fn interrupt(&mut self, index: u32) {
         self.control.interrupt(index).store(1, SeqCst);
-        let Context { tid, space } = self.contexts[index as usize];
+        let Context { tid, space, .. } = self.contexts[index as usize];
         self.space(space).process.signal(tid, INTERRUPT_SIGNAL);
     }
 
@@ -244,6 +276,10 @@ impl Stubs {
 
     /// Copies the FP state of a stopped context; zeros when its guest has made its frame invalid.
     pub fn load_fp(&mut self, index: u32, dst: &mut [u8]) {
+        if let Some(state) = &self.contexts[index as usize].fp {
+            dst.copy_from_slice(state);
+            return;
+        }
         self.want_frame(index);
         match self.control.fp_state(index, self.fp.len()) {
             // SAFETY: the frame has as many bytes.
@@ -288,13 +324,19 @@ impl Stubs {
     }
 
     fn ask(&mut self, space: u32, order: &Order<'_>) -> Result<u32> {
+        let first = self.spaces.get_mut(space as usize).and_then(Option::as_mut);
+        if let Some(first) = first.and_then(|of| of.first.take()) {
+            // Where it cannot make one its process has ended, which is what the next request says.
+            let _is_made = self.wait_for(first, |control| control.thread_id(first) != 0);
+        }
         let Some(Some(of)) = self.spaces.get_mut(space as usize) else {
             return Err(Errno::SRCH);
         };
         of.process.ask(&self.control, space, &self.answers, order)
     }
 
-    /// Forks an address space's process, or the zygote.
+    /// Forks an address space's process, behind its queued changes, or the zygote. The copy makes its first thread by itself
+    /// meanwhile.
     fn copy_process(&mut self, from: Option<u32>) -> Result<u32> {
         let index = match self.free_spaces.pop() {
             Some(index) => index,
@@ -304,35 +346,67 @@ impl Stubs {
             }
             None => return Err(Errno::AGAIN),
         };
+        let first = match self.take_context(index) {
+            Ok(first) => first,
+            Err(errno) => {
+                self.free_spaces.push(index);
+                return Err(errno);
+            }
+        };
         let order = Order {
             tail: TAIL_FORK,
-            control_offset: self.control.begin_space(index),
+            control_offset: self
+                .control
+                .begin_space(index, &thread_order(first, TAIL_FIRST_THREAD).order()),
             ..Order::default()
         };
         let answer = match from {
-            Some(from) => self.ask(from, &order),
+            Some(from) => self.ask_behind_queue(from, &order),
             None => self.zygote.process.ask(&self.control, ZYGOTE, &self.answers, &order),
         };
-        match answer.and_then(|pid| self.adopt(index, pid.cast_signed())) {
+        match answer.and_then(|pid| self.adopt(index, pid.cast_signed(), first)) {
             Ok(space) => {
                 self.spaces[index as usize] = Some(space);
                 Ok(index)
             }
             Err(errno) => {
                 self.free_spaces.push(index);
+                self.free_contexts.push(first);
                 Err(creation_error(errno))
             }
         }
     }
 
-    fn adopt(&mut self, index: u32, pid: Tid) -> Result<AddressSpace> {
+    fn adopt(&mut self, index: u32, pid: Tid, first: u32) -> Result<AddressSpace> {
         let process = Process::of(pid)?;
         // A death that is told late must not be taken for that of a later process of the same number: it is looked at.
         self.morgue.watch(process.pidfd().as_fd(), u64::from(index))?;
-        Ok(AddressSpace::new(process))
+        Ok(AddressSpace::new(process, first))
     }
 
     fn create_thread(&mut self, space: u32) -> Result<u32> {
+        if let Some(first) = self.space(space).first {
+            self.begin_context(first);
+        }
+        let index = self.take_context(space)?;
+        let begun = self
+            .ask(space, &thread_order(index, TAIL_THREAD).order())
+            .and_then(|tid| {
+                let tid = tid.cast_signed();
+                let has_begun = self.wait_for_state(index, STATE_STARTING);
+                self.contexts[index as usize].tid = tid;
+                let pid = self.space(space).process.pid();
+                self.handover.borrow_mut().begin(index, pid, tid);
+                if has_begun { Ok(()) } else { Err(Errno::AGAIN) }
+            });
+        begun.map(|()| index).map_err(|errno| {
+            self.free_contexts.push(index);
+            creation_error(errno)
+        })
+    }
+
+    /// A context of an address space whose thread is yet to be made. Errors: `EAGAIN`.
+    fn take_context(&mut self, space: u32) -> Result<u32> {
         let index = match self.free_contexts.pop() {
             Some(index) => index,
             None if self.contexts.len() < CONTEXT_MAX as usize => {
@@ -342,48 +416,24 @@ impl Stubs {
             None => return Err(Errno::AGAIN),
         };
         self.control.begin_context(index, self.may_patch);
-        let slot = SLOTS_ADDR + SLOT_BYTES * u64::from(index);
-        let (stack, stack_bytes) = (slot + PAGE_BYTES, STACK_PAGES * PAGE_BYTES);
-        let map = |addr, len, offset: usize| Call {
-            nr: SYS_MMAP,
-            args: [
-                addr,
-                len,
-                PROT_READ_WRITE,
-                MAP_SHARED_FIXED,
-                CONTROL_FD.unsigned_abs().into(),
-                offset as u64,
-            ],
+        self.contexts[index as usize] = Context {
+            space,
+            ..Context::default()
         };
-        let order = Order {
-            calls: &[
-                map(slot, PAGE_BYTES, context_at(index)),
-                map(stack, stack_bytes, stack_at(index)),
-            ],
-            tail: TAIL_THREAD,
-            signal_stack: [stack, 0, stack_bytes],
-            ..Order::default()
-        };
-        let begun = self.ask(space, &order).and_then(|tid| {
-            let tid = tid.cast_signed();
-            self.contexts[index as usize] = Context { tid, space };
-            let has_begun = self.wait_for_state(index, STATE_STARTING);
-            let pid = self.space(space).process.pid();
-            self.handover.borrow_mut().begin(index, pid, tid);
-            if has_begun { Ok(()) } else { Err(Errno::AGAIN) }
-        });
-        begun.map(|()| index).map_err(|errno| {
-            self.free_contexts.push(index);
-            creation_error(errno)
-        })
+        Ok(index)
     }
 
     /// Waits until a context's state is another than `state`; ends its process, and returns false, when it takes too
     /// long.
     fn wait_for_state(&mut self, index: u32, state: u32) -> bool {
+        self.wait_for(index, |control| control.state(index).load(SeqCst) != state)
+    }
+
+    /// Waits for what the process of a context is to do; ends it, and returns false, when it takes too long.
+    fn wait_for(&mut self, index: u32, is_done: impl Fn(&Control) -> bool) -> bool {
         let end = Instant::now() + THREAD_PATIENCE;
         let mut looks = 0u32;
-        while self.control.state(index).load(SeqCst) == state {
+        while !is_done(&self.control) {
             looks += 1;
             if looks <= YIELDS {
                 std::thread::yield_now();
@@ -414,6 +464,11 @@ impl Stubs {
     }
 
     fn put_fp(&mut self, index: u32, state: &[u8]) {
+        let context = &mut self.contexts[index as usize];
+        if context.tid == 0 {
+            context.fp = Some(state.to_vec());
+            return;
+        }
         self.want_frame(index);
         if let Some(frame) = self.control.fp_state(index, self.fp.len()) {
             // SAFETY: the frame has as many bytes.
@@ -424,7 +479,7 @@ impl Stubs {
     /// Has a stopped thread that came from a patched site make a signal frame.
     fn want_frame(&mut self, index: u32) {
         let state = self.control.state(index);
-        if self.control.fp_addr(index) != 0 || state.load(SeqCst) == STATE_STARTING {
+        if self.control.fp_addr(index) != 0 {
             return;
         }
         if state.swap(STATE_TRAP, SeqCst) == STATE_ASLEEP {
@@ -437,7 +492,8 @@ impl Stubs {
     /// Looks at a new thread's frame.
     fn learn_fp(&mut self) -> Result<()> {
         let space = self.create_space()?;
-        let index = self.create_thread(space)?;
+        let index = self.space(space).spares.pop().ok_or(Errno::AGAIN)?;
+        self.begin_context(index);
         let mut start = [0; 512];
         let frame = self.control.fp_state(index, start.len()).ok_or(Errno::NOSYS)?;
         // SAFETY: the frame has as many bytes.
@@ -451,6 +507,49 @@ impl Stubs {
         self.space(space).spares.push(index);
         self.release_space(space);
         Ok(())
+    }
+}
+
+/// A request for a thread, with what it refers to.
+struct ThreadOrder {
+    calls: [Call; 2],
+    tail: u32,
+    thread: ([u64; 3], u64),
+}
+
+impl ThreadOrder {
+    fn order(&self) -> Order<'_> {
+        Order {
+            calls: &self.calls,
+            tail: self.tail,
+            thread: Some(self.thread),
+            ..Order::default()
+        }
+    }
+}
+
+/// Has a helper map a context's page and signal stack, and make its thread.
+fn thread_order(context: u32, tail: u32) -> ThreadOrder {
+    let slot = SLOTS_ADDR + SLOT_BYTES * u64::from(context);
+    let (stack, stack_bytes) = (slot + PAGE_BYTES, STACK_PAGES * PAGE_BYTES);
+    let map = |addr, len, offset: usize| Call {
+        nr: SYS_MMAP,
+        args: [
+            addr,
+            len,
+            PROT_READ_WRITE,
+            MAP_SHARED_FIXED,
+            CONTROL_FD.unsigned_abs().into(),
+            offset as u64,
+        ],
+    };
+    ThreadOrder {
+        calls: [
+            map(slot, PAGE_BYTES, context_at(context)),
+            map(stack, stack_bytes, stack_at(context)),
+        ],
+        tail,
+        thread: ([stack, 0, stack_bytes], slot + THREAD_ID_AT as u64),
     }
 }
 

@@ -112,6 +112,23 @@ export function describePlatform(subject: PlatformUnderTest): void {
         guest.step(parent);
         expect([guest.memory.read(dataPfn, 0, 1)[0], guest.memory.read(otherPfn, 0, 1)[0]]).toEqual([6, 0]);
       });
+
+      it('copies what was queued, and has room for more threads before the first has run', () => {
+        const { space } = guest.space([...asm.syscall, ...asm.movRdi(DATA), ...asm.storeRax, ...asm.syscall]);
+        const parent = guest.thread(space);
+        guest.step(parent);
+        const pfns = [guest.memory.allocate(1), guest.memory.allocate(1)];
+        // More changes than a request holds; the last one counts.
+        for (let i = 0; i < 200; i++) space.mapMemory(DATA, PAGE_BYTES, 3, pfns[i % 2]!);
+        const copy = must(space.fork());
+        const children = [1, 2, 3].map(() => must(copy.createContext(parent)));
+        children.forEach((child, i) => {
+          child.page.set(REG_RAX, 10 + i);
+          guest.step(child);
+          const stored = pfns.map((pfn) => guest.memory.read(pfn, 0, 1)[0]);
+          expect([child.page.reason, ...stored]).toEqual([REASON_SYSCALL, 0, 10 + i]);
+        });
+      });
     });
 
     describe('Context.interrupt', () => {
