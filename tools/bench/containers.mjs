@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import './clean-environment.mjs';
 import { busyboxImage } from '../engines/busybox-image.mjs';
 
 const { values } = parseArgs({
@@ -46,7 +47,11 @@ if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figu
 
 async function measureRuns() {
   const bundle = makeBundle('true', ['/bin/true']);
-  const runs = [['run /bin/true, tsv', (id) => tsv('run', '--bundle', bundle, id)]];
+  const runs = [
+    ['node -e 0, which each command begins with', () => command(process.execPath, ['-e', '0'])],
+    ['run /bin/true, tsv', (id) => tsv('run', '--bundle', bundle, id)],
+    ['run -- /bin/true, tsv', () => tsv('run', '--', '/bin/true')],
+  ];
   if (spawnSync('runsc', ['--version']).status === 0) {
     const options = ['--root', join(dir, 'runsc'), '--platform', 'ptrace', '--network', 'none', '--ignore-cgroups'];
     runs.push(['run /bin/true, runsc', (id) => command('runsc', [...options, 'run', '--bundle', bundle, id])]);

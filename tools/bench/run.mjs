@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { toSvg } from './chart.mjs';
+import './clean-environment.mjs';
 import { makeFixtures } from './fixtures.mjs';
 import { measure } from './measure.mjs';
 import { summarize, toMarkdown } from './report.mjs';
