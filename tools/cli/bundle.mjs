@@ -51,6 +51,17 @@ const helpText = {
   },
 };
 
+/** Parts of Node.js that most commands never use and that take a millisecond or more to load: see packages/cli/bin/bundle.js. */
+const lateBuiltins = {
+  name: 'late builtins',
+  setup(context) {
+    const filter = /^node:(child_process|crypto|dgram|http|net|tls|tty|worker_threads)$/;
+    context.onResolve({ filter }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path: `late:${path}`, external: true } : null,
+    );
+  },
+};
+
 /** The command line asks for the other script by this name. */
 const sentry = {
   name: 'sentry',
@@ -86,12 +97,12 @@ await build({
   ...options,
   entryPoints: [`${root}packages/cli/src/main.ts`],
   outfile: `${outdir}/tsv.cjs`,
-  plugins: [addons, sentry, helpText],
+  plugins: [addons, lateBuiltins, sentry, helpText],
 });
 await build({
   ...options,
   entryPoints: [`${root}packages/cli/src/sentry.ts`],
   outfile: `${outdir}/sentry.cjs`,
-  plugins: [addons],
+  plugins: [addons, lateBuiltins],
 });
 execFileSync(process.execPath, [fileURLToPath(new URL('code-cache.mjs', import.meta.url))], { stdio: 'inherit' });

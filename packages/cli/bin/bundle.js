@@ -9,6 +9,8 @@ const { Script } = require('node:vm');
 const DIRECTORY = join(__dirname, '../dist/bundle');
 /** What the command line asks for when it runs a sandbox. */
 const SENTRY = '@tsv/cli/sentry';
+/** How the scripts name parts of Node.js that are to be loaded late. */
+const LATE = 'late:';
 const requireAddon = createRequire(join(DIRECTORY, 'tsv.cjs'));
 const loaded = new Map();
 
@@ -21,11 +23,30 @@ function loadScript(name) {
   const source = readFileSync(path, 'latin1');
   const script = new Script(source, { filename: path, cachedData: readCache(name) });
   const module = { exports: {} };
-  const require = (id) => (id === SENTRY ? loadScript('sentry').exports : requireAddon(id));
-  script.runInThisContext()(module.exports, require, module, path);
+  script.runInThisContext()(module.exports, requireFromScript, module, path);
   const entry = { script, exports: module.exports };
   loaded.set(name, entry);
   return entry;
+}
+
+function requireFromScript(id) {
+  if (id === SENTRY) return loadScript('sentry').exports;
+  return id.startsWith(LATE) ? loadedLate(id.slice(LATE.length)) : requireAddon(id);
+}
+
+/** Stands for a part of Node.js, which is loaded when the first of its members is used. */
+function loadedLate(id) {
+  return new Proxy(
+    {},
+    {
+      get: (_, name) => requireAddon(id)[name],
+      ownKeys: () => Reflect.ownKeys(requireAddon(id)),
+      getOwnPropertyDescriptor: (_, name) => ({
+        ...Reflect.getOwnPropertyDescriptor(requireAddon(id), name),
+        configurable: true,
+      }),
+    },
+  );
 }
 
 function cachePath(name) {

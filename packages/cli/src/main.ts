@@ -1,10 +1,11 @@
 import { appendFileSync } from 'node:fs';
-import yargs, { type Options } from 'yargs';
+import type { Options } from 'yargs';
 import { CommandError, type Command, type CommandArguments } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { GLOBAL_OPTIONS } from './global-options.js';
+import { parsePlainly } from './parse-plainly.js';
+import type { ParsedCommand } from './parse-with-yargs.js';
 import { splitGuestArgs, type CommandSpec, type OptionSpec } from './split-guest-args.js';
-import { VERSION_TEXT } from './version.js';
 
 const GLOBAL_SPECS: Readonly<Record<string, OptionSpec>> = {
   ...optionSpecs(GLOBAL_OPTIONS),
@@ -18,63 +19,28 @@ const EXIT_FAILURE = 128;
 /** Runs `tsv` with `argv` (without the program's name); returns the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
   const { own, guest, name } = splitGuestArgs(argv, GLOBAL_SPECS, new Map(COMMANDS.map(commandSpec)));
-  const chosen: { command?: Command; args?: CommandArguments } = {};
-  let parser = yargs(renameDoRoot(own))
-    .scriptName('tsv')
-    .usage('$0 <command> [options]\n\nRuns Linux programs in a kernel of their own.')
-    .options(GLOBAL_OPTIONS)
-    .version(VERSION_TEXT)
-    .strict()
-    // "--no-pivot" is an option of its own, not the opposite of "--pivot"; IDs that look like numbers are text.
-    .parserConfiguration({ 'boolean-negation': false, 'parse-positional-numbers': false })
-    .demandCommand(1, 'Say a command, such as "tsv run"')
-    .exitProcess(false)
-    .fail((message: string | null, error: Error | undefined) => {
-      throw error instanceof Error ? error : new CommandError(`${message ?? 'Bad usage'}\nSee "tsv --help"`);
-    });
-  for (const command of commandsToTell(name, own)) {
-    parser = parser.command(
-      command.words,
-      command.describe as string, // false hides it, which the types do not know.
-      (y) => y.options(command.options),
-      (args) => {
-        chosen.command = command;
-        chosen.args = args as unknown as CommandArguments;
-        throw new Parsed();
-      },
-    );
-  }
+  let args: CommandArguments | undefined;
   try {
-    await parse(parser);
-    const { command, args } = chosen;
-    if (command === undefined || args === undefined) return 0; // --help and --version have been answered.
-    const run = await command.load();
+    const parsed = await parse(renameDoRoot(own), name);
+    if (parsed === null) return 0;
+    ({ args } = parsed);
+    const run = await parsed.command.load();
     return await run(args, guest);
   } catch (error) {
     const message = describe(error);
     process.stderr.write(`tsv: ${message}\n`);
-    if (chosen.args?.log !== undefined) logFailure(chosen.args, message);
+    if (args?.log !== undefined) logFailure(args, message);
     return statusOf(error);
   }
 }
 
-/** Ends the parser's work when it has found a command: otherwise it would go on and make all texts of help. */
-class Parsed extends Error {
-  override readonly name = 'Parsed';
-}
-
-async function parse(parser: { parseAsync(): Promise<unknown> }): Promise<void> {
-  try {
-    await parser.parseAsync();
-  } catch (error) {
-    if (!(error instanceof Parsed)) throw error;
-  }
-}
-
-/** The commands that the parser has to know: the one that is called, unless help is asked for. */
-function commandsToTell(name: string | null, own: readonly string[]): readonly Command[] {
+/** What `own` asks for; null when it has been answered. yargs is loaded for what is not plain only. */
+async function parse(own: readonly string[], name: string | null): Promise<ParsedCommand | null> {
   const called = COMMANDS.filter((command) => command.words.split(' ')[0] === name);
-  return called.length === 0 || own.includes('--help') ? COMMANDS : called;
+  const args = called[0] === undefined ? null : parsePlainly(own, called[0], GLOBAL_OPTIONS);
+  if (args !== null) return { command: called[0]!, args };
+  const { parseWithYargs } = await import('./parse-with-yargs.js');
+  return parseWithYargs(own, called.length === 0 || own.includes('--help') ? COMMANDS : called);
 }
 
 /** The exit status that an error asks for. That of a sandbox may come from another bundle: it goes by its name. */
