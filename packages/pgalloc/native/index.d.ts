@@ -8,10 +8,10 @@ export declare class HostMemory {
   /** The descriptor, or -1 after `close`. */
   get fd(): number
   /**
-   * Grows the file by a chunk of 1 GiB and lends it, or returns a negated errno. The bytes are mapped until the
-   * buffer is detached or collected.
+   * Lends the first `page_count` pages of chunk `index`, or returns a negated errno. The chunk is one of those there are,
+   * or the next one, by which the file grows by 1 GiB. The bytes are mapped until the buffer is detached or collected.
    */
-  mapNextChunk(): ArrayBuffer | number
+  mapChunk(index: number, pageCount: number): ArrayBuffer | number
   /** Punches a hole of `page_count` pages at page `pfn`. Returns 0 or a negated errno. */
   punch(pfn: number, pageCount: number): number
   /**

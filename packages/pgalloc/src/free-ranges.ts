@@ -44,13 +44,13 @@ export class FreeRanges {
   /** A bit for each class with a range. */
   readonly #bitmaps = new Int32Array(STATE_COUNT * BITMAP_WORDS);
 
-  /** Adds a chunk of clean pages behind the others. */
-  addChunk(): void {
+  /** Adds a chunk behind the others, whose first `pageCount` pages are clean; the rest is to be inserted later. */
+  addChunk(pageCount = CHUNK_PAGES): void {
     const pfn = this.words.length << CHUNK_SHIFT;
     this.words.push(new Int32Array(CHUNK_PAGES));
     this.#next.push(new Int32Array(CHUNK_PAGES));
     this.#prev.push(new Int32Array(CHUNK_PAGES));
-    this.#link(pfn, CHUNK_PAGES, FreeState.CLEAN);
+    this.#link(pfn, pageCount, FreeState.CLEAN);
   }
 
   /** Adds pages of one chunk, whose words are 0. */

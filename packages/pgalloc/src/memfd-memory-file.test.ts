@@ -69,6 +69,22 @@ describe('MemoryFile.allocate', () => {
     expect([pfn, file.chunks.length]).toEqual([CHUNK_PAGES, 2]);
   });
 
+  it('maps more of the first chunk when that is needed, and what was mapped shows the same memory', () => {
+    const first = allocate(1);
+    const before = page(first);
+    const mappedBytes = file.chunks[0]!.length;
+    const large = allocate(mappedBytes / PAGE_BYTES);
+    writeAll(large, 1, 1);
+    writeAll(first, 1, 7);
+    expect([mappedBytes, file.chunks.map((chunk) => chunk.length)]).toEqual([2 ** 24, [2 ** 30]]);
+    expect([chunkOf(large), before[0], file.views[0]!.getUint8(chunkAt(first))]).toEqual([0, 7, 7]);
+  });
+
+  it('maps a whole chunk at once for a range that needs it', () => {
+    allocate(4097);
+    expect(file.chunks.map((chunk) => chunk.length)).toEqual([2 ** 30]);
+  });
+
   it.each([0, -1, CHUNK_PAGES + 1, 1.5, NaN])('refuses %p pages', (pageCount) => {
     expect(() => allocate(pageCount)).toThrow(RangeError);
   });

@@ -31,6 +31,11 @@ const FILLED_PAGES_MAX = 64;
 const RELEASING_PAGES_MAX = 8192;
 /** Pages of a huge page; allocations that have room for one are aligned to it. */
 const HUGE_PAGE_PAGES = 512;
+/**
+ * Pages of the first chunk that are mapped at first, 16 MiB. V8 takes what a buffer can hold for memory in use and collects
+ * garbage when it hears of 32 MiB: that would be a tenth of a sandbox's start, for guests that never need so much.
+ */
+const FIRST_PAGES = 4096;
 /** Below this, a loop is faster than a call of `TypedArray.prototype.fill`. */
 const LOOP_PAGES_MAX = 32;
 
@@ -57,6 +62,10 @@ export class MemfdMemoryFile implements MemoryFile {
   readonly #words = this.#free.words;
   readonly #pageCounts = new Float64Array(USAGE_KIND_COUNT);
   readonly #chunkCountMax: number;
+  /** What was lent: a smaller buffer of a chunk too, which views of it still use. */
+  readonly #buffers: ArrayBuffer[] = [];
+  /** Pages of the last chunk that are mapped. */
+  #mappedPages = CHUNK_PAGES;
 
   constructor(options: MemoryFileOptions = {}) {
     this.#host = new native.HostMemory(options.name ?? 'tsv-memory');
@@ -137,10 +146,9 @@ export class MemfdMemoryFile implements MemoryFile {
   }
 
   close(): void {
-    const buffers = this.chunks.map((chunk) => chunk.buffer as ArrayBuffer);
     this.chunks.length = 0;
     this.views.length = 0;
-    this.#host.close(buffers);
+    this.#host.close(this.#buffers.splice(0));
   }
 
   #incRefInChunk(words: Int32Array, first: number, count: number): void {
@@ -219,7 +227,11 @@ export class MemfdMemoryFile implements MemoryFile {
       start = this.#free.find(pageCount, FreeState.CLEAN);
       if (start >= 0) return start;
     }
-    return this.#addChunk() ? this.#free.find(pageCount, FreeState.CLEAN) : -ENOMEM;
+    do {
+      if (!this.#grow(pageCount)) return -ENOMEM;
+      start = this.#free.find(pageCount, FreeState.CLEAN);
+    } while (start < 0);
+    return start;
   }
 
   /** The first page of a huge page in the clean range at `start`, or `start` if there is no room then. */
@@ -238,13 +250,21 @@ export class MemfdMemoryFile implements MemoryFile {
     }
   }
 
-  #addChunk(): boolean {
-    if (this.chunks.length >= this.#chunkCountMax) return false;
-    const buffer = this.#host.mapNextChunk();
+  /** Maps the rest of the last chunk, or another one; false at the limit or when the host refuses. */
+  #grow(pageCount: number): boolean {
+    const isPartial = this.#mappedPages < CHUNK_PAGES;
+    const index = isPartial ? this.chunks.length - 1 : this.chunks.length;
+    if (index >= this.#chunkCountMax) return false;
+    const isSmall = index === 0 && !isPartial && pageCount <= FIRST_PAGES;
+    const mapped = isSmall ? FIRST_PAGES : CHUNK_PAGES;
+    const buffer = this.#host.mapChunk(index, mapped);
     if (typeof buffer === 'number') return false;
-    this.chunks.push(new Uint8Array(buffer));
-    this.views.push(new DataView(buffer));
-    this.#free.addChunk();
+    this.#buffers.push(buffer);
+    this.chunks[index] = new Uint8Array(buffer);
+    this.views[index] = new DataView(buffer);
+    if (isPartial) this.#free.insert(this.#mappedPages, mapped - this.#mappedPages, FreeState.CLEAN);
+    else this.#free.addChunk(mapped);
+    this.#mappedPages = mapped;
     return true;
   }
 

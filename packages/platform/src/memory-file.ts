@@ -34,7 +34,10 @@ export interface MemoryFile {
   /** The host's descriptor of the file, for platforms to map. */
   readonly fd: number;
 
-  /** Chunks mapped into this process, by {@link chunkOf}. A chunk that was never allocated from is absent. */
+  /**
+   * Chunks mapped into this process, by {@link chunkOf}. A chunk that was never allocated from is absent. An allocation may
+   * put a longer array in the place of one; the shorter one shows the same memory still.
+   */
   readonly chunks: readonly Uint8Array[];
   /** The same chunks as views. */
   readonly views: readonly DataView[];

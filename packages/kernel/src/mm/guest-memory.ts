@@ -128,7 +128,8 @@ export abstract class GuestMemory implements UserMemory {
    */
   cas32(addr: number, expected: number, value: number): number {
     if (addr % 4 !== 0 || this.segment(addr, 4, true) < 4 || this.segIsBuffer) return NaN;
-    return Atomics.compareExchange(this.#wordsOf(this.writes.chunk), this.segAt >>> 2, expected, value) >>> 0;
+    const index = this.segAt >>> 2;
+    return Atomics.compareExchange(this.#wordsOf(this.writes.chunk, index), index, expected, value) >>> 0;
   }
 
   /** The byte string at `addr`, which ends with NUL. Errors: EFAULT, ENAMETOOLONG when `maxBytes` hold no NUL. */
@@ -170,9 +171,10 @@ export abstract class GuestMemory implements UserMemory {
     }
   }
 
-  #wordsOf(chunk: number): Int32Array {
+  /** The words of a chunk with the one at `index`; a chunk may have grown. */
+  #wordsOf(chunk: number, index: number): Int32Array {
     let words = this.#words[chunk];
-    if (words === undefined) {
+    if (words === undefined || index >= words.length) {
       const bytes = this.memory.chunks[chunk]!;
       words = new Int32Array(bytes.buffer, bytes.byteOffset, Math.min(CHUNK_WORDS, bytes.length >>> 2));
       this.#words[chunk] = words;

@@ -1,6 +1,6 @@
 //! What JavaScript calls. Page numbers and counts were made by the allocator, but are checked all the same.
 
-use crate::memfd::{CHUNK_BYTES, Memfd};
+use crate::memfd::Memfd;
 use napi::bindgen_prelude::{ArrayBuffer, Either, Env, Error, Result, Status, Uint8Array};
 use napi_derive::napi;
 use rustix::io::Errno;
@@ -33,18 +33,25 @@ impl HostMemory {
         self.file.as_ref().map_or(-1, Memfd::raw_fd)
     }
 
-    /// Grows the file by a chunk of 1 GiB and lends it, or returns a negated errno. The bytes are mapped until the
-    /// buffer is detached or collected.
+    /// Lends the first `page_count` pages of chunk `index`, or returns a negated errno. The chunk is one of those there are,
+    /// or the next one, by which the file grows by 1 GiB. The bytes are mapped until the buffer is detached or collected.
     #[napi(ts_return_type = "ArrayBuffer | number")]
-    pub fn map_next_chunk<'env>(&mut self, env: &'env Env) -> Result<Either<ArrayBuffer<'env>, i32>> {
-        let mapping = match self.file.as_mut().map_or(Err(Errno::BADF), Memfd::map_next_chunk) {
+    pub fn map_chunk<'env>(
+        &mut self,
+        env: &'env Env,
+        index: u32,
+        page_count: u32,
+    ) -> Result<Either<ArrayBuffer<'env>, i32>> {
+        let len = (page_count as usize) << PAGE_SHIFT;
+        let map = |file: &mut Memfd| file.map_chunk(index, len);
+        let mapping = match self.file.as_mut().map_or(Err(Errno::BADF), map) {
             Ok(mapping) => mapping,
             Err(errno) => return Ok(Either::B(negated(errno))),
         };
         let bytes = mapping.as_ptr();
-        // SAFETY: the mapping has CHUNK_BYTES bytes at `bytes` and lives until the finalizer drops it.
-        let buffer =
-            unsafe { ArrayBuffer::from_external(env, bytes, CHUNK_BYTES, mapping, |_, mapping| drop(mapping)) }?;
+        // SAFETY: the mapping has `len` bytes at `bytes` and lives until the finalizer drops it.
+        let buffer = unsafe { ArrayBuffer::from_external(env, bytes, len, mapping, |_, mapping| drop(mapping)) }?;
+        uncount(env, len)?;
         Ok(Either::A(buffer))
     }
 
@@ -115,6 +122,12 @@ impl HostMemory {
         let file = self.file.as_ref().ok_or(Errno::BADF)?;
         file.mark_resident(u64::from(pfn) << PAGE_SHIFT, marks)
     }
+}
+
+/// Takes lent memory out of V8's account of what JavaScript objects hold: it is not theirs, and would have V8 collect garbage.
+fn uncount(env: &Env, len: usize) -> Result<()> {
+    env.adjust_external_memory(-i64::try_from(len).unwrap_or(i64::MAX))?;
+    Ok(())
 }
 
 fn negated(errno: Errno) -> i32 {

@@ -8,7 +8,7 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 
-/// Bytes of a chunk, which is what is mapped at once: 1 GiB.
+/// Bytes of a chunk, by which the file grows: 1 GiB.
 pub const CHUNK_BYTES: usize = 1 << 30;
 
 const PAGE_BYTES: usize = 1 << 12;
@@ -18,7 +18,7 @@ const PAGE_BYTES: usize = 1 << 12;
 #[derive(Debug)]
 pub struct Memfd {
     fd: OwnedFd,
-    /// Where the chunks are mapped; a number, because whoever was lent a chunk decides how long it is.
+    /// Where each chunk was mapped last; a number, because whoever was lent a chunk decides how long it is.
     chunks: Vec<usize>,
 }
 
@@ -40,12 +40,22 @@ impl Memfd {
         self.fd.as_raw_fd()
     }
 
-    /// Grows the file by a chunk and maps it. Errors: `EFBIG` past `RLIMIT_FSIZE`, `ENOMEM` from mmap(2).
-    pub fn map_next_chunk(&mut self) -> Result<Mapping> {
-        let start = (self.chunks.len() * CHUNK_BYTES) as u64;
-        ftruncate(&self.fd, start + CHUNK_BYTES as u64)?;
-        let mapping = Mapping::map(self.fd.as_fd(), start)?;
-        self.chunks.push(mapping.as_ptr().addr());
+    /// Maps the first `len` bytes of chunk `index`: one of those there are, or the next one, by which the file grows.
+    /// Errors: `EINVAL` for any other chunk or length, `EFBIG` past `RLIMIT_FSIZE`, `ENOMEM` from mmap(2).
+    pub fn map_chunk(&mut self, index: u32, len: usize) -> Result<Mapping> {
+        let index = index as usize;
+        if index > self.chunks.len() || len == 0 || len > CHUNK_BYTES {
+            return Err(Errno::INVAL);
+        }
+        let start = (index * CHUNK_BYTES) as u64;
+        if index == self.chunks.len() {
+            ftruncate(&self.fd, start + CHUNK_BYTES as u64)?;
+        }
+        let mapping = Mapping::map(self.fd.as_fd(), start, len)?;
+        match self.chunks.get_mut(index) {
+            Some(base) => *base = mapping.as_ptr().addr(),
+            None => self.chunks.push(mapping.as_ptr().addr()),
+        }
         Ok(mapping)
     }
 
@@ -83,38 +93,31 @@ impl Memfd {
     }
 }
 
-/// A chunk of the file in this process's address space, unmapped on drop.
+/// The beginning of a chunk in this process's address space, unmapped on drop.
 #[derive(Debug)]
 pub struct Mapping {
     addr: NonNull<c_void>,
+    len: usize,
 }
 
 // SAFETY: a mapping is an address range that belongs to the process, not to a thread.
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    fn map(fd: BorrowedFd<'_>, start: u64) -> Result<Self> {
+    fn map(fd: BorrowedFd<'_>, start: u64, len: usize) -> Result<Self> {
         let prot = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: without MAP_FIXED the kernel takes a free range, so that no memory of ours is replaced.
-        let addr = unsafe {
-            mmap(
-                null_mut(),
-                CHUNK_BYTES,
-                prot,
-                MapFlags::SHARED | MapFlags::NORESERVE,
-                fd,
-                start,
-            )
-        }?;
+        let addr = unsafe { mmap(null_mut(), len, prot, MapFlags::SHARED | MapFlags::NORESERVE, fd, start) }?;
         let mapping = Self {
             addr: NonNull::new(addr).ok_or(Errno::NOMEM)?,
+            len,
         };
         // SAFETY: the range is the mapping just made. The advice only keeps guest memory out of core dumps.
-        unsafe { madvise(addr, CHUNK_BYTES, Advice::LinuxDontDump) }?;
+        unsafe { madvise(addr, len, Advice::LinuxDontDump) }?;
         Ok(mapping)
     }
 
-    /// The first of `CHUNK_BYTES` bytes.
+    /// The first of its bytes, as many as were asked for.
     pub fn as_ptr(&self) -> *mut u8 {
         self.addr.as_ptr().cast()
     }
@@ -123,7 +126,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the range was mapped by `map` and is unmapped once; whoever borrowed the bytes has given them back.
-        let result = unsafe { munmap(self.addr.as_ptr(), CHUNK_BYTES) };
+        let result = unsafe { munmap(self.addr.as_ptr(), self.len) };
         debug_assert!(result.is_ok(), "munmap of a mapping of ours succeeds");
     }
 }
@@ -133,7 +136,7 @@ mod tests {
     use super::*;
 
     fn byte(mapping: &Mapping, at: usize) -> *mut u8 {
-        assert!(at < CHUNK_BYTES);
+        assert!(at < mapping.len);
         mapping.as_ptr().wrapping_add(at)
     }
 
@@ -150,8 +153,8 @@ mod tests {
     #[test]
     fn chunks_are_parts_of_one_file() {
         let mut file = Memfd::create("test").expect("memfd");
-        let first = file.map_next_chunk().expect("chunk 0");
-        let second = file.map_next_chunk().expect("chunk 1");
+        let first = file.map_chunk(0, CHUNK_BYTES).expect("chunk 0");
+        let second = file.map_chunk(1, CHUNK_BYTES).expect("chunk 1");
         store(&first, CHUNK_BYTES - 1, 7);
         store(&second, 0, 8);
 
@@ -161,9 +164,27 @@ mod tests {
     }
 
     #[test]
+    fn mappings_of_one_chunk_show_the_same_memory() {
+        let mut file = Memfd::create("test").expect("memfd");
+        let small = file.map_chunk(0, 4096).expect("a page");
+        let whole = file.map_chunk(0, CHUNK_BYTES).expect("the chunk");
+        store(&small, 4095, 7);
+        assert_eq!(load(&whole, 4095), 7);
+    }
+
+    #[test]
+    fn chunks_come_one_after_the_other_and_are_no_longer_than_a_chunk() {
+        let mut file = Memfd::create("test").expect("memfd");
+        let refused = [(1, 4096), (0, 0), (0, CHUNK_BYTES + 1)];
+        for (index, len) in refused {
+            assert_eq!(file.map_chunk(index, len).map(|_| ()), Err(Errno::INVAL));
+        }
+    }
+
+    #[test]
     fn punched_memory_reads_as_zeros_and_is_not_committed() {
         let mut file = Memfd::create("test").expect("memfd");
-        let chunk = file.map_next_chunk().expect("chunk");
+        let chunk = file.map_chunk(0, CHUNK_BYTES).expect("chunk");
         for page in 0..16 {
             store(&chunk, page << 12, 1);
         }
@@ -180,7 +201,7 @@ mod tests {
     #[test]
     fn memory_is_found_where_pages_were_touched() {
         let mut file = Memfd::create("test").expect("memfd");
-        let chunk = file.map_next_chunk().expect("chunk");
+        let chunk = file.map_chunk(0, CHUNK_BYTES).expect("chunk");
         store(&chunk, 3 << 12, 1);
         store(&chunk, 4 << 12, 1);
         let mut marks = [9; 6];
@@ -191,8 +212,8 @@ mod tests {
     #[test]
     fn memory_is_found_across_chunks_and_not_past_the_last() {
         let mut file = Memfd::create("test").expect("memfd");
-        let _first = file.map_next_chunk().expect("chunk 0");
-        let second = file.map_next_chunk().expect("chunk 1");
+        let _first = file.map_chunk(0, CHUNK_BYTES).expect("chunk 0");
+        let second = file.map_chunk(1, CHUNK_BYTES).expect("chunk 1");
         store(&second, 0, 1);
         let mut marks = [9; 2];
         file.mark_resident((CHUNK_BYTES - PAGE_BYTES) as u64, &mut marks)
@@ -205,14 +226,14 @@ mod tests {
     #[test]
     fn the_file_cannot_be_shrunk() {
         let mut file = Memfd::create("test").expect("memfd");
-        let _chunk = file.map_next_chunk().expect("chunk");
+        let _chunk = file.map_chunk(0, CHUNK_BYTES).expect("chunk");
         assert_eq!(ftruncate(&file.fd, 0), Err(Errno::PERM));
     }
 
     #[test]
     fn pages_may_be_executed() {
         let mut file = Memfd::create("test").expect("memfd");
-        let _chunk = file.map_next_chunk().expect("chunk");
+        let _chunk = file.map_chunk(0, CHUNK_BYTES).expect("chunk");
         let prot = ProtFlags::READ | ProtFlags::EXEC;
         // SAFETY: a new mapping at an address that the kernel chooses.
         let addr = unsafe { mmap(null_mut(), 4096, prot, MapFlags::SHARED, &file.fd, 0) }.expect("PROT_EXEC");

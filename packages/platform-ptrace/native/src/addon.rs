@@ -84,7 +84,9 @@ impl PtraceStubs {
         let len = memory.byte_count();
         let addr = memory.bytes(0, len);
         // SAFETY: the mapping has `len` bytes at `addr` and lives until the finalizer drops its share of it.
-        unsafe { ArrayBuffer::from_external(env, addr, len, memory, |_, memory| drop(memory)) }
+        let buffer = unsafe { ArrayBuffer::from_external(env, addr, len, memory, |_, memory| drop(memory)) }?;
+        uncount(env, len)?;
+        Ok(buffer)
     }
 
     /// Bytes of an FP state.
@@ -246,6 +248,12 @@ impl PtraceStubs {
     pub fn close(&mut self) {
         self.tracer().close();
     }
+}
+
+/// Takes lent memory out of V8's account of what JavaScript objects hold: it is not theirs, and would have V8 collect garbage.
+fn uncount(env: &Env, len: usize) -> Result<()> {
+    env.adjust_external_memory(-i64::try_from(len).unwrap_or(i64::MAX))?;
+    Ok(())
 }
 
 impl PtraceStubs {

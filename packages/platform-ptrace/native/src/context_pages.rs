@@ -5,8 +5,9 @@ use std::sync::Arc;
 use stub_host::Result;
 use stub_host::mapping::Mapping;
 
-/// Contexts that can exist at once.
-pub const CONTEXT_MAX: u32 = 16384;
+/// Contexts that can exist at once. Their pages are 48 MiB: V8, which takes lent memory for objects in use,
+/// collects garbage when it hears of 64 MiB.
+pub const CONTEXT_MAX: u32 = 12 * 1024;
 
 /// Where the list of resumed contexts begins: a count, then indices, as u32.
 pub const RESUMED_AT: usize = CONTEXT_MAX as usize * CONTEXT_BYTES;

@@ -352,8 +352,16 @@ impl SystrapStubs {
         let memory = self.stubs.control.memory();
         let addr = memory.bytes(at, len);
         // SAFETY: the mapping has `len` bytes at `addr` and lives until the finalizer drops its share of it.
-        unsafe { ArrayBuffer::from_external(env, addr, len, memory, |_, memory| drop(memory)) }
+        let buffer = unsafe { ArrayBuffer::from_external(env, addr, len, memory, |_, memory| drop(memory)) }?;
+        uncount(env, len)?;
+        Ok(buffer)
     }
+}
+
+/// Takes lent memory out of V8's account of what JavaScript objects hold: it is not theirs, and would have V8 collect garbage.
+fn uncount(env: &Env, len: usize) -> Result<()> {
+    env.adjust_external_memory(-i64::try_from(len).unwrap_or(i64::MAX))?;
+    Ok(())
 }
 
 /// Where a page of the control file lies.
