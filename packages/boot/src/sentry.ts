@@ -2,7 +2,7 @@ import { close, dup3 } from '@tsv/host';
 import { openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HostFdWatcher } from '@tsv/gofer';
-import { parseConfig } from '@tsv/oci';
+import { parseConfig, type Spec } from '@tsv/oci';
 import { createMemoryFile } from '@tsv/pgalloc';
 import type { Platform } from '@tsv/platform';
 import type { RuntimeConfig } from './config.js';
@@ -35,6 +35,8 @@ export interface SentryOptions {
   readonly log: SandboxLog;
   /** A bound socket for the control server, or -1. It is taken over. */
   readonly listenFd: number;
+  /** The first container's configuration, where this process has read it already. */
+  readonly spec?: Spec;
 }
 
 /** A sandbox with its control server, in this process. */
@@ -182,7 +184,7 @@ export class Sentry {
     const userLogFd = hasUserLog ? (fds.at(-1) ?? -1) : -1;
     return withPassedIo(params, hasUserLog ? fds.slice(0, -1) : fds, this.#watcher, async (io) => {
       if (connection !== this.#creator) throw new SandboxError('Cannot create the sandbox: it exists already');
-      const spec = parseConfig(params.config, `${bundleDir}/config.json`);
+      const spec = this.#options.spec ?? parseConfig(params.config, `${bundleDir}/config.json`);
       const stable = io.terminal === null ? stabilizeStdio(io.fds.slice(0, 3)) : [];
       const args = { id, spec, bundleDir, io: { ...io, fds: [...stable, ...io.fds.slice(stable.length)] } };
       await this.create(args, hasUserLog ? new UserLog(userLogFd) : null);

@@ -1,6 +1,6 @@
 import { isatty } from 'node:tty';
 import { textOf, type CommandArguments } from './command.js';
-import { bundleConfig, createOptions } from './commands/create.js';
+import { bundleConfig, createOptions } from './create-options.js';
 import { runtimeConfig } from './runtime-config.js';
 import { hostFilesConfig, runForeground, runUnlisted } from './sentry.js';
 

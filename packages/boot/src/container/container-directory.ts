@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { flock } from '@tsv/host';
@@ -91,11 +81,14 @@ export class ContainerDirectory {
     return loadState(this.path);
   }
 
-  /** Replaces the state: after a crash at any moment, either the old or the new one is there, whole. */
+  /**
+   * Replaces the state: when this process is killed at any moment, either the old or the new one is there, whole. It is not
+   * forced to a disk, which takes milliseconds: a crash of the host ends the container too.
+   */
   save(state: ContainerState): void {
     const draft = join(this.path, `${STATE_FILE}.new`);
     try {
-      writeDurably(draft, `${JSON.stringify(state, null, 2)}\n`);
+      writeFileSync(draft, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
       renameSync(draft, join(this.path, STATE_FILE));
     } catch (error) {
       throw new SandboxError(`Cannot write the state of container "${this.id}": ${reasonOf(error)}`);
@@ -147,17 +140,6 @@ function isSameFile(fd: number, path: string): boolean {
   const there = statSync(path, { throwIfNoEntry: false });
   const held = fstatSync(fd);
   return there !== undefined && there.ino === held.ino && there.dev === held.dev;
-}
-
-function writeDurably(path: string, text: string): void {
-  const fd = openSync(path, 'w', 0o600);
-  try {
-    const bytes = Buffer.from(text);
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** The text of a failed call of node:fs, without its path. */

@@ -103,11 +103,12 @@ class ForegroundRun {
 
   async #launch(socketPath: string): Promise<LaunchedSentry> {
     const { config } = this.#context;
-    const log = await openLog(config.log, this.#options.id);
+    const { id, spec } = this.#options;
+    const log = await openLog(config.log, id);
     const pair = new Int32Array(2);
     const error = unixSocketpair(SOCK_STREAM | O_CLOEXEC, pair);
     if (error < 0) throw new SandboxError(`Cannot make a control connection: ${errnoText(-error)}`);
-    this.#sentry = new Sentry({ config, log, listenFd: bindControlSocket(socketPath) });
+    this.#sentry = new Sentry({ config, log, listenFd: bindControlSocket(socketPath), spec });
     this.#sentry.createdBy(pair[1]!);
     return { process: identifyProcess(process.pid)!, client: new ControlClient(pair[0]!) };
   }

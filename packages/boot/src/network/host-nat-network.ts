@@ -1,4 +1,5 @@
-import { IPV4_ANY, IpAddress, DnsForwarder, EgressPolicy, PipeLink, parsePrefix, type Stack } from '@tsv/netstack';
+import type { Kernel } from '@tsv/kernel';
+import { IPV4_ANY, IpAddress, DnsForwarder, EgressPolicy, PipeLink, parsePrefix } from '@tsv/netstack';
 import { HostNat, HostUpstream } from '@tsv/netstack/slirp';
 import type { LinkWrapper, SandboxNetwork } from './sandbox-network.js';
 
@@ -15,12 +16,13 @@ const GUEST_LINK = Uint8Array.of(0x52, 0x54, 0x00, 0x12, 0x34, 0x56);
 const GATEWAY_LINK = Uint8Array.of(0x52, 0x55, 0x0a, 0x00, 0x02, 0x02);
 
 /**
- * Gives `stack` a device `eth0` whose packets go on through ordinary sockets of the host: needs no privilege, and the
- * other side sees the host's address. Names are resolved by the host's server, through a forwarder at the gateway.
+ * Gives the sandbox's stack a device `eth0` whose packets go on through ordinary sockets of the host: needs no privilege,
+ * and the other side sees the host's address. Names are resolved by the host's server, through a forwarder at the gateway.
  */
-export function openHostNat(stack: Stack, wrap: LinkWrapper): SandboxNetwork {
+export function openHostNat({ netStacks, ns, random }: Kernel, wrap: LinkWrapper): SandboxNetwork {
+  const stack = netStacks.of(ns.net);
   const [near, far] = PipeLink.pair({ mtu: MTU_BYTES, linkAddresses: [GUEST_LINK, GATEWAY_LINK] });
-  const nat = new HostNat(far, { addresses: [GATEWAY, NAME_SERVER, GATEWAY6] });
+  const nat = new HostNat(far, { addresses: [GATEWAY, NAME_SERVER, GATEWAY6], random: { fill: random } });
   const policy = new EgressPolicy(nat.stack, { onFlow: () => ({ action: 'allow' }) });
   const forwarder = new DnsForwarder(nat.stack, NAME_SERVER.address, policy, new HostUpstream());
   const eth0 = stack.addNic('eth0', wrap('eth0', near), { addresses: [GUEST, GUEST6] });

@@ -89,7 +89,7 @@ async function openStack(options: NetworkOptions, wrap: LinkWrapper): Promise<Sa
     return openPacketNetwork(stack, path, watcher, wrap) ?? NO_NETWORK;
   }
   const { openHostNat } = await import('./host-nat-network.js');
-  const network = openHostNat(stack, wrap);
+  const network = openHostNat(kernel, wrap);
   log.info('The container names no network namespace: it reaches the network through sockets of the host');
   return network;
 }

@@ -1,30 +1,9 @@
 import { containerManager } from '../container-manager.js';
-import { loadBundle } from '../bundle.js';
-import { countOf, textOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
-import type { CreateOptions } from '@tsv/boot/client';
+import type { CommandRun } from '../command.js';
+import { bundleConfig, createOptions } from '../create-options.js';
 
 /** `tsv create`: a container that can be started. */
 export const run: CommandRun = async (args) => {
   await containerManager(args, bundleConfig(args)).create(createOptions(args));
   return 0;
 };
-
-/** What `create` and `run` of a bundle are asked for. */
-export function createOptions(args: CommandArguments): CreateOptions {
-  const { dir, text, spec } = loadBundle(textOf(args, 'bundle') ?? '.');
-  return {
-    id: wordOf(args, 'id'),
-    spec,
-    configText: text,
-    bundleDir: dir,
-    pidFile: textOf(args, 'pidFile'),
-    consoleSocket: textOf(args, 'consoleSocket'),
-    userLog: textOf(args, 'userLog'),
-    preservedCount: countOf(args, 'preserveFds', 0),
-  };
-}
-
-/** The root filesystem of a bundle is the container's own, which it writes to; that of the host is not. */
-export function bundleConfig(args: CommandArguments): { overlay?: 'none' } {
-  return args.overlay2 === undefined ? { overlay: 'none' } : {};
-}

@@ -1,6 +1,5 @@
 import { CommandError, textOf, type CommandArguments, type CommandRun } from '../command.js';
-import { containerManager } from '../container-manager.js';
-import { bundleConfig, createOptions } from './create.js';
+import { bundleConfig, createOptions } from '../create-options.js';
 
 /** `tsv run`: a bundle, or a command on the host's files when there is none. */
 export const run: CommandRun = async (args, guest) => {
@@ -21,6 +20,8 @@ export const run: CommandRun = async (args, guest) => {
 };
 
 async function runDetached(args: CommandArguments): Promise<number> {
+  // What runs a sandbox in this process need not load it.
+  const { containerManager } = await import('../container-manager.js');
   const manager = containerManager(args, bundleConfig(args));
   const options = createOptions(args);
   await manager.create(options);

@@ -37,8 +37,8 @@ export class StackDriver {
     this.#schedule(stack.pollAtMs());
   }
 
-  /** A stack on the host's clock and random numbers, with a driver. */
-  static create(options: Omit<StackOptions, 'clock' | 'random'> = {}): StackDriver {
+  /** A stack on the host's clock and random numbers, or those of `options`, with a driver. */
+  static create(options: Partial<StackOptions> = {}): StackDriver {
     return new StackDriver(new Stack({ clock: new HostClock(), random: new HostRandom(), ...options }));
   }
 

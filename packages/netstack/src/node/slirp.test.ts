@@ -47,6 +47,14 @@ describe('HostNat, with sockets of the host on its loopback interface', () => {
     return (server.address() as net.AddressInfo).port;
   }
 
+  it('draws its random numbers from the source that it is given', () => {
+    const [, link] = PipeLink.pair({ linkAddresses: [new Uint8Array(6), new Uint8Array(6)] });
+    const fill = jest.fn((bytes: Uint8Array) => bytes.fill(7));
+    const nat = new HostNat(link, { addresses: [parsePrefix('10.0.2.2/24')], random: { fill } });
+    closers.push(() => nat.close());
+    expect(fill).toHaveBeenCalled();
+  });
+
   it('takes TCP connections to any address to the host, half-closed ones too', async () => {
     const { driver, nat } = guest();
     const port = await hostServer((socket) => {

@@ -6,6 +6,7 @@ import { EAGAIN, POLLIN } from '@tsv/abi';
 import type { PacketBuffer } from '../buffer/packet-buffer.js';
 import type { LinkEndpoint } from '../link/link-endpoint.js';
 import type { Nic } from '../net/nic.js';
+import type { RandomSource } from '../net/random.js';
 import type { DnsForwarder, DnsUpstream } from '../policy/dns-forwarder.js';
 import { SocketAddress } from '../socket/socket-address.js';
 import { TcpSocket } from '../socket/tcp-socket.js';
@@ -41,6 +42,8 @@ export interface HostNatOptions {
    * that is the gateway's, or one that means the host or its link: loopback, link-local, unspecified, multicast.
    */
   readonly destination?: (protocol: number, address: IpAddress, port: number) => HostDestination | null;
+  /** Random numbers that nobody can guess; Node.js's by default. */
+  readonly random?: RandomSource;
 }
 
 /** A connection attempt that waits for the host, or for the last step of its handshake. */
@@ -77,7 +80,8 @@ export class HostNat implements TcpForwarder, UdpForwarder {
   readonly #spliced = new Set<net.Socket>();
 
   constructor(link: LinkEndpoint, options: HostNatOptions) {
-    this.#driver = StackDriver.create({ dadTransmits: 0 });
+    const { random } = options;
+    this.#driver = StackDriver.create({ dadTransmits: 0, ...(random !== undefined && { random }) });
     this.stack = this.#driver.stack;
     this.#destination = options.destination ?? ((_protocol, address, port) => this.#defaultDestination(address, port));
     this.#nic = this.stack.addNic('slirp', link, { addresses: options.addresses });
