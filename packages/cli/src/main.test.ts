@@ -281,15 +281,6 @@ describe('tsv run', () => {
     ['another spec version', { ociVersion: '9.0.0' }, 'ociVersion: "9.0.0" is not supported'],
     ['no process', { ociVersion: '1.0.0', root: { path: '/' } }, 'config.json has no "process"'],
     [
-      'an unknown capability',
-      {
-        ociVersion: '1.0.0',
-        root: { path: '/' },
-        process: { cwd: '/', args: ['true'], capabilities: { bounding: ['CAP_FLY'] } },
-      },
-      'process.capabilities.bounding.0: "CAP_FLY" is no capability',
-    ],
-    [
       'an unknown limit',
       {
         ociVersion: '1.0.0',
