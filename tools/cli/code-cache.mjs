@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const require = createRequire(import.meta.url);
 const { cachePath, loadScript } = require('../../packages/cli/bin/bundle.js');
@@ -20,6 +21,8 @@ const fds = ['tsv', 'sentry'].map((name) => openSync(cachePath(name), 'w'));
 const status = await main(['do', '--', '/bin/sh', '-c', 'ls / >/dev/null; exit 0']);
 // Where nothing can be run, the cache has less in it.
 if (status !== 0) console.error(`Cannot run a program here (status ${status}): the start-up will be slower`);
+// V8 takes a cache only under the flags that it was made under: the one that a sandbox sets is what it was, and is by default.
+setFlagsFromString('--semi-space-growth-factor=2');
 writeSync(fds[0], script.createCachedData());
 writeSync(fds[1], sentry.createCachedData());
 
