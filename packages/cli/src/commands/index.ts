@@ -42,7 +42,12 @@ export const COMMANDS: readonly Command[] = [
   {
     words: 'run [id]',
     describe: "Create and start a container and wait for it; without a bundle, on the host's files",
-    options: { bundle: BUNDLE, detach: flag('Return when it runs', 'd'), ...CREATE_OPTIONS },
+    options: {
+      bundle: BUNDLE,
+      detach: flag('Return when it runs', 'd'),
+      'no-subreaper': flag('Accepted, as engines give it'),
+      ...CREATE_OPTIONS,
+    },
     load: async () => (await import('./run.js')).run,
   },
   {
