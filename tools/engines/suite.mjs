@@ -2,8 +2,11 @@
 import { spawn } from 'node:child_process';
 import assert from 'node:assert/strict';
 
-/** Runs a command; resolves with its status and what it printed. It is killed after `timeoutMs`. */
-export function exec(argv, { input = '', timeoutMs = 120_000, env = process.env } = {}) {
+/**
+ * Runs a command; resolves with its status and what it printed. It is killed after `timeoutMs`. Its input ends behind
+ * `input`, or with `endsInput` false when the command does.
+ */
+export function exec(argv, { input = '', endsInput = true, timeoutMs = 120_000, env = process.env } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(argv[0], argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], env });
     let stdout = '';
@@ -13,10 +16,12 @@ export function exec(argv, { input = '', timeoutMs = 120_000, env = process.env 
     child.stdin.on('error', () => {
       // The command may end without reading.
     });
-    child.stdin.end(input);
+    child.stdin.write(input);
+    if (endsInput) child.stdin.end();
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     child.on('error', reject);
     child.on('exit', () => {
+      child.stdin.destroy();
       // What it left behind may hold its output open.
       setTimeout(() => {
         child.stdout.destroy();
