@@ -186,6 +186,43 @@ mod tests {
         assert_eq!(Request::decode(&message(1, b"a", b""), &[]).err(), Some(Errno::BADF));
     }
 
+    /// Numbers that a seed decides: xorshift64*.
+    fn next(state: &mut u64) -> u64 {
+        *state ^= *state >> 12;
+        *state ^= *state << 25;
+        *state ^= *state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33
+    }
+
+    #[test]
+    fn spoiled_messages_are_refused_or_name_an_entry() {
+        let fds = directory();
+        let mut state = 1;
+        let mut taken = 0;
+        for _ in 0..20_000 {
+            let names = [&b"a"[..], b"..", b".", b"a/..", b"/", b"\0", b"..\0", b""];
+            let mut pick = || names[usize::try_from(next(&mut state) % 8).expect("small")];
+            let (first, second) = (pick(), pick());
+            let mut bytes = message(u32::try_from(next(&mut state) % 13).expect("small"), first, second);
+            for _ in 0..next(&mut state) % 3 {
+                let at = usize::try_from(next(&mut state)).expect("small") % bytes.len();
+                bytes[at] = next(&mut state).to_le_bytes()[0];
+            }
+            bytes.truncate(bytes.len() - usize::try_from(next(&mut state) % 8 / 7).expect("small"));
+            let Ok(request) = Request::decode(&bytes, &fds) else {
+                continue;
+            };
+            taken += 1;
+            for name in [&request.name, &request.new_name] {
+                assert!(
+                    !name.as_bytes().contains(&b'/') && name.as_bytes() != b"..",
+                    "{bytes:?}"
+                );
+            }
+        }
+        assert!(taken > 1000, "some are as they should be: {taken}");
+    }
+
     #[test]
     fn names_lead_nowhere_else() {
         let fds = directory();
