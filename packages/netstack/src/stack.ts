@@ -112,6 +112,8 @@ export class Stack {
   readonly #nics: (Nic | undefined)[] = [];
   readonly #local: AddressMap<NicAddress[]>;
   readonly #pmtu: AddressMap<{ mtu: number; untilMs: number }>;
+  /** When the first of {@link Stack.#pmtu} is over. */
+  #pmtuExpiresMs = Infinity;
   readonly #forwardPaths: AddressMap<Path>;
   #forwardGeneration = 0;
   readonly #tables = new Map<number, RouteTable>([[RT_TABLE_MAIN, this.routes]]);
@@ -198,7 +200,9 @@ export class Stack {
 
   /** Begins a call into the stack; what it causes is handled at the outermost {@link Stack.leave}. */
   enter(): void {
-    if (this.#depth++ === 0) this.nowMs = this.clock.monotonicMs();
+    if (this.#depth++ > 0) return;
+    this.nowMs = this.clock.monotonicMs();
+    if (this.nowMs >= this.#pmtuExpiresMs) this.#expirePmtu();
   }
 
   leave(): void {
@@ -387,7 +391,9 @@ export class Stack {
     const floor = Math.max(mtu, dst.isIpv4 ? PMTU_MIN : IPV6_MTU_MIN);
     if (known !== undefined && known.untilMs > this.nowMs && known.mtu <= floor) return;
     if (this.#pmtu.count >= PMTU_COUNT_MAX) this.#pmtu.clear();
-    this.#pmtu.set(dst, { mtu: floor, untilMs: this.nowMs + PMTU_EXPIRES_MS });
+    const untilMs = this.nowMs + PMTU_EXPIRES_MS;
+    this.#pmtu.set(dst, { mtu: floor, untilMs });
+    this.#pmtuExpiresMs = Math.min(this.#pmtuExpiresMs, untilMs);
     this.routes.invalidate();
   }
 
@@ -420,6 +426,15 @@ export class Stack {
 
   /** An address has passed duplicate address detection. */
   addressReady(_entry: NicAddress): void {
+    this.routes.invalidate();
+  }
+
+  /** Sockets find their paths anew, and try what the link takes: RFC 1191 section 6.3. */
+  #expirePmtu(): void {
+    this.#pmtuExpiresMs = Infinity;
+    for (const { untilMs } of this.#pmtu.values()) {
+      if (untilMs > this.nowMs) this.#pmtuExpiresMs = Math.min(this.#pmtuExpiresMs, untilMs);
+    }
     this.routes.invalidate();
   }
 

@@ -97,7 +97,9 @@ export class DhcpClient extends Timer {
     if (bound !== 0) return bound;
     this.#socket = socket;
     socket.waiters.add(this.#readable, POLLIN);
+    this.#stack.enter();
     this.#discover();
+    this.#stack.leave();
     return 0;
   }
 

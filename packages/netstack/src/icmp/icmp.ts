@@ -214,7 +214,9 @@ export class Icmp {
     error.protocol = packet.protocol;
     error.quoteAt = packet.transportAt;
     const isPmtu = icmpType(bytes, at) === ICMPV6_PKT_TOOBIG;
-    error.info = isPmtu ? Math.max(icmpRest(bytes, at), IPV6_MTU_MIN) : icmpRest(bytes, at);
+    error.info = icmpRest(bytes, at);
+    // RFC 8201 section 4: every link takes as much as that.
+    if (isPmtu && error.info < IPV6_MTU_MIN) return;
     this.#report(packet, errnoOfIcmpv6(icmpType(bytes, at), icmpCode(bytes, at)), isPmtu);
   }
 

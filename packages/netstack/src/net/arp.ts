@@ -33,6 +33,9 @@ export function arpInput(stack: Stack, nic: Nic, packet: PacketBuffer): void {
     const senderLink = bytes.slice(linkAt, linkAt + ETH_ALEN);
     if (!src.isUnspecified) nic.neighbours!.learn(src, bytes, linkAt, stack.nowMs);
     arpReply(nic, packet, senderLink);
+  } else if (isSane && operation === ARPOP_REQUEST && !src.isUnspecified) {
+    // What is known of the sender is brought up to date whomever it asks for, as itself after a change of address.
+    nic.neighbours!.advertised(src, bytes, linkAt, false, true, false, stack.nowMs);
   }
   packet.release();
 }

@@ -119,7 +119,7 @@ export class Ipv4 {
     packet.transportAt = packet.at;
     const at = packet.prepend(IPV4_HEADER_BYTES);
     packet.networkAt = at;
-    const hops = ttl !== 0 ? ttl : path.dst.isMulticast ? 1 : path.nic.hopLimit;
+    const hops = ttl !== 0 ? ttl : path.dst.isMulticast ? 1 : this.#stack.hopLimit;
     // RFC 6864: only a packet that may be fragmented needs an identification of its own.
     const id = mustNotFragment ? 0 : this.#nextId++ & 0xffff;
     const flags = mustNotFragment ? IP_DF : 0;

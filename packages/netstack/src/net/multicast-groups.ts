@@ -11,12 +11,15 @@ import {
   CHANGE_TO_INCLUDE,
   MODE_IS_EXCLUDE,
   MODE_IS_INCLUDE,
+  OlderVersion,
   sendGroupRecord,
+  sendOlderReport,
 } from './group-report.js';
 import type { Nic } from './nic.js';
 import { type SourceFilter, sourcesThatDiffer } from './source-filter.js';
 
 const IGMP_QUERY = 0x11;
+/** Queries of version 1 and 2 (IGMP) and 1 (MLD) have this length, later ones are longer. */
 const IGMP_QUERY_BYTES = 8;
 const MLD_QUERY_BYTES = 24;
 /** Where the group and the sources of a query of version 3 (IGMP) and 2 (MLD) are. */
@@ -30,6 +33,10 @@ const MLD_SOURCES = 28;
 /** Robustness variable and unsolicited report interval, RFC 3376 section 8. */
 const ROBUSTNESS = 2;
 const UNSOLICITED_INTERVAL_MS = 1_000;
+/** Older Version Querier Present Timeout, RFC 3376 section 8.12: twice the query interval, and a response interval. */
+const OLDER_QUERIER_MS = 260_000;
+/** What a querier of version 1 allows, RFC 3376 section 7.2.1. */
+const IGMPV1_RESPONSE_MS = 10_000;
 /** Groups with changes that wait to be repeated; further ones are told once. */
 const CHANGE_COUNT_MAX = 64;
 /** Sources of one group whose change waits to be repeated; for more the first are not. */
@@ -71,10 +78,21 @@ class Reporter extends Timer {
   }
 }
 
-/** Tells routers what of which groups the interfaces want: IGMPv3 (RFC 3376) and MLDv2 (RFC 3810). */
+/** Until when an interface reports as queriers of older versions understand it. */
+class OlderQueriers {
+  igmpV1UntilMs = -Infinity;
+  igmpV2UntilMs = -Infinity;
+  mldV1UntilMs = -Infinity;
+}
+
+/**
+ * Tells routers what of which groups the interfaces want: IGMPv3 (RFC 3376) and MLDv2 (RFC 3810), and to queriers of
+ * older versions as those do (sections 7.2 and 8.2).
+ */
 export class MulticastGroups {
   readonly #stack: Stack;
   readonly #reporters = new Map<number, Reporter>();
+  readonly #older = new WeakMap<Nic, OlderQueriers>();
 
   constructor(stack: Stack) {
     this.#stack = stack;
@@ -103,6 +121,11 @@ export class MulticastGroups {
       if (change.sources.length > SOURCE_COUNT_MAX) change.sources.shift();
     }
     this.#sendChange(nic, change);
+    if (this.#olderVersion(nic, group.isIpv4) !== null && !isMember(nic, group)) {
+      // RFC 2236 section 3: that a group is left is said once.
+      change.modeLeft = 0;
+      change.sources = [];
+    }
     this.#armBy(reporter, this.#stack.nowMs + this.#stack.random.below(UNSOLICITED_INTERVAL_MS));
   }
 
@@ -116,10 +139,10 @@ export class MulticastGroups {
 
   /** Takes a membership query of either family: answers it after a random part of the delay it allows. */
   queried(nic: Nic, packet: PacketBuffer): void {
-    const { bytes, at } = packet;
     const isIpv4 = packet.src.isIpv4;
     if (!isIpv4 && (packet.len < MLD_QUERY_BYTES || packet.hopLimit !== 1 || !packet.src.isLinkLocal)) return;
-    const maxMs = isIpv4 ? Math.max(delayOf(bytes[at + 1]!, 4), 1) * 100 : delayOf(loadU16(bytes, at + 4), 12);
+    const maxMs = isIpv4 ? this.#igmpDelayMs(nic, packet) : this.#mldDelayMs(nic, packet);
+    if (maxMs < 0) return;
     const query = loadQuery(packet, isIpv4);
     const reporter = this.#reporterOf(nic);
     if (!query.group.isUnspecified) addQuery(reporter.queries, query);
@@ -144,6 +167,52 @@ export class MulticastGroups {
     }
     if (reporter.changes.length > 0) this.#stack.timers.arm(reporter, nowMs + UNSOLICITED_INTERVAL_MS);
     else this.#reporters.delete(nic.id);
+  }
+
+  /** How long the answer to a query may take; -1 if it is of no version (RFC 3376 section 7.1). Notes older queriers. */
+  #igmpDelayMs(nic: Nic, packet: PacketBuffer): number {
+    const code = packet.bytes[packet.at + 1]!;
+    if (packet.len >= IGMP_SOURCES) return 100 * Math.max(delayOf(code, 4), 1);
+    if (packet.len !== IGMP_QUERY_BYTES) return -1;
+    const older = this.#olderOf(nic, true);
+    const untilMs = this.#stack.nowMs + OLDER_QUERIER_MS;
+    if (code === 0) older.igmpV1UntilMs = untilMs;
+    else older.igmpV2UntilMs = untilMs;
+    return code === 0 ? IGMPV1_RESPONSE_MS : 100 * code;
+  }
+
+  /** As {@link MulticastGroups.#igmpDelayMs}: RFC 3810 section 8.1. */
+  #mldDelayMs(nic: Nic, packet: PacketBuffer): number {
+    const code = loadU16(packet.bytes, packet.at + 4);
+    if (packet.len >= MLD_SOURCES) return delayOf(code, 12);
+    if (packet.len !== MLD_QUERY_BYTES) return -1;
+    this.#olderOf(nic, false).mldV1UntilMs = this.#stack.nowMs + OLDER_QUERIER_MS;
+    return code;
+  }
+
+  /** What an interface knows of older queriers. What was to be repeated is void now: RFC 3376 section 7.2.1. */
+  #olderOf(nic: Nic, isIpv4: boolean): OlderQueriers {
+    for (const change of this.#reporters.get(nic.id)?.changes ?? []) {
+      if (change.group.isIpv4 !== isIpv4) continue;
+      change.modeLeft = 0;
+      change.sources = [];
+    }
+    let older = this.#older.get(nic);
+    if (older === undefined) {
+      older = new OlderQueriers();
+      this.#older.set(nic, older);
+    }
+    return older;
+  }
+
+  /** The oldest version that a querier on the interface has; null if all have the newest. */
+  #olderVersion(nic: Nic, isIpv4: boolean): OlderVersion | null {
+    const older = this.#older.get(nic);
+    if (older === undefined) return null;
+    const { nowMs } = this.#stack;
+    if (!isIpv4) return nowMs < older.mldV1UntilMs ? OlderVersion.MLD_1 : null;
+    if (nowMs < older.igmpV1UntilMs) return OlderVersion.IGMP_1;
+    return nowMs < older.igmpV2UntilMs ? OlderVersion.IGMP_2 : null;
   }
 
   #reporterOf(nic: Nic): Reporter {
@@ -178,8 +247,8 @@ export class MulticastGroups {
 
   /** Answers a query with what is wanted of the group, or of the sources asked for: RFC 3376 section 5.2. */
   #answer(nic: Nic, { group, sources }: Query): void {
+    if (!isReported(nic, group) || !isMember(nic, group)) return;
     const wanted = nic.groupFilter(group);
-    if (!isReported(nic, group) || (!wanted.isExclude && wanted.sources.length === 0)) return;
     if (sources === null) {
       return this.#send(nic, group, wanted.isExclude ? MODE_IS_EXCLUDE : MODE_IS_INCLUDE, wanted.sources);
     }
@@ -188,7 +257,9 @@ export class MulticastGroups {
   }
 
   #send(nic: Nic, group: IpAddress, type: number, sources: readonly IpAddress[]): void {
-    sendGroupRecord(this.#stack, nic, group, type, sources);
+    const version = this.#olderVersion(nic, group.isIpv4);
+    if (version !== null) sendOlderReport(this.#stack, nic, group, version, isMember(nic, group));
+    else sendGroupRecord(this.#stack, nic, group, type, sources);
   }
 }
 
@@ -224,6 +295,12 @@ function delayOf(code: number, mantissaBits: number): number {
   if (code < 1 << (mantissaBits + 3)) return code;
   const mantissa = code & ((1 << mantissaBits) - 1);
   return (mantissa | (1 << mantissaBits)) << (((code >>> mantissaBits) & 7) + 3);
+}
+
+/** Whether anything of the group is wanted. */
+function isMember(nic: Nic, group: IpAddress): boolean {
+  const { isExclude, sources } = nic.groupFilter(group);
+  return isExclude || sources.length > 0;
 }
 
 /** The groups of all nodes, and those that do not leave the machine, are never reported. */

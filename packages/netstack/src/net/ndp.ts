@@ -1,7 +1,6 @@
 import { Timer } from '@tsv/clock';
 import { PacketBuffer, PacketFlag } from '../buffer/packet-buffer.js';
 import type { Stack } from '../stack.js';
-import { loadU16 } from '../wire/byte-order.js';
 import { interfaceIdentifier, type LinkAddress } from '../wire/ethernet.js';
 import { icmpCode, storeIcmp } from '../wire/icmpv4.js';
 import {
@@ -96,9 +95,11 @@ export class Ndp {
   addressAdded(entry: NicAddress): void {
     const { nic, address } = entry;
     if (address.isIpv4 || address.isLoopback || !nic.isUp) return;
+    const isChecked = nic.link.linkAddress !== null && this.#stack.dadTransmits > 0;
+    // Before the group is reported: that is not done from an address that may be another's (RFC 3590 section 4).
+    if (isChecked) entry.state = AddressState.TENTATIVE;
     nic.joinGroup(solicitedNodeAddress(address));
-    if (nic.link.linkAddress === null || this.#stack.dadTransmits === 0) return this.#dadDone(entry);
-    entry.state = AddressState.TENTATIVE;
+    if (!isChecked) return this.#dadDone(entry);
     entry.probesLeft = this.#stack.dadTransmits;
     entry.onTimer = this.#dadTimer;
     const delayMs = this.#stack.random.below(MAX_RTR_SOLICITATION_DELAY_MS);
@@ -220,7 +221,7 @@ export class Ndp {
     if (linkAt >= 0) nic.neighbours!.learn(src, bytes, linkAt + 2, this.#stack.nowMs);
     this.#routers.advertised(nic, packet, optionsAt);
     const neighbour = nic.neighbours!.get(src);
-    if (neighbour !== undefined && loadU16(bytes, at + 6) > 0) neighbour.isRouter = true;
+    if (neighbour !== undefined) neighbour.isRouter = true;
   }
 
   #stopSoliciting(nic: Nic): void {

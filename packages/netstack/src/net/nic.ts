@@ -97,6 +97,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
   /** Takes packets from now on. IPv6 gets its link-local address and looks for routers. */
   up(): void {
     if (this.#isUp) return;
+    this.#stack.enter();
     this.#isUp = true;
     this.link.attach(this);
     this.joinGroup(IPV4_ALL_SYSTEMS);
@@ -105,10 +106,12 @@ export class Nic implements LinkSink, NeighbourSolicitor {
       this.#stack.ndp.nicUp(this);
     }
     this.#stack.routes.invalidate();
+    this.#stack.leave();
   }
 
   down(): void {
     if (!this.#isUp) return;
+    this.#stack.enter();
     this.#isUp = false;
     this.link.attach(null);
     this.#stack.ndp.nicDown(this);
@@ -116,6 +119,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     if (this.hasIpv6) this.leaveGroup(IPV6_ALL_NODES);
     this.neighbours?.clear();
     this.#stack.routes.invalidate();
+    this.#stack.leave();
   }
 
   /** Sets the MTU, 68 to the link's. False if it is out of range. */
@@ -131,7 +135,9 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     if (this.findAddress(prefix.address) !== undefined) return null;
     const entry = new NicAddress(this, prefix.address.clone(), prefix.prefixLen, flags);
     this.#addresses.push(entry);
+    this.#stack.enter();
     this.#stack.addressAdded(this, entry);
+    this.#stack.leave();
     return entry;
   }
 
@@ -140,7 +146,9 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     const index = this.#addresses.findIndex((entry) => entry.address.equals(address));
     if (index < 0) return false;
     const [entry] = this.#addresses.splice(index, 1);
+    this.#stack.enter();
     this.#stack.addressRemoved(this, entry!);
+    this.#stack.leave();
     return true;
   }
 
@@ -202,7 +210,9 @@ export class Nic implements LinkSink, NeighbourSolicitor {
 
   #groupChanged(group: IpAddress, before: SourceFilter | null): boolean {
     if (before === null) return false;
+    this.#stack.enter();
     this.#stack.groups.changed(this, group, before, this.#groups.wanted(group));
+    this.#stack.leave();
     return true;
   }
 

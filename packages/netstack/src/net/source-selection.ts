@@ -59,6 +59,7 @@ function labelOf(address: IpAddress): number {
   if (address.w0 >>> 16 === 0x2002) return 2; // 6to4
   if (address.w0 === 0x20010000) return 5; // Teredo
   if (address.w0 >>> 25 === 0x7e) return 13; // fc00::/7
+  if (address.w0 >>> 22 === 0x3fb) return 11; // Site-local
   if (address.w0 >>> 16 === 0x3ffe) return 12; // 6bone
   return 1;
 }

@@ -8,7 +8,8 @@ import { IpAddress, parsePrefix } from '../wire/ip-address.js';
 /** A stack with one interface, 10.0.0.1/24 and fd00::1/64, and a program that writes packets byte for byte. */
 export class Bench {
   readonly link = new ChannelLink();
-  readonly stack = new Stack({ clock: new VirtualClock(1000), random: new SeededRandom(1), dadTransmits: 0 });
+  readonly clock = new VirtualClock(1000);
+  readonly stack = new Stack({ clock: this.clock, random: new SeededRandom(1), dadTransmits: 0 });
 
   constructor() {
     this.stack.addNic('eth0', this.link, { addresses: ['10.0.0.1/24', 'fd00::1/64'].map(parsePrefix) });
@@ -40,6 +41,7 @@ export interface Ipv4Fields {
   readonly ttl?: number;
   /** Type of service, with the ECN field. */
   readonly tos?: number;
+  readonly id?: number;
   /** Flags and offset, the fragment field. */
   readonly fragment?: number;
   /** Added to the right header checksum. */
@@ -48,10 +50,29 @@ export interface Ipv4Fields {
 
 /** An IPv4 packet, RFC 791 section 3.1, from 10.0.0.2 to the stack. */
 export function ipv4(fields: Ipv4Fields, ...payload: readonly number[]): number[] {
-  const { version = 4, src = '10.0.0.2', dst = '10.0.0.1', protocol = 17, ttl = 64, fragment = 0, tos = 0 } = fields;
-  const header = [(version << 4) | 5, tos, ...u16(20 + payload.length), 0, 1, ...u16(fragment), ttl, protocol, 0, 0];
+  const {
+    version = 4,
+    src = '10.0.0.2',
+    dst = '10.0.0.1',
+    protocol = 17,
+    ttl = 64,
+    fragment = 0,
+    tos = 0,
+    id = 1,
+  } = fields;
+  const header = [
+    (version << 4) | 5,
+    tos,
+    ...u16(20 + payload.length),
+    ...u16(id),
+    ...u16(fragment),
+    ttl,
+    protocol,
+    0,
+    0,
+  ];
   header.push(...addressBytes(src), ...addressBytes(dst));
-  header.splice(10, 2, ...u16(sum(header) + (fields.checksumError ?? 0)));
+  header.splice(10, 2, ...u16(internetSum(header) + (fields.checksumError ?? 0)));
   return [...header, ...payload];
 }
 
@@ -73,7 +94,7 @@ export function ipv6(
 /** An ICMPv4 message, RFC 792. */
 export function icmp4(type: number, code: number, ...body: readonly number[]): number[] {
   const message = [type, code, 0, 0, ...body];
-  message.splice(2, 2, ...u16(sum(message)));
+  message.splice(2, 2, ...u16(internetSum(message)));
   return message;
 }
 
@@ -86,7 +107,7 @@ export function icmp6(
 ): number[] {
   const message = [type, code, 0, 0, ...body];
   const pseudo = [...addressBytes(src), ...addressBytes(dst), 0, 0, ...u16(message.length), 0, 0, 0, 58];
-  message.splice(2, 2, ...u16(sum([...pseudo, ...message])));
+  message.splice(2, 2, ...u16(internetSum([...pseudo, ...message])));
   return message;
 }
 
@@ -100,14 +121,15 @@ export function u16(value: number): number[] {
 }
 
 /** The Internet checksum, RFC 1071 section 1. */
-function sum(bytes: readonly number[]): number {
+export function internetSum(bytes: readonly number[]): number {
   let total = 0;
   bytes.forEach((byte, index) => (total += index % 2 === 0 ? byte << 8 : byte));
   while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
   return ~total & 0xffff;
 }
 
-function addressBytes(text: string): number[] {
+/** The bytes of an address. */
+export function addressBytes(text: string): number[] {
   const address = IpAddress.parse(text);
   const bytes = new Uint8Array(address.byteCount);
   if (address.isIpv4) address.storeIpv4(bytes, 0);

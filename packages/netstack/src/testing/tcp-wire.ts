@@ -37,7 +37,8 @@ export interface Heard {
   /** ECN field of the IP header. */
   readonly ecn: number;
   readonly isDontFragment: boolean;
-  readonly packetBytes: number;
+  /** The packet, from the IP header on. */
+  readonly packet: Uint8Array;
   readonly mss: number;
   /** -1 if there is no such option. */
   readonly windowShift: number;
@@ -227,7 +228,7 @@ export class TcpWire {
       len: segment.textLen,
       ecn: packet[1]! & 3,
       isDontFragment: (packet[6]! & 0x40) !== 0,
-      packetBytes: packet.length,
+      packet,
       ...optionsOf(segment),
     };
   }
