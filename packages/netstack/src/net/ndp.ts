@@ -71,13 +71,13 @@ export class Ndp {
     this.#routers = new RouterDiscovery(stack);
   }
 
-  /** Gives the interface its link-local address and starts to look for routers. */
+  /** Checks the addresses that the interface has, gives it its link-local one, and starts to look for routers. */
   nicUp(nic: Nic): void {
+    for (const entry of [...nic.addresses]) this.addressAdded(entry);
     const { linkAddress } = nic.link;
     if (linkAddress === null) return;
     const address = new IpAddress(0xfe800000, 0, ...interfaceIdentifier(linkAddress));
     if (nic.findAddress(address) === undefined) nic.addAddress({ address, prefixLen: 64 });
-    else for (const entry of nic.addresses) this.addressAdded(entry);
     if (!nic.acceptsRouterAdvertisements) return;
     const solicitor = new RouterSolicitor(this, nic);
     this.#solicitors.set(nic.id, solicitor);
@@ -88,7 +88,10 @@ export class Ndp {
   nicDown(nic: Nic): void {
     this.#stopSoliciting(nic);
     this.#routers.forget(nic);
-    for (const entry of nic.addresses) this.#stack.timers.disarm(entry);
+    for (const entry of nic.addresses) {
+      this.#stack.timers.disarm(entry);
+      leaveSolicitedGroup(entry);
+    }
   }
 
   /** Joins the solicited-node group of a new address and checks that nobody has it: RFC 4862 section 5.4. */
@@ -108,7 +111,7 @@ export class Ndp {
 
   addressRemoved(entry: NicAddress): void {
     this.#stack.timers.disarm(entry);
-    if (!entry.address.isIpv4 && !entry.address.isLoopback) entry.nic.leaveGroup(solicitedNodeAddress(entry.address));
+    if (entry.nic.isUp) leaveSolicitedGroup(entry);
   }
 
   /** Handles a message whose ICMPv6 header is at `packet.at`; the checksum has been verified. */
@@ -268,4 +271,8 @@ export class Ndp {
     const path = new Path(src, dst, nic, dst, nic.mtu, 0);
     this.#stack.ipv6.send(packet, path, IPPROTO_ICMPV6, ND_HOP_LIMIT, 0);
   }
+}
+
+function leaveSolicitedGroup({ nic, address }: NicAddress): void {
+  if (!address.isIpv4 && !address.isLoopback) nic.leaveGroup(solicitedNodeAddress(address));
 }

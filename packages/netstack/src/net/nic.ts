@@ -25,7 +25,7 @@ import { arpInput } from './arp.js';
 import { gsoSegment, gsoTextLen } from './gso.js';
 import { NicAddress } from './nic-address.js';
 import { NicGroups } from './nic-groups.js';
-import { ANY_SOURCE, type SourceFilter } from './source-filter.js';
+import { ANY_SOURCE, NO_SOURCE, type SourceFilter } from './source-filter.js';
 import { completeChecksum } from './transport-checksum.js';
 
 /** Counters of rtnetlink(7) `rtnl_link_stats`. */
@@ -100,6 +100,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     this.#stack.enter();
     this.#isUp = true;
     this.link.attach(this);
+    for (const group of this.#groups.keys()) this.#groupChanged(group, NO_SOURCE);
     this.joinGroup(IPV4_ALL_SYSTEMS);
     if (this.hasIpv6) {
       this.joinGroup(IPV6_ALL_NODES);

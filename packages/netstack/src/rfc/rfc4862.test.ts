@@ -11,7 +11,7 @@ import {
   nd,
 } from '../testing/ethernet-wire.js';
 import { addressBytes, u16 } from '../testing/packets.js';
-import { IpAddress } from '../wire/ip-address.js';
+import { IpAddress, parsePrefix } from '../wire/ip-address.js';
 
 const RA = 134;
 const NS = 135;
@@ -131,6 +131,29 @@ describe('RFC 4862 section 5.3 and 5.4, link-local address and duplicate address
     const wire = probing({ addresses: ['fd00::1/64'] });
     const sent = solicitations(wire.pass(3_000)).map(({ body }) => body.slice(4).join());
     expect(sent).toContain(addressBytes('fd00::1').join());
+  });
+
+  it('5.4: an address that the interface had before it came up is checked, and answered for', () => {
+    const wire = probing();
+    wire.nic.down();
+    wire.nic.addAddress(parsePrefix('fd00::77/64'));
+    wire.heard();
+    wire.nic.up();
+    const sent = solicitations(wire.pass(3_000)).map(({ body }) => body.slice(4).join());
+    expect(sent).toContain(addressBytes('fd00::77').join());
+    const fields = { src: 'fe80::2', dst: 'ff02::1:ff00:77' };
+    const [answer] = wire.inject(IPV6, nd(fields, NS, ...ZERO, ...addressBytes('fd00::77'), ...linkOption(1)));
+    expect(icmp6Of(answer!)!.type).toBe(NA);
+  });
+
+  it('5.4.2: its solicited-node group is left with the address, however often the interface came up', () => {
+    const wire = probing();
+    for (let i = 0; i < 3; i++) {
+      wire.nic.down();
+      wire.nic.up();
+    }
+    wire.nic.removeAddress(wire.nic.addresses[0]!.address);
+    expect([...wire.nic.groups()].map(String)).not.toContain(GROUP);
   });
 
   it('5.4.3: an address in use is defended: a probe is answered to all nodes', () => {
