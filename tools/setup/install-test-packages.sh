@@ -8,6 +8,7 @@ packages=(
   podman conmon containerd docker.io crun
   gdb musl-tools openssl redis-server screen sqlite3 tmux vim-tiny
   curl iperf3 iptables iputils-ping netcat-openbsd nginx-light socat tcpdump traceroute tshark
+  bind9-dnsutils openssh-client openssh-server
 )
 missing=()
 for package in "${packages[@]}"; do

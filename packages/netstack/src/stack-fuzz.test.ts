@@ -3,20 +3,28 @@ import { VirtualClock } from '@tsv/clock';
 import { PacketBuffer } from './buffer/packet-buffer.js';
 import { Netfilter } from './filter/netfilter.js';
 import { ChannelLink } from './link/channel.js';
+import { NEIGHBOUR_COUNT_MAX } from './link/neighbour-cache.js';
 import { FRAGMENT_BYTES_MAX } from './net/reassembly.js';
+import { RA_ADDRESS_COUNT_MAX, RA_ROUTE_COUNT_MAX } from './net/router-discovery.js';
 import { SeededRandom } from './net/random.js';
 import { SocketAddress } from './socket/socket-address.js';
 import { TcpSocket } from './socket/tcp-socket.js';
 import { UdpSocket } from './socket/udp-socket.js';
 import { Stack } from './stack.js';
+import { LINUX_FRAMES } from './testing/linux-frames.js';
 import { Network } from './testing/network.js';
 import { parseLinkAddress } from './wire/ethernet.js';
 import { IpAddress, parsePrefix } from './wire/ip-address.js';
 
+/** Runs that CI makes of each; STACK_FUZZ_SCENARIOS makes it more, STACK_FUZZ_SEED starts elsewhere. */
+const RUNS = Number(process.env['STACK_FUZZ_SCENARIOS'] ?? 300);
+const SEED = Number(process.env['STACK_FUZZ_SEED'] ?? 42);
+/** Routes of the stacks here, beside those that advertisements may make. */
+const OWN_ROUTE_COUNT_MAX = 8;
 const MAC = parseLinkAddress('02:00:00:00:00:02');
 const ADDRESSES = ['10.0.0.2/24', 'fd00::2/64'].map(parsePrefix);
 
-/** Real traffic to 10.0.0.2 and fd00::2: ARP, NDP, ping, UDP in fragments, TCP, errors. */
+/** Traffic of this stack to 10.0.0.2 and fd00::2: ARP, NDP, ping, UDP in fragments, TCP, errors. */
 function captureTraffic(): Uint8Array[] {
   const network = new Network(7);
   const [a, b] = [network.stack(), network.stack({ dadTransmits: 0 })];
@@ -45,8 +53,16 @@ function captureTraffic(): Uint8Array[] {
   return cable[0].sent;
 }
 
-describe('Stack against hostile packets', () => {
-  const corpus = captureTraffic();
+const OWN = { frames: captureTraffic(), addresses: ADDRESSES };
+const LINUX = {
+  frames: LINUX_FRAMES.map((text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0))),
+  addresses: ['10.77.0.2/24', 'fd77:0::2/64'].map(parsePrefix),
+};
+
+describe.each([
+  ['of this stack', OWN],
+  ['of Linux', LINUX],
+])('Stack against hostile packets, made of those %s', (_whose, { frames: corpus, addresses }) => {
   it('has a corpus worth mutating', () => expect(corpus.length).toBeGreaterThan(20));
 
   it.each([
@@ -64,7 +80,7 @@ describe('Stack against hostile packets', () => {
         const clock = new VirtualClock();
         const stack = new Stack({ clock, random: new SeededRandom(3) });
         const link = new ChannelLink({ linkAddress: MAC });
-        stack.addNic('eth0', link, { addresses: ADDRESSES, acceptsRouterAdvertisements: true });
+        const nic = stack.addNic('eth0', link, { addresses, acceptsRouterAdvertisements: true });
         const other = stack.addNic('eth1', new ChannelLink(), { addresses: [parsePrefix('10.1.0.1/24')] });
         stack.routes.add({ destination: parsePrefix('0.0.0.0/0'), nicId: other.id });
         if (hasFilter) {
@@ -86,6 +102,9 @@ describe('Stack against hostile packets', () => {
           stack.poll();
         }
         expect(stack.ipv4.reassembler.costBytes + stack.ipv6.reassembler.costBytes).toBeLessThan(FRAGMENT_BYTES_MAX);
+        expect(nic.neighbours!.count).toBeLessThanOrEqual(NEIGHBOUR_COUNT_MAX);
+        expect(nic.addresses.length).toBeLessThanOrEqual(RA_ADDRESS_COUNT_MAX);
+        expect(stack.routes.routes.length).toBeLessThanOrEqual(OWN_ROUTE_COUNT_MAX + RA_ROUTE_COUNT_MAX);
         udp.close();
         server.close();
         for (let i = 0; i < 2_000 && stack.pollAtMs() < 8e9; i++) {
@@ -95,7 +114,7 @@ describe('Stack against hostile packets', () => {
         const { ipv4, ipv6, tcp } = stack;
         expect([ipv4.reassembler.count, ipv6.reassembler.count, tcp.connections.count]).toEqual([0, 0, 0]);
       }),
-      { numRuns: 200, seed: 42 },
+      { numRuns: RUNS, seed: SEED },
     );
   });
 });

@@ -23,6 +23,7 @@ import { WaitEntry } from '@tsv/waiter';
 import { BadWeather, numbers } from './bad-weather.mjs';
 import { serveIperf3 } from './iperf3-server.mjs';
 import { connectLinux, ip } from './link-to-linux.mjs';
+import { NAME_AND_LOGIN } from './name-and-login.mjs';
 
 const POLLIN = 1;
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -276,4 +277,5 @@ export const CASES = [
       });
     },
   },
+  ...NAME_AND_LOGIN.map((test) => ({ ...test, run: () => test.run({ run, withCable, sumOf }) })),
 ];
