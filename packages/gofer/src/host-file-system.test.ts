@@ -1,5 +1,6 @@
 import {
   EEXIST,
+  EFBIG,
   ELOOP,
   ENOENT,
   ENOTEMPTY,
@@ -171,6 +172,19 @@ describe('HostFileSystem', () => {
     expect(String.fromCharCode(...bytes.subarray(0, 3))).toBe('old');
     file.decRef();
     expect([readAll('/old'), existsSync(host('new'))]).toEqual(['new', false]);
+  });
+
+  it('has nothing at offsets that are not exact, and takes nothing there', () => {
+    writeFileSync(host('short'), 'x');
+    const file = open('/short', O_RDWR);
+    for (const offset of [2 ** 53, 19091808235552790, 2 ** 63]) {
+      const results = [0, 1].map((isWrite) => {
+        const io = new MemoryIo(new Uint8Array(8));
+        return isWrite ? file.writeAt(io, offset, caller) : file.readAt(io, offset, caller);
+      });
+      expect(results).toEqual([0, -EFBIG]);
+    }
+    file.decRef();
   });
 
   it('reads a file whose name was removed', () => {

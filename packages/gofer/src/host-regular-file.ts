@@ -1,6 +1,7 @@
 import { dropCached, fallocate, fdatasync, fsync, ftruncate, lseek, preadv2, pwritev2 } from '@tsv/host';
 import {
   EAGAIN,
+  EFBIG,
   EINVAL,
   EOPNOTSUPP,
   O_APPEND,
@@ -11,7 +12,15 @@ import {
   SEEK_HOLE,
   SEEK_SET,
 } from '@tsv/abi';
-import { OpenFile, type Caller, type IoBuffer, type Mappable, type PendingSync, type VfsPath } from '@tsv/vfs';
+import {
+  FILE_BYTES_MAX,
+  OpenFile,
+  type Caller,
+  type IoBuffer,
+  type Mappable,
+  type PendingSync,
+  type VfsPath,
+} from '@tsv/vfs';
 import { HostColdRead } from './host-cold-read.js';
 import type { HostHandle } from './host-handle.js';
 import type { HostInode } from './host-inode.js';
@@ -41,6 +50,8 @@ export class HostRegularFile extends OpenFile {
   }
 
   override readAt(io: IoBuffer, offset: number, caller: Caller): number {
+    // No file of the host is as long, and offsets beyond it are not exact.
+    if (offset > FILE_BYTES_MAX - io.remaining) return 0;
     if (io.canWait && this.#handle.canTellCold) return this.#readOrWait(io, offset, caller);
     if (io.canWait && this.#handle.isDirect) {
       const n = this.#readDirect(io, offset);
@@ -129,6 +140,7 @@ export class HostRegularFile extends OpenFile {
   }
 
   override writeAt(io: IoBuffer, offset: number, _caller: Caller): number {
+    if (offset > FILE_BYTES_MAX - io.remaining) return -EFBIG;
     let moved = 0;
     this.inode.markStale();
     while (io.remaining > 0) {
