@@ -9,6 +9,7 @@ import {
   ENODEV,
   ENOMEM,
   EOPNOTSUPP,
+  EOVERFLOW,
   EPERM,
   MADV_DONTNEED,
   MADV_FREE,
@@ -103,6 +104,11 @@ describe('mmap(2)', () => {
     ${'validated anonymous'}  | ${P}       | ${RW} | ${MAP_SHARED_VALIDATE | MAP_ANONYMOUS}        | ${-1} | ${0}   | ${0}       | ${EINVAL}
   `('$name: errno $errno', ({ len, prot, flags, fd, offset, addr, errno }: Record<string, number>) => {
     expect(mmap(len!, prot, flags, fd, offset, addr)).toBe(-errno!);
+  });
+  it('EOVERFLOW for an offset that is not exact', () => {
+    const fd = openFile(O_RDONLY);
+    expect(mmap(P, PROT_READ, MAP_PRIVATE, fd, 2 ** 53)).toBe(-EOVERFLOW);
+    expect(mmap(P, PROT_READ, MAP_PRIVATE, fd, 2 ** 53 - P)).toBeGreaterThan(0);
   });
   it('EEXIST with MAP_FIXED_NOREPLACE', () => {
     const addr = mmap(P);

@@ -57,8 +57,8 @@ const VALID_FLAGS =
   MAP_STACK |
   MAP_HUGETLB |
   MAP_FIXED_NOREPLACE;
-/** The largest file offset that counts pages without overflow. */
-const OFFSET_MAX = 2 ** 63;
+/** Differs: offsets beyond what is exact, which no file reaches, are refused as those that overflow are. */
+const OFFSET_MAX = 2 ** 53;
 
 /**
  * mmap(2). Errors: EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM. Differs: there
