@@ -1,6 +1,11 @@
 import {
   EEXIST,
   EFBIG,
+  SEEK_HOLE,
+  SEEK_END,
+  SEEK_DATA,
+  ENXIO,
+  EINVAL,
   ELOOP,
   ENOENT,
   ENOTEMPTY,
@@ -183,6 +188,13 @@ describe('HostFileSystem', () => {
         return isWrite ? file.writeAt(io, offset, caller) : file.readAt(io, offset, caller);
       });
       expect(results).toEqual([0, -EFBIG]);
+      expect([SEEK_END, SEEK_DATA, SEEK_HOLE].map((whence) => file.seek(offset + 2, whence, caller))).toEqual([
+        -EINVAL,
+        -ENXIO,
+        -ENXIO,
+      ]);
+      file.advise(offset, 8, 4);
+      expect(file.truncate(offset, caller)).toBe(-EFBIG);
     }
     file.decRef();
   });

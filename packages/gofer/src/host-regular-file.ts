@@ -3,6 +3,7 @@ import {
   EAGAIN,
   EFBIG,
   EINVAL,
+  ENXIO,
   EOPNOTSUPP,
   O_APPEND,
   RWF_NOWAIT,
@@ -158,6 +159,7 @@ export class HostRegularFile extends OpenFile {
     let target: number;
     if (whence === SEEK_SET) target = offset;
     else if (whence === SEEK_CUR) target = this.pos + offset;
+    else if (Math.abs(offset) > FILE_BYTES_MAX) return whence === SEEK_END ? -EINVAL : -ENXIO;
     else if (whence === SEEK_END || whence === SEEK_DATA || whence === SEEK_HOLE)
       target = lseek(this.#handle.fd, offset, whence);
     else return -EINVAL;
@@ -167,6 +169,7 @@ export class HostRegularFile extends OpenFile {
   }
 
   override truncate(lenBytes: number, _caller: Caller): number {
+    if (lenBytes > FILE_BYTES_MAX) return -EFBIG;
     const oldBytes = this.inode.sizeBytes;
     const error = ftruncate(this.#handle.fd, lenBytes);
     if (error < 0) return error;
@@ -185,6 +188,7 @@ export class HostRegularFile extends OpenFile {
   }
 
   override advise(offset: number, len: number, advice: number): void {
+    if (offset + len > FILE_BYTES_MAX) return;
     if (advice === POSIX_FADV_DONTNEED) dropCached(this.#handle.fd, offset, len);
   }
 
