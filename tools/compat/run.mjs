@@ -85,7 +85,7 @@ function isInstalled(program) {
 /** Null when both runs agree, else what differs. */
 async function compare(test) {
   const argv = test.files ? ['sh', '-c', FILES_AFTER, 'sh', ...test.argv] : test.argv;
-  const how = ['--platform', options.platform, '--systrap-patching', options['systrap-patching']];
+  const how = ['--net-raw', '--platform', options.platform, '--systrap-patching', options['systrap-patching']];
   const under = await inFixture((cwd) =>
     execute(process.execPath, [CLI, ...how, 'do', '--cwd', cwd, '--', ...argv], test, cwd),
   );

@@ -80,7 +80,7 @@ describe('createCredentials', () => {
     expect(createCredentials({ cwd: '/' }, userNs, unexpected).hasCap(CAP_KILL)).toBe(false);
   });
 
-  it('leaves CAP_NET_RAW out where --net-raw=false says so', () => {
+  it('leaves CAP_NET_RAW out where --net-raw is not given', () => {
     const capabilities = { bounding: ['CAP_KILL', 'CAP_NET_RAW'], ambient: ['CAP_NET_RAW'] };
     expect(withoutNetRaw({ cwd: '/', capabilities }).capabilities).toEqual({ bounding: ['CAP_KILL'], ambient: [] });
     expect(withoutNetRaw({ cwd: '/' })).toEqual({ cwd: '/' });

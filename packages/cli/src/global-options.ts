@@ -24,7 +24,7 @@ export const GLOBAL_OPTIONS = {
   network: { choices: ['none', 'host', 'sandbox'], default: 'sandbox', describe: 'Network of the sandbox' },
   'log-packets': { type: 'boolean', default: false, describe: "Log the packets of the sandbox's own network" },
   'pcap-log': { type: 'string', describe: 'File to write those packets to, for Wireshark and tcpdump (pcapng)' },
-  'net-raw': { type: 'boolean', default: true, describe: 'Let containers that ask for CAP_NET_RAW have it' },
+  'net-raw': { type: 'boolean', default: false, describe: 'Let containers that ask for CAP_NET_RAW have it' },
   overlay2: {
     type: 'string',
     describe:

@@ -100,7 +100,7 @@ function endOf(output, isLate) {
 
 /** Runs a command in a sandbox of its own, which is killed when its time is over. */
 function inSandbox(argv, { minutes, cwd = scratch }) {
-  const args = [CLI, '--platform', options.platform, 'do', '--cwd', cwd, '--', ...argv];
+  const args = [CLI, '--net-raw', '--platform', options.platform, 'do', '--cwd', cwd, '--', ...argv];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
