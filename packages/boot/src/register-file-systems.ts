@@ -9,6 +9,7 @@ import {
   type Kernel,
   type NsProxy,
 } from '@tsv/kernel';
+import { PAGE_BYTES } from '@tsv/platform';
 import { devtmpfsType, overlayType, tmpfsType, type Caller, type FileSystemType } from '@tsv/vfs';
 import { readFileSync } from 'node:fs';
 
@@ -18,7 +19,8 @@ export function registerFileSystems(kernel: Kernel): void {
   const nodev = (name: string, create: FileSystemType['create']): void => {
     vfs.registerType({ name, isNodev: true, create });
   };
-  vfs.registerType(tmpfsType(vfs, kernel.memoryFile));
+  const memoryPageCount = Math.floor(kernel.totalMemoryBytes / PAGE_BYTES);
+  vfs.registerType(tmpfsType(vfs, kernel.memoryFile, memoryPageCount));
   vfs.registerType(devtmpfsType(vfs, kernel.memoryFile));
   vfs.registerType(overlayType(vfs));
   const cpu = describeCpu();

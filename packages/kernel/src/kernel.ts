@@ -1,7 +1,7 @@
 import { AF_INET, AF_INET6, type Errno } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import { TimerQueue } from '@tsv/clock';
-import type { MemoryFile, Platform } from '@tsv/platform';
+import { PAGE_BYTES, type MemoryFile, type Platform } from '@tsv/platform';
 import { TmpfsFileSystem, VirtualFileSystem, registerMemoryDevices } from '@tsv/vfs';
 import { Dispatcher } from './dispatcher.js';
 import { Cgroup } from './cgroup/cgroup.js';
@@ -152,7 +152,8 @@ export class Kernel {
       pool: options.memoryFile,
       clock: options.clock,
       dev: this.vfs.allocateDev(),
-      pageCountMax: 0,
+      // As much as there is: what cannot be backed must not be promised.
+      pageCountMax: Math.floor(options.totalMemoryBytes / PAGE_BYTES),
       inodeCountMax: 0,
     });
     this.dispatcher = new Dispatcher(this, options.platform, syscallHandlers());

@@ -108,15 +108,24 @@ export class TmpfsContent implements FileContent {
     const endIndex = Math.ceil(end / PAGE_BYTES);
     const wanted = endIndex - Math.floor(start / PAGE_BYTES) - this.#pages.pageCount;
     if (wanted > this.#budget.freePageCount) return -ENOSPC;
+    // First and end of each run of pages that was filled.
     const taken: number[] = [];
-    for (let index = Math.floor(start / PAGE_BYTES); index < endIndex; index++) {
-      if (this.#pages.get(index) >= 0) continue;
-      const pfn = this.#fill(index, 1);
+    let index = Math.floor(start / PAGE_BYTES);
+    while (index < endIndex) {
+      if (this.#pages.get(index) >= 0) {
+        index++;
+        continue;
+      }
+      const before = this.#pages.pageCount;
+      const pfn = this.#fill(index, Math.min(endIndex - index, ALLOCATE_PAGES_MAX));
       if (pfn < 0) {
-        for (const each of taken) this.#release(each, each + 1);
+        for (let i = 0; i < taken.length; i += 2) this.#release(taken[i]!, taken[i + 1]!);
         return pfn;
       }
-      taken.push(index);
+      const end = index + this.#pages.pageCount - before;
+      if (taken.at(-1) === index) taken[taken.length - 1] = end;
+      else taken.push(index, end);
+      index = end;
     }
     return 0;
   }

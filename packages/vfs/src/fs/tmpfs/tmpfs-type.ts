@@ -15,19 +15,26 @@ interface Parsed {
 
 const SUFFIX_SHIFT: Readonly<Record<string, number>> = { k: 10, m: 20, g: 30, t: 40 };
 
-/** The tmpfs type for mount(2): options size, nr_blocks, nr_inodes, mode, uid, gid of tmpfs(5). */
-export function tmpfsType(vfs: VirtualFileSystem, pool: PagePool, typeName = 'tmpfs'): FileSystemType {
+/**
+ * The tmpfs type for mount(2): options size, nr_blocks, nr_inodes, mode, uid, gid of tmpfs(5). A size in percent is of
+ * `memoryPageCount`, half of which is the size without one; a size of 0 is all of it.
+ */
+export function tmpfsType(
+  vfs: VirtualFileSystem,
+  pool: PagePool,
+  memoryPageCount = 2 * TMPFS_PAGES_MAX,
+): FileSystemType {
   return {
-    name: typeName,
+    name: 'tmpfs',
     isNodev: true,
     create(request: MountRequest): FileSystem | Errno {
-      const parsed = parseTmpfsOptions(request.data);
+      const parsed = parseTmpfsOptions(request.data, memoryPageCount);
       if (parsed === null) return -EINVAL;
       return new TmpfsFileSystem({
         pool,
         clock: vfs.clock,
         dev: vfs.allocateDev(),
-        typeName,
+        pageCountMax: Math.floor(memoryPageCount / 2),
         uid: request.caller.creds.fsuid,
         gid: request.caller.creds.fsgid,
         optionsText: request.data,
@@ -38,14 +45,14 @@ export function tmpfsType(vfs: VirtualFileSystem, pool: PagePool, typeName = 'tm
 }
 
 /** Null for an option that does not exist or has no sensible value. */
-function parseTmpfsOptions(data: string): Parsed | null {
+function parseTmpfsOptions(data: string, memoryPageCount: number): Parsed | null {
   const parsed: Parsed = {};
   for (const { name, value } of parseMountOptions(data)) {
     if (name === 'noswap' || name === 'huge' || name === 'mpol' || name.startsWith('inode')) continue;
-    const number = value === null ? NaN : name === 'mode' ? parseOctal(value) : parseBytes(value);
+    const number = value === null ? NaN : name === 'mode' ? parseOctal(value) : parseBytes(value, memoryPageCount);
     if (Number.isNaN(number)) return null;
-    if (name === 'size') parsed.pageCountMax = Math.ceil(number / PAGE_BYTES);
-    else if (name === 'nr_blocks') parsed.pageCountMax = number;
+    if (name === 'size') parsed.pageCountMax = Math.ceil(number / PAGE_BYTES) || memoryPageCount;
+    else if (name === 'nr_blocks') parsed.pageCountMax = number || memoryPageCount;
     else if (name === 'nr_inodes') parsed.inodeCountMax = number;
     else if (name === 'mode') parsed.mode = number & 0o7777;
     else if (name === 'uid') parsed.uid = number;
@@ -59,12 +66,12 @@ function parseOctal(text: string): number {
   return /^[0-7]+$/.test(text) ? parseInt(text, 8) : NaN;
 }
 
-/** `4096`, `64k`, `1G`, or `50%` of the default size. */
-function parseBytes(text: string): number {
+/** `4096`, `64k`, `1G`, or `50%` of the memory. */
+function parseBytes(text: string, memoryPageCount: number): number {
   const match = /^(\d+)([kmgt%]?)$/i.exec(text);
   if (match === null) return NaN;
   const suffix = match[2]!.toLowerCase();
   const number = Number(match[1]);
-  if (suffix === '%') return Math.floor((number / 100) * TMPFS_PAGES_MAX) * PAGE_BYTES;
+  if (suffix === '%') return Math.floor((number / 100) * memoryPageCount) * PAGE_BYTES;
   return number * 2 ** (SUFFIX_SHIFT[suffix] ?? 0);
 }

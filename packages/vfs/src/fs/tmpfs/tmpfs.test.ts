@@ -22,6 +22,7 @@ import { TestTree, bytes, text } from '../../testing/test-tree.js';
 import { mountFileSystem, unmount } from '../../mount/mount-operations.js';
 import { PageMap } from './page-map.js';
 import { TmpfsFile } from './tmpfs-file.js';
+import { TmpfsFileSystem } from './tmpfs-file-system.js';
 import { tmpfsType } from './tmpfs-type.js';
 
 describe('PageMap', () => {
@@ -158,6 +159,29 @@ describe('tmpfs content', () => {
     expect(t.vfs.mkdirAt(t.caller, t.root, '/m/e', 0o755)).toBe(0);
   });
 
+  it('takes room ahead by fallocate(2), all of it or none', () => {
+    const t = new TestTree();
+    t.mkdir('/m');
+    const fs = t.newTmpfs({ pageCountMax: 8 });
+    mountFileSystem(t.vfs, fs, 'none', t.at('/m'), 0);
+    const file = t.open('/m/f', O_RDWR | O_CREAT);
+    file.writeAt(new MemoryIo(new Uint8Array(1)), 3 * PAGE_BYTES, t.caller);
+    expect(file.allocate(0, 0, 2 ** 52, t.caller)).toBe(-ENOSPC);
+    expect(file.allocate(0, 0, 9 * PAGE_BYTES, t.caller)).toBe(-ENOSPC);
+    expect(fs.freePageCount).toBe(7);
+    expect(file.allocate(0, 0, 8 * PAGE_BYTES, t.caller)).toBe(0);
+    expect(fs.freePageCount).toBe(0);
+  });
+
+  it('gives back what fallocate(2) took before the memory was at its end', () => {
+    const pool = new HeapPagePool(5);
+    const fs = new TmpfsFileSystem({ pool, clock: new TestTree().vfs.clock, dev: 1, pageCountMax: 100 });
+    const file = fs.createUnnamedFile(0o600);
+    expect(file.content.preallocate(PAGE_BYTES, 2 * PAGE_BYTES)).toBe(0);
+    expect(file.content.preallocate(0, 50 * PAGE_BYTES)).toBe(-ENOSPC);
+    expect([pool.usedCount, fs.freePageCount, file.content.pageCount]).toEqual([1, 99, 1]);
+  });
+
   it('stops when the pool is empty', () => {
     const t = new TestTree();
     const fs = new HeapPagePool(1);
@@ -238,12 +262,14 @@ describe('tmpfs names', () => {
     data                              | expected
     ${'size=8k,mode=700,uid=5,gid=6'} | ${[0o040700, 5, 6, 2]}
     ${'nr_blocks=7,nr_inodes=1k'}     | ${[0o041777, 0, 0, 7]}
-    ${''}                             | ${[0o041777, 0, 0, 1 << 18]}
+    ${''}                             | ${[0o041777, 0, 0, 500]}
+    ${'size=20%'}                     | ${[0o041777, 0, 0, 200]}
+    ${'size=0'}                       | ${[0o041777, 0, 0, 1000]}
     ${'size=many'}                    | ${-22}
     ${'color=red'}                    | ${-22}
   `('mount options $data: $expected', ({ data, expected }: { data: string; expected: unknown }) => {
     const t = new TestTree();
-    const fs = tmpfsType(t.vfs, t.pool).create({ source: 'none', data, caller: t.caller });
+    const fs = tmpfsType(t.vfs, t.pool, 1000).create({ source: 'none', data, caller: t.caller });
     const got = typeof fs === 'number' ? fs : [fs.root.mode, fs.root.uid, fs.root.gid, fs.statistics().blockCount];
     expect(got).toEqual(expected);
   });
