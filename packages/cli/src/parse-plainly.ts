@@ -1,6 +1,8 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { Options } from 'yargs';
 import type { Command, CommandArguments } from './command.js';
 
+type OptionConfig = NonNullable<ParseArgsConfig['options']>[string];
 type OptionTable = Readonly<Record<string, Options>>;
 type Value = string | number | boolean | string[];
 
@@ -9,9 +11,9 @@ const PLACE = /^(?:<(\w+)>|\[(\w+)\])$/;
 const NUMBER = /^\d{1,15}(?:\.\d{1,15})?$/;
 
 /**
- * What yargs makes of a command line, where that is plain: options that are known, each once or a list, with values that
- * mean nothing else. Null for any other line, also one that is wrong: that is left to yargs, which takes longer to load
- * than most commands run. `own` begins with the global options, then the command's name.
+ * What yargs makes of a command line, by Node.js's own parser where the line is plain: options that are known, each once or
+ * a list, with values that mean nothing else. Null for any other line, also one that is wrong: that is left to yargs, which
+ * takes longer to load than most commands run. `own` begins with the global options, then the command's name.
  */
 export function parsePlainly(
   own: readonly string[],
@@ -19,56 +21,58 @@ export function parsePlainly(
   globalOptions: OptionTable,
 ): CommandArguments | null {
   const options: OptionTable = { ...globalOptions, ...command.options };
+  const line = takeApart(own, options);
+  if (line === null) return null;
   const given = new Map<string, Value>();
-  const words: string[] = [];
-  for (let i = 0; i < own.length; i++) {
-    const word = own[i]!;
-    if (!word.startsWith('-')) {
-      if (!isPlain(word)) return null;
-      words.push(word);
-      continue;
-    }
-    const cut = word.startsWith('--') ? word.indexOf('=') : -1;
-    const key = keyOf(cut < 0 ? word : word.slice(0, cut), options);
-    if (key === null) return null;
-    const option = options[key]!;
-    let text: string | undefined = cut < 0 ? undefined : word.slice(cut + 1);
-    if (option.type !== 'boolean') text ??= own[++i];
-    else if (/^(?:true|false)$/.test(own[i + 1] ?? '')) return null;
-    if (!take(given, key, option, text)) return null;
+  for (const [key, text] of Object.entries(line.values)) {
+    const value = valueOf(options[key]!, text!);
+    if (value === null) return null;
+    given.set(key, value);
   }
-  const places = placeWords(words, command.words);
+  const places = line.positionals.every(isPlain) ? placeWords(line.positionals, command.words) : null;
   if (places === null) return null;
   return { ...defaultsOf(options), ...inCamelCase(given), ...places } as CommandArguments;
 }
 
-/** The option that is called by `--NAME` or by `-N`. */
-function keyOf(word: string, options: OptionTable): string | null {
-  if (word.startsWith('--')) {
-    const name = word.slice(2);
-    return Object.hasOwn(options, name) ? name : null;
+/** The line taken apart, or null when something of it is not ours, is given twice, or may be a flag's value. */
+function takeApart(own: readonly string[], options: OptionTable) {
+  const config = Object.entries(options).map(([key, { type, alias }]): [string, OptionConfig] => [
+    key,
+    {
+      type: type === 'boolean' ? 'boolean' : 'string',
+      multiple: type === 'array',
+      ...(typeof alias === 'string' && alias.length === 1 && { short: alias }),
+    },
+  ]);
+  try {
+    const line = parseArgs({
+      args: [...own],
+      options: Object.fromEntries(config),
+      allowPositionals: true,
+      strict: true,
+      tokens: true,
+    });
+    const keys = line.tokens.flatMap((token) => (token.kind === 'option' ? [token] : []));
+    const isTwice = keys.some(
+      ({ name }, i) => options[name]!.type !== 'array' && keys.findIndex((other) => other.name === name) !== i,
+    );
+    const mayBeValue = keys.some(
+      ({ name, index }) => options[name]!.type === 'boolean' && /^(?:true|false)$/.test(own[index + 1] ?? ''),
+    );
+    return isTwice || mayBeValue ? null : line;
+  } catch (error) {
+    if (String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS_')) return null;
+    throw error;
   }
-  if (word.length !== 2) return null;
-  return Object.keys(options).find((key) => options[key]!.alias === word[1]) ?? null;
 }
 
-/** Notes a value; false when yargs has to say what it means. */
-function take(given: Map<string, Value>, key: string, option: Options, text: string | undefined): boolean {
-  if (option.type === 'boolean') {
-    if (given.has(key) || !(text === undefined || text === 'true' || text === 'false')) return false;
-    given.set(key, text !== 'false');
-    return true;
-  }
-  if (text === undefined || !isPlain(text)) return false;
-  if (option.type === 'array') {
-    given.set(key, [...((given.get(key) as string[] | undefined) ?? []), text]);
-    return true;
-  }
-  if (given.has(key)) return false;
-  if (option.type === 'number' && !NUMBER.test(text)) return false;
-  if (option.choices?.includes(text) === false) return false;
-  given.set(key, option.type === 'number' ? Number(text) : text);
-  return true;
+/** An option's value, or null when yargs has to say what it means. */
+function valueOf(option: Options, value: string | boolean | (string | boolean)[]): Value | null {
+  if (typeof value === 'boolean') return value;
+  if (Array.isArray(value)) return value.every((each) => isPlain(String(each))) ? value.map(String) : null;
+  if (!isPlain(value) || option.choices?.includes(value) === false) return null;
+  if (option.type !== 'number') return value;
+  return NUMBER.test(value) ? Number(value) : null;
 }
 
 /** Whether a word has no meaning of its own to yargs, as empty ones, quotes and dashes have. */
