@@ -1,9 +1,9 @@
 import { close, dup3, fcntl, pipe2 } from '@tsv/host';
-import { F_GETFD, O_CLOEXEC } from '@tsv/abi';
-import { stabilizeStdio } from './stable-stdio.js';
+import { EBADF, F_GETFD, O_CLOEXEC } from '@tsv/abi';
+import { stabilizeStdio, stableStdioFd } from './stable-stdio.js';
 
-/** Higher than anything that tests have open. */
-const FIRST = 300;
+/** Higher than anything that tests have open, whatever else their process ran. */
+const FIRST = 1000;
 
 function twoFds(): [number, number] {
   const pair = new Int32Array(2);
@@ -27,5 +27,16 @@ describe('stabilizeStdio', () => {
       `Cannot move standard descriptor 0 to ${FIRST}: it is already in use`,
     );
     [reader, writer, FIRST].forEach((fd) => close(fd));
+  });
+
+  it('goes elsewhere where so much is open that its numbers are taken', () => {
+    const [reader, writer] = twoFds();
+    const before = stableStdioFd(3);
+    const isMine = fcntl(63, F_GETFD, 0) === -EBADF;
+    if (isMine) dup3(reader, 63, O_CLOEXEC);
+    expect(stableStdioFd(3)).toBe(256);
+    if (isMine) close(63);
+    expect(stableStdioFd(3)).toBe(before);
+    [reader, writer].forEach((fd) => close(fd));
   });
 });
