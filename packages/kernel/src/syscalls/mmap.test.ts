@@ -11,9 +11,13 @@ import {
   EOPNOTSUPP,
   EOVERFLOW,
   EPERM,
+  MADV_COLD,
   MADV_DONTNEED,
   MADV_FREE,
+  MADV_HUGEPAGE,
+  MADV_PAGEOUT,
   MADV_REMOVE,
+  MADV_WILLNEED,
   MADV_WIPEONFORK,
   MAP_ANONYMOUS,
   MAP_FIXED,
@@ -21,6 +25,7 @@ import {
   MAP_GROWSDOWN,
   MAP_HUGETLB,
   MAP_LOCKED,
+  MAP_POPULATE,
   MAP_PRIVATE,
   MAP_SHARED,
   MAP_SHARED_VALIDATE,
@@ -195,6 +200,18 @@ describe('mremap(2)', () => {
     const again = k.call(task, SYS_mremap, moved, P, P, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
     expect([load(again), load(moved)]).toEqual([5, 0]);
   });
+  it('takes pages for what is new only, not for what it moves', () => {
+    mmap(P);
+    const addr = mmap(64 * P, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+    for (let page = 0; page < 64; page++) task.mm.store32(addr + page * P, page + 1);
+    const allocate = jest.spyOn(k.memoryFile, 'allocate');
+    const moved = k.call(task, SYS_mremap, addr, 64 * P, 65 * P, MREMAP_MAYMOVE, 0);
+    const away = k.call(task, SYS_mremap, moved, 65 * P, 65 * P, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
+    const pageCount = allocate.mock.calls.reduce((sum, [count]) => sum + count, 0);
+    expect(pageCount).toBeLessThanOrEqual(1);
+    expect([load(away), load(away + 63 * P), load(away + 64 * P)]).toEqual([1, 64, 0]);
+    expect(moved).not.toBe(addr);
+  });
 });
 
 describe('madvise(2)', () => {
@@ -205,6 +222,13 @@ describe('madvise(2)', () => {
     task.mm.store32(addr + P, 6);
     expect(k.call(task, SYS_madvise, addr, 2 * P, MADV_DONTNEED)).toBe(0);
     expect([load(addr), load(addr + P)]).toEqual([0, 0]);
+  });
+  it('takes no page to throw away, to free or to advise', () => {
+    const addr = mmap(16 * P, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+    const allocate = jest.spyOn(k.memoryFile, 'allocate');
+    for (const advice of [MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT, MADV_HUGEPAGE, MADV_FREE, MADV_DONTNEED])
+      expect([advice, k.call(task, SYS_madvise, addr + P, 8 * P, advice)]).toEqual([advice, 0]);
+    expect(allocate).not.toHaveBeenCalled();
   });
   it('removes shared pages', () => {
     const addr = mmap(P, RW, MAP_SHARED | MAP_ANONYMOUS);
