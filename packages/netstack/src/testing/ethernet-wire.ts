@@ -7,6 +7,7 @@ import { Stack, type StackOptions } from '../stack.js';
 import { formatLinkAddress, parseLinkAddress } from '../wire/ethernet.js';
 import { parsePrefix } from '../wire/ip-address.js';
 import { addressBytes, icmp6, ipv6, u16 } from './packets.js';
+import { passTime } from './pass-time.js';
 
 /** Hardware addresses of the stack and of the peer. */
 export const OURS = '02:00:00:00:00:01';
@@ -65,15 +66,7 @@ export class EthernetWire {
 
   /** Lets time pass, with all timers; returns what is sent meanwhile. */
   pass(durationMs: number): Frame[] {
-    const untilMs = this.clock.monotonicMs() + durationMs;
-    const heard = this.heard();
-    for (let atMs = this.stack.pollAtMs(); atMs <= untilMs; atMs = this.stack.pollAtMs()) {
-      this.clock.advance(Math.max(0, atMs - this.clock.monotonicMs()));
-      this.stack.poll();
-      heard.push(...this.heard());
-    }
-    this.clock.advance(untilMs - this.clock.monotonicMs());
-    return heard;
+    return passTime(this.stack, this.clock, durationMs, () => this.heard());
   }
 
   /** What the stack has sent since the last look. */

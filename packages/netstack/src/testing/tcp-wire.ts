@@ -12,6 +12,7 @@ import { bytesOf, seg, type SegFields, textOf } from '../tcp/testing/seg.js';
 import { encodeSegment, parseSegment, segmentHeaderBytes, segmentPseudoSum, tcpChecksumIsRight } from '../tcp/wire.js';
 import { IpAddress, parsePrefix } from '../wire/ip-address.js';
 import { ipv4 } from './packets.js';
+import { passTime } from './pass-time.js';
 
 const LOCAL = IpAddress.parse('10.0.0.1');
 const PEER = IpAddress.parse('10.0.0.2');
@@ -182,15 +183,7 @@ export class TcpWire {
 
   /** Lets time pass, with all timers; returns what is sent meanwhile. */
   pass(durationMs: number): Heard[] {
-    const untilMs = this.clock.monotonicMs() + durationMs;
-    const heard = this.heard();
-    for (let atMs = this.stack.pollAtMs(); atMs <= untilMs; atMs = this.stack.pollAtMs()) {
-      this.clock.advance(Math.max(0, atMs - this.clock.monotonicMs()));
-      this.stack.poll();
-      heard.push(...this.heard());
-    }
-    this.clock.advance(untilMs - this.clock.monotonicMs());
-    return heard;
+    return passTime(this.stack, this.clock, durationMs, () => this.heard());
   }
 
   /** What the stack has sent since the last look. */
