@@ -244,6 +244,7 @@ export const CASES = [
 
   // Networks.
   { name: 'net: errors of socket calls', argv: ['python3', 'socket_errors.py'] },
+  { name: 'net: close that lingers', argv: ['python3', 'socket_linger.py'] },
   sh(
     'net: curl and http.server',
     'python3 -m http.server -b 127.0.0.1 8765 2> log & P=$!; while ! curl -s -o /dev/null http://127.0.0.1:8765/; do sleep 0.1; done; curl -s http://127.0.0.1:8765/data.txt | md5sum; curl -s -I http://127.0.0.1:8765/none | head -n 1; kill $P',

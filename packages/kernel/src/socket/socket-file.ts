@@ -132,6 +132,19 @@ export abstract class SocketFile extends OpenFile {
     return false;
   }
 
+  /** Whether it is closed and its peer has yet to get all that was sent, SO_LINGER. {@link waiters} hear POLLHUP then. */
+  get isLingering(): boolean {
+    return false;
+  }
+
+  /** How long it lingers at most. */
+  get lingerMs(): number {
+    const { isLingering, lingerSeconds } = this.options;
+    if (!isLingering) return 0;
+    // A negative time is a long one, as Linux has it.
+    return lingerSeconds < 0 ? Infinity : lingerSeconds * 1000;
+  }
+
   /** A SOL_SOCKET option was set, such as SO_RCVBUF. */
   optionChanged(_name: number): void {
     // Most take effect when they are looked at.

@@ -9,18 +9,22 @@ import {
   ERESTART_RESTARTBLOCK,
   type SysResult,
 } from '@tsv/abi';
+import { hasLingered, lingerAfter } from '../socket/lingering-close.js';
 import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
 
 /** close(2). The descriptor is free afterwards, whatever the result. Errors: EBADF, EINTR, EIO. */
 export function sysClose(t: Task, a: SyscallArgs): SysResult {
-  const result = t.fds.close(a.i32(0), t);
+  const fd = a.i32(0);
+
+  if (hasLingered(t)) return lingerAfter(t, 0);
+  const result = t.fds.close(fd, t);
   const isRestart =
     result === -ERESTARTSYS ||
     result === -ERESTARTNOINTR ||
     result === -ERESTARTNOHAND ||
     result === -ERESTART_RESTARTBLOCK;
-  return isRestart ? -EINTR : result;
+  return lingerAfter(t, isRestart ? -EINTR : result);
 }
 
 /** close_range(2). Errors: EINVAL. */
@@ -29,6 +33,7 @@ export function sysCloseRange(t: Task, a: SyscallArgs): SysResult {
   const last = a.u32(1);
   const flags = a.u32(2);
 
+  if (hasLingered(t)) return lingerAfter(t, 0);
   if ((flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) !== 0 || first > last) return -EINVAL;
   if ((flags & CLOSE_RANGE_UNSHARE) !== 0 && t.fds.refCount > 1) {
     const shared = t.fds;
@@ -41,5 +46,5 @@ export function sysCloseRange(t: Task, a: SyscallArgs): SysResult {
     if ((flags & CLOSE_RANGE_CLOEXEC) !== 0) fds.setCloseOnExec(fd, true);
     else fds.close(fd, t);
   }
-  return 0;
+  return lingerAfter(t, 0);
 }

@@ -1,4 +1,5 @@
 import { EBADF, EINVAL, O_CLOEXEC, type SysResult } from '@tsv/abi';
+import { hasLingered, lingerAfter } from '../socket/lingering-close.js';
 import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
 
@@ -27,8 +28,9 @@ export function sysDup3(t: Task, a: SyscallArgs): SysResult {
 }
 
 function dupAt(t: Task, oldfd: number, newfd: number, isCloseOnExec: boolean): number {
+  if (hasLingered(t)) return lingerAfter(t, newfd);
   const file = t.fds.get(oldfd);
   if (file === undefined) return -EBADF;
   file.incRef();
-  return t.fds.installAt(newfd, file, isCloseOnExec, t);
+  return lingerAfter(t, t.fds.installAt(newfd, file, isCloseOnExec, t));
 }

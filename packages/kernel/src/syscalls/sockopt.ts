@@ -255,7 +255,7 @@ function setSocketOption(t: Task, socket: SocketFile, name: number, len: number)
     case SO_LINGER:
       if (len < SIZEOF_LINGER) return -EINVAL;
       options.isLingering = value !== 0;
-      options.lingerSeconds = view.getInt32(L_LINGER, true);
+      if (options.isLingering) options.lingerSeconds = view.getInt32(L_LINGER, true);
       return 0;
     case SO_RCVTIMEO:
     case SO_SNDTIMEO:

@@ -51,7 +51,7 @@ import { TcpEndpoint } from '../tcp/tcp-endpoint.js';
 import { errnoOfTcpError, type TcpError } from '../tcp/tcp-error.js';
 import { TcpListener } from '../tcp/tcp-listener.js';
 import { TcpOptions } from '../tcp/tcp-options.js';
-import { TcpState } from '../tcp/tcp-state.js';
+import { isClosing, TcpState } from '../tcp/tcp-state.js';
 import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
 import { Socket } from './socket.js';
 import type { SocketAddress } from './socket-address.js';
@@ -65,7 +65,7 @@ const WRITE_EVENTS = POLLOUT | POLLWRNORM;
 /** A TCP socket, tcp(7). No call blocks. */
 export class TcpSocket extends Socket {
   tcpOptions: TcpOptions;
-  /** SO_LINGER: seconds that close(2) waits; negative if it does not. 0 resets the connection. */
+  /** SO_LINGER: seconds that close(2) waits, see {@link isLingering}; negative if it does not. 0 resets the connection. */
   lingerSec = -1;
   #connection: TcpConnection | null = null;
   #listener: TcpListener | null = null;
@@ -265,6 +265,11 @@ export class TcpSocket extends Socket {
     return 0;
   }
 
+  /** Whether it is closed, lingers, and the peer has yet to acknowledge all. `waiters` hear POLLHUP when that is over. */
+  get isLingering(): boolean {
+    return this.isClosed && this.lingerSec > 0 && this.#connection !== null && isClosing(this.state);
+  }
+
   /** Closes in the background: what is queued is still sent, unless lingerSec is 0. */
   close(): void {
     if (this.isClosed) return;
@@ -275,9 +280,9 @@ export class TcpSocket extends Socket {
     this.#holdsPort = false;
     const connection = this.#connection;
     if (connection !== null) {
-      connection.socket = null;
       if (this.lingerSec === 0) connection.endpoint.abort();
       else connection.endpoint.close();
+      if (!this.isLingering) connection.socket = null;
       this.stack.tcp.touch(connection);
     }
     this.errors.clear();
@@ -376,6 +381,7 @@ export class TcpSocket extends Socket {
   /** Tells the waiters what has become ready since they were last told. */
   noticeChange(): void {
     const connection = this.#connection;
+    if (this.isClosed) return this.#endLinger();
     if (connection !== null && this.#isConnecting && connection.endpoint.state !== TcpState.SYN_SENT) {
       if (connection.endpoint.state !== TcpState.SYN_RECV) this.#isConnecting = connection.endpoint.error !== 0;
     }
@@ -387,6 +393,12 @@ export class TcpSocket extends Socket {
 
   icmpError(error: IcmpError): void {
     this.fail(error.errno);
+  }
+
+  #endLinger(): void {
+    if (this.isLingering) return;
+    if (this.#connection !== null) this.#connection.socket = null;
+    this.waiters.notify(POLLHUP);
   }
 
   #connectAgain(): number {

@@ -120,6 +120,11 @@ export function canQueueText(state: TcpState): boolean {
   }
 }
 
+/** Whether our FIN is out, or waits behind text, and has not been acknowledged. */
+export function isClosing(state: TcpState): boolean {
+  return state === TcpState.FIN_WAIT1 || state === TcpState.CLOSING || state === TcpState.LAST_ACK;
+}
+
 /** Whether segments with text or our FIN may be (re)transmitted. */
 export function canTransmit(state: TcpState): boolean {
   switch (state) {

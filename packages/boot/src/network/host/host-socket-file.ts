@@ -245,8 +245,9 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
   override optionChanged(name: number): void {
     const { options } = this;
     if (name === SO_LINGER) {
-      valueView.setInt32(0, options.isLingering ? 1 : 0, true);
-      valueView.setInt32(4, options.lingerSeconds, true);
+      // Differs: close(2) does not wait, for the host's would hold up the whole sandbox; the host sends in the background.
+      valueView.setInt32(0, options.isLingering && options.lingerSeconds === 0 ? 1 : 0, true);
+      valueView.setInt32(4, 0, true);
       setsockopt(this.#fd, SOL_SOCKET, name, value);
       return;
     }

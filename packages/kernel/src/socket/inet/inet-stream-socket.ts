@@ -37,7 +37,9 @@ import type { Caller, IoBuffer } from '@tsv/vfs';
 import type { AnonymousFiles } from '../../fd/anonymous-files.js';
 import { putInt } from '../../fd/user-int.js';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
+import { callingTask } from '../../task/calling-task.js';
 import type { Task } from '../../task/task.js';
+import { noteLingering } from '../lingering-close.js';
 import type { SocketMessage } from '../socket-message.js';
 import { familyOf } from './inet-address.js';
 import { InetSocket, scratchAddress } from './inet-socket.js';
@@ -173,8 +175,17 @@ export class InetStreamSocket extends InetSocket {
 
   override optionChanged(name: number): void {
     super.optionChanged(name);
-    const { isLingering, lingerSeconds } = this.options;
-    if (name === SO_LINGER) this.socket.lingerSec = isLingering ? lingerSeconds : -1;
+    if (name === SO_LINGER) this.socket.lingerSec = this.options.isLingering ? this.lingerMs / 1000 : -1;
+  }
+
+  override get isLingering(): boolean {
+    return this.socket.isLingering;
+  }
+
+  /** With SO_LINGER the call that closes the last descriptor waits. */
+  override flush(caller: Caller): number {
+    if (this.socket.lingerSec > 0 && this.refCount === 1) noteLingering(callingTask(caller), this);
+    return 0;
   }
 
   protected override getProtocolOption(level: number, name: number, dst: DataView, lenMax: number): number {
