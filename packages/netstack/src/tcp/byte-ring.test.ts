@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ByteRing } from './byte-ring.js';
+import { ByteRing, RING_BYTES_MIN } from './byte-ring.js';
 
 describe('ByteRing', () => {
   it('behaves as a plain array, whatever is pushed and consumed', () => {
@@ -48,26 +48,23 @@ describe('ByteRing', () => {
     expect(ring.spanAt).toBe(0);
   });
 
-  it('frees a large ring when it is trimmed, and keeps a small one', () => {
+  it('has no memory, and nothing in it, once it was given back', () => {
     const ring = new ByteRing();
-    ring.push(new Uint8Array(65_537), 0, 65_537);
-    ring.consume(65_537);
-    ring.trim();
-    expect(ring.capacityBytes).toBe(0);
     ring.push(new Uint8Array(10), 0, 10);
-    ring.consume(10);
-    ring.trim();
-    expect(ring.capacityBytes).toBe(4096);
+    ring.consume(3);
+    expect(ring.release()).toBe(RING_BYTES_MIN);
+    expect([ring.len, ring.capacityBytes]).toEqual([0, 0]);
   });
 
-  it('has as much again when it fills again, and less when it needs less', () => {
-    const ring = new ByteRing();
+  it('has as much again as the last one of a queue, and less when less is needed', () => {
+    let wantedBytes = RING_BYTES_MIN;
     const capacityWith = (len: number): number => {
+      const ring = ByteRing.take(wantedBytes);
       ring.push(new Uint8Array(len).fill(7), 0, len);
       const { capacityBytes } = ring;
       expect([ring.span(0, len), ring.bytes[ring.spanAt + len - 1]]).toEqual([len, 7]);
       ring.consume(len);
-      ring.trim();
+      wantedBytes = ring.release();
       return capacityBytes;
     };
     expect([200_000, 70_000, 10, 200_000].map(capacityWith)).toEqual([262_144, 262_144, 4096, 262_144]);

@@ -1,8 +1,7 @@
 import { copyBytes } from '../buffer/packet-buffer.js';
 
-/** Smallest ring with memory of its own, and what an empty ring keeps. */
-const CAPACITY_BYTES_MIN = 4096;
-const KEPT_BYTES_MAX = 65536;
+/** Smallest ring with memory of its own. */
+export const RING_BYTES_MIN = 4096;
 const NO_BYTES = new Uint8Array(0);
 
 /** Memory of rings that were freed, kept for the next ones: a busy connection empties and fills its ring all the time. */
@@ -25,19 +24,30 @@ function keepBytes(bytes: Uint8Array): void {
   spareBytes += length;
 }
 
+/** Rings that were given back, without memory. */
+const SPARE_RINGS_MAX = 1024;
+const spareRings: ByteRing[] = [];
+
 /**
- * A queue of bytes in a ring that grows by doubling and is freed when empty. Bytes may be stored behind the end of the
+ * A queue of bytes in a ring that grows by doubling. Who has nothing queued has {@link NO_RING}. Bytes may be stored behind the end of the
  * queue, where they wait until {@link ByteRing.commit} makes them part of it: so out-of-order text is stored once.
  */
 export class ByteRing {
   #bytes: Uint8Array = NO_BYTES;
   #headAt = 0;
   #len = 0;
-  /** What a ring that was freed starts with: as much as it had, less with each time that it needs less. */
-  #wantedBytes = CAPACITY_BYTES_MIN;
+  /** What it starts with: as much as the one before it had, less with each time that less is needed. */
+  #wantedBytes = RING_BYTES_MIN;
 
   /** The array, and where in it {@link ByteRing.span} found the bytes. */
   spanAt = 0;
+
+  /** An empty ring. `wantedBytes`: what the last one of the same queue had ({@link ByteRing.release}). */
+  static take(wantedBytes: number): ByteRing {
+    const ring = spareRings.pop() ?? new ByteRing();
+    ring.#wantedBytes = wantedBytes;
+    return ring;
+  }
 
   /** Bytes in the queue. */
   get len(): number {
@@ -95,31 +105,35 @@ export class ByteRing {
     this.#len -= len;
   }
 
-  /** Frees the memory of a large ring. Preconditions: empty, with nothing stored behind its end. */
-  trim(): void {
-    if (this.#bytes.length <= KEPT_BYTES_MAX) return;
-    this.#wantedBytes = this.#bytes.length;
-    this.clear();
-  }
-
-  /** Forgets all bytes and frees the memory. Nobody reads what {@link ByteRing.bytes} was after that. */
-  clear(): void {
-    keepBytes(this.#bytes);
+  /**
+   * Gives the ring back with all that is in it, and returns how large it was, or should be. Nobody reads what
+   * {@link ByteRing.bytes} was after that.
+   */
+  release(): number {
+    const bytes = this.#bytes;
+    if (bytes === NO_BYTES) return this.#wantedBytes;
     this.#bytes = NO_BYTES;
     this.#headAt = 0;
     this.#len = 0;
+    keepBytes(bytes);
+    if (spareRings.length < SPARE_RINGS_MAX) spareRings.push(this);
+    return bytes.length;
   }
 
   #grow(needed: number): void {
     const old = this.#bytes;
-    while (needed * 4 < this.#wantedBytes && this.#wantedBytes > CAPACITY_BYTES_MIN) this.#wantedBytes /= 2;
+    while (needed * 4 < this.#wantedBytes && this.#wantedBytes > RING_BYTES_MIN) this.#wantedBytes /= 2;
     let capacity = Math.max(old.length, this.#wantedBytes);
     while (capacity < needed) capacity *= 2;
     const bytes = takeBytes(capacity);
-    bytes.set(old.subarray(this.#headAt), 0);
-    bytes.set(old.subarray(0, this.#headAt), old.length - this.#headAt);
+    // All of it, for there may be bytes behind the end.
+    copyBytes(old, this.#headAt, bytes, 0, old.length - this.#headAt);
+    copyBytes(old, 0, bytes, old.length - this.#headAt, this.#headAt);
     keepBytes(old);
     this.#bytes = bytes;
     this.#headAt = 0;
   }
 }
+
+/** The ring of all queues that have nothing. Only read. */
+export const NO_RING = new ByteRing();

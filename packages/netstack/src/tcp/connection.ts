@@ -32,7 +32,8 @@ export abstract class Connection {
   readonly sender: Sender;
   readonly receiver = new Receiver();
   readonly writer: SegmentWriter;
-  readonly keepAlive = new KeepAlive();
+  /** Null unless the connection has SO_KEEPALIVE. */
+  keepAlive: KeepAlive | null = null;
   readonly tuner = new ReceiveTuner();
   protected currentState: TcpState = TcpState.CLOSE;
   protected nowMs = 0;
@@ -77,7 +78,8 @@ export abstract class Connection {
     this.context = context;
     this.options = options;
     this.currentPathMss = pathMss;
-    this.sender = new Sender(createCongestionControl(options.congestionControl) ?? new NewReno());
+    const cc = createCongestionControl(options.congestionControl) ?? new NewReno();
+    this.sender = new Sender(context.settings, options, cc);
     this.writer = new SegmentWriter(context, this.sender, this.receiver, local, localPort, remote, remotePort);
     this.applyOptions();
   }
@@ -104,22 +106,17 @@ export abstract class Connection {
   applyOptions(): void {
     const { options, sender, receiver, context } = this;
     const { settings } = context;
-    sender.isNoDelay = options.isNoDelay;
-    sender.isCorked = options.isCorked;
-    sender.userTimeoutMs = options.userTimeoutMs;
     sender.retriesMax = settings.retries;
-    sender.maxPacingBytesPerMs = options.maxPacingBytesPerMs;
-    sender.recovery.isFrtoEnabled = settings.isFrtoOn;
-    sender.prober.mode = settings.mtuProbing;
-    sender.prober.baseBytes = settings.mtuProbeBaseMss;
-    sender.prober.leastBytes = settings.mssBytesMin;
     sender.bufferBytesMax = options.sendBytes || Math.max(sender.bufferBytesMax, settings.sendBytes);
     receiver.bufferBytesMax = options.receiveBytes || Math.max(receiver.bufferBytesMax, settings.receiveBytes);
     receiver.windowClampBytes = options.windowClampBytes;
     receiver.isUrgentInline = options.isUrgentInline;
     this.tuner.bytesMax = options.receiveBytes > 0 ? 0 : settings.receiveBytesMax;
     if (sender.cc.name !== options.congestionControl) this.#changeCongestionControl();
-    if (isSynchronized(this.currentState)) this.setMss();
+    if (isSynchronized(this.currentState)) {
+      this.setMss();
+      this.#keepAlive(this.nowMs);
+    }
     this.wantsOutput = true;
   }
 
@@ -131,8 +128,7 @@ export abstract class Connection {
     counters.ActiveOpens++;
     this.nowMs = nowMs;
     this.sender.start(iss | 0, nowMs);
-    this.sender.scoreboard.tsOffset = tsOffset | 0;
-    this.writer.tsOffset = tsOffset | 0;
+    this.sender.tsOffset = tsOffset | 0;
     this.writer.hasTimestamps = settings.isTimestampsOn;
     this.#isEcnAsked = settings.ecn === 1;
     this.setState(TcpState.SYN_SENT);
@@ -150,8 +146,7 @@ export abstract class Connection {
   establish(syn: Readonly<SynReceived>, nowMs: number): void {
     const { sender, receiver, writer } = this;
     sender.start(syn.iss, nowMs);
-    sender.scoreboard.tsOffset = syn.tsOffset;
-    writer.tsOffset = syn.tsOffset;
+    sender.tsOffset = syn.tsOffset;
     writer.hasTimestamps = syn.hasTimestamps;
     writer.isEcnUsed = sender.isEcnUsed = syn.isEcnUsed;
     receiver.start(syn.irs, syn.windowBytes);
@@ -172,14 +167,12 @@ export abstract class Connection {
     const { sender, receiver, writer } = this;
     this.nowMs = nowMs;
     sender.start(syn.iss, nowMs);
-    sender.scoreboard.tsOffset = writer.tsOffset = syn.tsOffset;
+    sender.tsOffset = syn.tsOffset;
     writer.hasTimestamps = syn.hasTimestamps;
     this.setState(TcpState.SYN_RECV);
     this.takeSyn(seg, nowMs);
     if (seg.textLen > 0) {
-      receiver.ring.push(seg.text, seg.textAt, seg.textLen);
-      receiver.rcvNxt = seqAdd(receiver.rcvNxt, seg.textLen);
-      receiver.receivedBytes += seg.textLen;
+      receiver.acceptSynText(seg);
     }
     this.mustSendSyn = true;
     this.wantsOutput = true;
@@ -227,7 +220,7 @@ export abstract class Connection {
     const isScaled = peerShift !== NO_WINDOW_SHIFT && ourShift !== NO_WINDOW_SHIFT;
     sender.windowShift = isScaled ? peerShift : 0;
     receiver.windowShift = isScaled ? ourShift : 0;
-    sender.recovery.isSackUsed = isSackUsed;
+    sender.isSackUsed = isSackUsed;
     receiver.isSackUsed = isSackUsed;
     this.#peerMss = mss === 0 ? (this.writer.remote.isIpv4 ? MSS_DEFAULT_IPV4 : MSS_DEFAULT_IPV6) : mss;
   }
@@ -244,7 +237,7 @@ export abstract class Connection {
     const segments = wasRetransmitted ? 1 : INITIAL_WINDOW_SEGMENTS;
     sender.cc.start(sender.mssBytes, segments * sender.mssBytes, this.context.random.u32(), nowMs);
     this.tuner.start(INITIAL_WINDOW_SEGMENTS * this.receiver.peerMssBytes, nowMs);
-    this.keepAlive.start(this, nowMs);
+    this.#keepAlive(nowMs);
     this.context.counters.CurrEstab++;
     this.tuneSendBuffer();
     if (sender.isFinQueued) this.setState(stateOnClose(this.currentState));
@@ -296,7 +289,7 @@ export abstract class Connection {
     if (options.maxSegBytes > 0) mss = Math.min(mss, options.maxSegBytes);
     mss = Math.max(mss, this.context.settings.mssBytesMin);
     if (writer.hasTimestamps) mss -= TIMESTAMPS_BYTES;
-    sender.setMss(sender.prober.setCeiling(mss));
+    sender.setCeiling(mss);
     receiver.peerMssBytes = Math.max(receiver.peerMssBytes, Math.min(this.currentPathMss, receiver.bufferBytesMax / 4));
   }
 
@@ -311,13 +304,18 @@ export abstract class Connection {
     if (wanted > sender.bufferBytesMax) sender.bufferBytesMax = Math.floor(wanted);
   }
 
+  #keepAlive(nowMs: number): void {
+    if (!this.options.isKeepAlive || this.currentState === TcpState.TIME_WAIT) this.keepAlive = null;
+    else (this.keepAlive ??= new KeepAlive()).start(this, nowMs);
+  }
+
   #changeCongestionControl(): void {
     const cc = createCongestionControl(this.options.congestionControl);
     if (cc === undefined) return;
     const { sender } = this;
     cc.ssthreshBytes = sender.cc.ssthreshBytes;
     cc.start(sender.mssBytes, sender.cc.cwndBytes, this.context.random.u32(), this.nowMs);
-    sender.recovery.cc = cc;
+    sender.setCongestionControl(cc);
   }
 
   protected waitForFin(nowMs: number): void {
@@ -334,7 +332,7 @@ export abstract class Connection {
 
   protected enterTimeWait(nowMs: number): void {
     this.sender.clear();
-    this.keepAlive.stop();
+    this.keepAlive = null;
     this.context.counters.TW++;
     this.stateAtMs = nowMs + this.context.settings.timeWaitMs;
   }
@@ -345,12 +343,12 @@ export abstract class Connection {
     if (!isSynchronized(this.currentState)) this.context.counters.AttemptFails++;
     this.setState(TcpState.CLOSE);
     this.sender.clear();
-    this.receiver.outOfOrder.clear();
+    this.receiver.clearOutOfOrder();
     this.receiver.ackNeed = AckNeed.NONE;
     this.receiver.ackAtMs = Infinity;
     this.stateAtMs = Infinity;
     this.mustSendSyn = false;
-    this.keepAlive.stop();
+    this.keepAlive = null;
     this.wantsOutput = this.mustReset || this.mustReplyReset;
   }
 

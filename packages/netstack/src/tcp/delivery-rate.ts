@@ -19,6 +19,15 @@ export class DeliveryRate {
   #isPriorAppLimited = false;
   #sendElapsedMs = 0;
 
+  /** Nothing is on its way, for the application has had nothing to send, and `deliveredBytes` have arrived before. */
+  start(deliveredBytes: number): void {
+    this.deliveredBytes = deliveredBytes;
+    this.onAppLimited(0);
+    this.lastRateBytesPerMs = 0;
+    this.isLastAppLimited = false;
+    this.#priorMs = -1;
+  }
+
   /** Notes in `sent` what has been delivered. `isPipeEmpty`: nothing else was in flight. */
   onSend(sent: SentSegment, isPipeEmpty: boolean, nowMs: number): void {
     if (isPipeEmpty) {

@@ -1,21 +1,14 @@
 import type { Connection } from './connection.js';
-import { TcpState } from './tcp-state.js';
 
 /** Keepalives, RFC 9293 section 3.8.4: off unless the application asks (MUST-24, MUST-25). */
 export class KeepAlive {
-  /** When to look at the connection next; Infinity if never. */
-  atMs = Infinity;
+  /** When to look at the connection next. */
+  atMs = 0;
   #probeCount = 0;
 
-  /** Starts, or starts anew after an option was changed, if the connection has SO_KEEPALIVE. */
+  /** Starts, or starts anew after an option was changed. */
   start(connection: Connection, nowMs: number): void {
-    const { options } = connection;
-    const isOpen = connection.state !== TcpState.CLOSE && connection.state !== TcpState.TIME_WAIT;
-    this.atMs = options.isKeepAlive && isOpen ? Math.max(connection.lastHeardMs + options.keepIdleMs, nowMs) : Infinity;
-  }
-
-  stop(): void {
-    this.atMs = Infinity;
+    this.atMs = Math.max(connection.lastHeardMs + connection.options.keepIdleMs, nowMs);
   }
 
   /** The peer sent something. */

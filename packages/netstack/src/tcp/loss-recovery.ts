@@ -22,7 +22,7 @@ const sharedSample = new AckSample();
 export class LossRecovery {
   readonly #queue: SentQueue;
   readonly #rack: Rack;
-  readonly #rtt: RttEstimator;
+  #rtt: RttEstimator;
   readonly #rate: DeliveryRate;
   /** Made with the first recovery. */
   #prr: Prr | null = null;
@@ -34,7 +34,7 @@ export class LossRecovery {
   /** `sndNxt` when the current recovery began: `recover` of RFC 6582. */
   highSeq = 0;
   isSackUsed = false;
-  isFrtoEnabled = true;
+  isFrtoEnabled = false;
   /** Step 2b of F-RTO: new text goes out before anything is sent again. */
   holdsRetransmissions = false;
   dupAckCount = 0;
@@ -65,9 +65,9 @@ export class LossRecovery {
   constructor(
     queue: SentQueue,
     rack: Rack,
-    rtt: RttEstimator,
     rate: DeliveryRate,
     prober: MtuProber,
+    rtt: RttEstimator,
     cc: CongestionControl,
   ) {
     this.#queue = queue;
@@ -76,6 +76,23 @@ export class LossRecovery {
     this.#rate = rate;
     this.#prober = prober;
     this.cc = cc;
+  }
+
+  /** Watches over a connection from now on, everything of which up to `sndUna` is acknowledged. */
+  start(rtt: RttEstimator, cc: CongestionControl, sndUna: number, isSackUsed: boolean, isFrtoEnabled: boolean): void {
+    this.#rtt = rtt;
+    this.cc = cc;
+    this.highSeq = sndUna;
+    this.isSackUsed = isSackUsed;
+    this.isFrtoEnabled = isFrtoEnabled;
+    this.dupAckCount = 0;
+    this.#retransTs = 0;
+  }
+
+  /** Something is under way, or was once, that must not be forgotten. */
+  get hasLearned(): boolean {
+    const isQuiet = this.state === CaState.OPEN && !this.#hasUndo && !this.#hasProbe && !this.#isFrto;
+    return !isQuiet || this.hasCongestionSignal || this.undoCount + this.dsackCount + this.recoveryCount > 0;
   }
 
   get isReducing(): boolean {

@@ -1,3 +1,5 @@
+import type { TcpSettings } from './tcp-settings.js';
+
 /** A search this close is over: `tcp_probe_threshold`. */
 const SEARCH_BYTES_MIN = 8;
 /** How long a found size is kept before larger ones are tried again: `tcp_probe_interval`. */
@@ -26,12 +28,23 @@ export class MtuProber {
   #highBytes = 0;
   #settledMs = Infinity;
 
+  /** Nothing was sent yet; segments have `mssBytes`. */
+  start(settings: Readonly<TcpSettings>, mssBytes: number): void {
+    this.mode = settings.mtuProbing;
+    this.baseBytes = settings.mtuProbeBaseMss;
+    this.leastBytes = settings.mssBytesMin;
+    this.probeBytes = 0;
+    this.#ceilingBytes = mssBytes;
+    this.#highBytes = mssBytes;
+    this.#lowBytes = 0;
+  }
+
   /** The link takes segments of `mssBytes`. Returns what to send by default. */
   setCeiling(mssBytes: number): number {
     this.#ceilingBytes = mssBytes;
     this.#highBytes = mssBytes;
     this.#lowBytes = Math.min(this.#lowBytes, mssBytes);
-    if (this.mode === 2 && !this.isSearching) this.#start();
+    if (this.mode === 2 && !this.isSearching) this.#search();
     return this.isSearching ? this.#lowBytes : mssBytes;
   }
 
@@ -67,12 +80,12 @@ export class MtuProber {
   onTimeout(retryCount: number, mssBytes: number): number {
     this.probeBytes = 0;
     if (this.mode === 0 || retryCount < BLACK_HOLE_RETRIES) return 0;
-    if (!this.isSearching) this.#start();
+    if (!this.isSearching) this.#search();
     else this.#lowBytes = Math.max(Math.min(this.#lowBytes >> 1, this.baseBytes), this.leastBytes);
     return this.#lowBytes < mssBytes ? this.#lowBytes : 0;
   }
 
-  #start(): void {
+  #search(): void {
     this.isSearching = true;
     this.#lowBytes = Math.min(this.baseBytes, this.#ceilingBytes);
   }

@@ -4,19 +4,16 @@ import { seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from './sequence.js';
 /** Ranges of text beyond a gap that are remembered. Text that would need one more is dropped and sent again. */
 export const OUT_OF_ORDER_RANGES_MAX = 256;
 
-const NO_NUMBERS: number[] = [];
-
 /**
  * The sequence numbers received beyond `rcvNxt`: sorted ranges that do not touch, and which of them changed last, for
  * the SACK option (RFC 2018 section 4).
  */
 export class OutOfOrderRanges {
-  /** Made with the first range: most connections never have one. */
-  #starts: number[] = NO_NUMBERS;
-  #ends: number[] = NO_NUMBERS;
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
   #count = 0;
   /** Starts of the ranges that changed last, latest first. */
-  #recent: number[] = NO_NUMBERS;
+  readonly #recent: number[] = [0, 0, 0, 0];
   #recentCount = 0;
 
   get count(): number {
@@ -46,7 +43,6 @@ export class OutOfOrderRanges {
 
   /** Adds [start, end). False, and nothing is added, if there are too many ranges. */
   insert(start: number, end: number): boolean {
-    if (this.#starts === NO_NUMBERS) this.#begin();
     // The ranges [from, to) touch the new one and become one with it.
     const from = this.#firstEndingAfter((start - 1) | 0);
     let to = from;
@@ -89,11 +85,6 @@ export class OutOfOrderRanges {
     return next;
   }
 
-  clear(): void {
-    this.#count = 0;
-    this.#recentCount = 0;
-  }
-
   /** Adds blocks to `seg`, the range that changed last first, up to `countMax` blocks in all. */
   addSackBlocks(seg: Segment, countMax: number): void {
     for (let i = 0; i < this.#recentCount && seg.sackCount < countMax; i++) {
@@ -102,12 +93,6 @@ export class OutOfOrderRanges {
       this.#addBlock(seg, index);
     }
     for (let i = this.#count - 1; i >= 0 && seg.sackCount < countMax; i--) this.#addBlock(seg, i);
-  }
-
-  #begin(): void {
-    this.#starts = [];
-    this.#ends = [];
-    this.#recent = [0, 0, 0, 0];
   }
 
   #addBlock(seg: Segment, index: number): void {
@@ -143,3 +128,6 @@ export class OutOfOrderRanges {
     this.#ends[to] = this.#ends[from]!;
   }
 }
+
+/** The ranges of all connections that have none. Only read. */
+export const NO_RANGES = new OutOfOrderRanges();

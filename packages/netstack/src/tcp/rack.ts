@@ -21,8 +21,16 @@ export class Rack {
   #dsackRoundSeq = 0;
   #hasDsackRound = false;
 
-  start(iss: number): void {
-    this.#fack = iss;
+  /** Everything up to `sndUna` is acknowledged; `rttMs` is the last round trip, 0 if there was none. */
+  start(sndUna: number, rttMs: number): void {
+    this.#order = 0;
+    this.#fack = sndUna;
+    this.rttMs = rttMs;
+  }
+
+  /** Something about the path is known that is not known of a new one. */
+  get hasLearned(): boolean {
+    return this.hasReordering || this.#hasDsackRound || this.#reoWndMult > 1;
   }
 
   /**

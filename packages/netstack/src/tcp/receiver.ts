@@ -1,5 +1,5 @@
-import { ByteRing } from './byte-ring.js';
-import { OutOfOrderRanges } from './out-of-order.js';
+import { ByteRing, NO_RING, RING_BYTES_MIN } from './byte-ring.js';
+import { NO_RANGES, OutOfOrderRanges } from './out-of-order.js';
 import { FIN, type Segment } from './segment.js';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from './sequence.js';
 
@@ -20,8 +20,10 @@ export type Urgent = (typeof Urgent)[keyof typeof Urgent];
 
 /** The receiving half of a connection: RCV.* of RFC 9293 section 3.3.1, reassembly, windows and acknowledgements. */
 export class Receiver {
-  readonly ring = new ByteRing();
-  readonly outOfOrder = new OutOfOrderRanges();
+  #ring = NO_RING;
+  #ringBytes = RING_BYTES_MIN;
+  /** Made with the first range: most connections never have one. */
+  #outOfOrder = NO_RANGES;
   irs = 0;
   rcvNxt = 0;
   /** One past the window that was offered to the peer; never moves back. */
@@ -74,6 +76,22 @@ export class Receiver {
     this.rcvNxt = seqAdd(irs, 1);
     this.lastAckSent = this.rcvNxt;
     this.rcvEdge = seqAdd(this.rcvNxt, windowBytes);
+  }
+
+  /** Text that was received and not read. */
+  get ring(): ByteRing {
+    return this.#ring;
+  }
+
+  /** Ranges received beyond a gap. */
+  get outOfOrder(): Readonly<OutOfOrderRanges> {
+    return this.#outOfOrder;
+  }
+
+  /** Takes the text of a SYN (RFC 7413). */
+  acceptSynText(seg: Readonly<Segment>): void {
+    this.#store(0, seg, seg.textAt, seg.textLen);
+    this.#advanceTo(seqAdd(this.rcvNxt, seg.textLen));
   }
 
   /** RCV.WND: what the peer may send. */
@@ -261,10 +279,27 @@ export class Receiver {
   }
 
   clear(): void {
-    this.ring.clear();
-    this.outOfOrder.clear();
+    this.#freeRing();
+    this.#outOfOrder = NO_RANGES;
     this.ackNeed = AckNeed.NONE;
     this.ackAtMs = Infinity;
+  }
+
+  /** Forgets what lies beyond gaps. */
+  clearOutOfOrder(): void {
+    this.#outOfOrder = NO_RANGES;
+    if (this.ring.len === 0) this.#freeRing();
+  }
+
+  #store(offset: number, seg: Readonly<Segment>, at: number, len: number): void {
+    if (this.#ring === NO_RING) this.#ring = ByteRing.take(this.#ringBytes);
+    this.#ring.store(offset, seg.text, at, len);
+  }
+
+  #freeRing(): void {
+    if (this.#ring === NO_RING) return;
+    this.#ringBytes = this.#ring.release();
+    this.#ring = NO_RING;
   }
 
   #covers(seq: number, last: number): boolean {
@@ -287,12 +322,12 @@ export class Receiver {
 
   #acceptInOrder(seg: Readonly<Segment>, at: number, len: number, nowMs: number): number {
     const before = this.ring.len;
-    this.ring.store(before, seg.text, at, len);
+    this.#store(before, seg, at, len);
     this.#advanceTo(seqAdd(this.rcvNxt, len));
     if (this.outOfOrder.count > 0) {
       // RFC 5681 section 4.2: what fills a gap is acknowledged at once.
       this.ackNow();
-      const next = this.#limit(this.outOfOrder.advance(this.rcvNxt));
+      const next = this.#limit(this.#outOfOrder.advance(this.rcvNxt));
       if (seqGt(next, this.rcvNxt)) this.#advanceTo(next);
     }
     this.scheduleAck(len, nowMs);
@@ -310,13 +345,14 @@ export class Receiver {
   #acceptBeyondGap(seg: Readonly<Segment>, at: number, start: number, last: number): void {
     this.ackNow();
     this.outOfOrderCount++;
+    if (this.#outOfOrder === NO_RANGES) this.#outOfOrder = new OutOfOrderRanges();
     if (this.outOfOrder.contains(start, last)) {
       this.#noteDsack(start, last);
-      this.outOfOrder.insert(start, last);
+      this.#outOfOrder.insert(start, last);
       return;
     }
-    if (!this.outOfOrder.insert(start, last)) return;
-    this.ring.store(this.ring.len + seqDiff(start, this.rcvNxt), seg.text, at, seqDiff(last, start));
+    if (!this.#outOfOrder.insert(start, last)) return;
+    this.#store(this.ring.len + seqDiff(start, this.rcvNxt), seg, at, seqDiff(last, start));
   }
 
   #onDuplicate(start: number, end: number): void {
@@ -342,18 +378,18 @@ export class Receiver {
     this.isFinReceived = true;
     this.rcvNxt = seqAdd(this.rcvNxt, 1);
     if (seqLt(this.rcvEdge, this.rcvNxt)) this.rcvEdge = this.rcvNxt;
-    this.outOfOrder.clear();
+    this.clearOutOfOrder();
     this.ackNow();
     return 0;
   }
 
   #consume(count: number): void {
     if (count === 0) return;
-    this.ring.consume(count);
+    this.#ring.consume(count);
     if (this.urgent !== Urgent.NONE && this.urgent !== Urgent.AWAITED && seqGt(this.readSeq, this.urgentSeq)) {
       this.urgent = Urgent.NONE;
     }
-    if (this.ring.len === 0 && this.outOfOrder.count === 0) this.ring.trim();
+    if (this.ring.len === 0 && this.outOfOrder.count === 0) this.#freeRing();
   }
 
   get #isUrgentHidden(): boolean {

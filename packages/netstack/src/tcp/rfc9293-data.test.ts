@@ -150,6 +150,18 @@ describe('RFC 9293 section 3.8.4, keepalive', () => {
     script.expectSent([ours({ seq: LOCAL_SEQ - 1 })]);
   });
 
+  it('MUST-24: on by request of a connection that is open', () => {
+    const script = socketEstablished();
+    script.endpoint.options.isKeepAlive = true;
+    script.endpoint.applyOptions();
+    script.pass(IDLE_MS);
+    script.expectSent([ours({ seq: LOCAL_SEQ - 1 })]);
+    script.endpoint.options.isKeepAlive = false;
+    script.endpoint.applyOptions();
+    script.pass(IDLE_MS);
+    script.expectSent([]);
+  });
+
   it('MUST-26: not while the peer is heard', () => {
     const script = socketEstablished(undefined, (options) => (options.isKeepAlive = true));
     script.pass(IDLE_MS - 1);

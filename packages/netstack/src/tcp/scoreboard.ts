@@ -14,9 +14,9 @@ export class Scoreboard {
   readonly #queue: SentQueue;
   readonly #rack: Rack;
   readonly #rate: DeliveryRate;
-  readonly #rtt: RttEstimator;
+  #rtt: RttEstimator;
   /** What is added to milliseconds to make a timestamp. */
-  tsOffset = 0;
+  #tsOffset = 0;
   mssBytes = 536;
 
   constructor(queue: SentQueue, rack: Rack, rate: DeliveryRate, rtt: RttEstimator) {
@@ -24,6 +24,13 @@ export class Scoreboard {
     this.#rack = rack;
     this.#rate = rate;
     this.#rtt = rtt;
+  }
+
+  /** Reads the acknowledgements of a connection from now on. `tsOffset`: see {@link Sender.tsOffset}. */
+  start(rtt: RttEstimator, tsOffset: number, mssBytes: number): void {
+    this.#rtt = rtt;
+    this.#tsOffset = tsOffset;
+    this.mssBytes = mssBytes;
   }
 
   /** Takes out all up to `ack`. `highSeq`: where the current recovery began. */
@@ -123,7 +130,7 @@ export class Scoreboard {
       if (sent.flags & SentFlag.MTU_PROBE) sample.hasProbeDelivered = true;
     }
     const isAmbiguous =
-      isRetransmitted && sample.hasTimestamps && seqLt(sample.tsEcr, (Math.floor(sent.xmitMs) + this.tsOffset) | 0);
+      isRetransmitted && sample.hasTimestamps && seqLt(sample.tsEcr, (Math.floor(sent.xmitMs) + this.#tsOffset) | 0);
     this.#rack.onDelivered(sent, isAmbiguous, this.#rtt.minRttMs, nowMs);
     this.#rate.onDelivered(sent, len, nowMs);
   }

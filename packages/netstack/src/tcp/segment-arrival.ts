@@ -80,7 +80,7 @@ export abstract class SegmentArrival extends Connection {
     }
     // Fifth: ACK.
     this.lastHeardMs = nowMs;
-    this.keepAlive.onHeard();
+    this.keepAlive?.onHeard();
     if (!(seg.flags & ACK) || !this.#acceptAck(seg, nowMs)) return;
     if (this.writer.hasTimestamps) this.#noteTimestamp(seg, nowMs);
     if (this.writer.isEcnUsed) this.#noteEcn(seg);

@@ -21,8 +21,6 @@ export class SegmentWriter {
   readonly remotePort: number;
 
   hasTimestamps = false;
-  /** What is added to milliseconds to make a timestamp, RFC 7323 section 5.4. */
-  tsOffset = 0;
   /** RFC 3168: both sides agreed on ECN; the peer is to be told of congestion. */
   isEcnUsed = false;
   hasEcnEcho = false;
@@ -51,7 +49,7 @@ export class SegmentWriter {
 
   /** Our timestamp at `nowMs`. */
   tsNow(nowMs: number): number {
-    return (Math.floor(nowMs) + this.tsOffset) | 0;
+    return (Math.floor(nowMs) + this.#sender.tsOffset) | 0;
   }
 
   /** An acknowledgement without text. */

@@ -1,14 +1,10 @@
-import { ByteRing } from './byte-ring.js';
-import { CaState, type CongestionControl } from './congestion/congestion-control.js';
-import { DeliveryRate } from './delivery-rate.js';
-import { LossRecovery } from './loss-recovery.js';
-import { MtuProber } from './mtu-prober.js';
-import { Rack } from './rack.js';
-import { RttEstimator, RTO_MAX_MS } from './rtt-estimator.js';
-import { Scoreboard } from './scoreboard.js';
+import { CaState } from './congestion/congestion-control.js';
+import { Flight, NO_FLIGHT } from './flight.js';
+import { RTO_MAX_MS } from './rtt-estimator.js';
 import { ACK, ECE, FIN, type Segment, SYN } from './segment.js';
-import { seqDiff, seqGe, seqGt, seqLe, seqLt } from './sequence.js';
-import { SENT_SEGMENTS_MAX, SentFlag, SentQueue, type SentSegment } from './sent-queue.js';
+import { SendState } from './send-state.js';
+import { seqDiff, seqGe, seqGt, seqLe } from './sequence.js';
+import { SENT_SEGMENTS_MAX, SentFlag, type SentSegment } from './sent-queue.js';
 
 /** What the one timer of the sender waits for. */
 export const SendTimer = { NONE: 0, RETRANSMIT: 1, LOSS_PROBE: 2, REORDER: 3, PERSIST: 4 } as const;
@@ -23,164 +19,22 @@ const CORK_MS_MAX = 200;
 /** Text of one segment that the link cuts up (GSO). */
 const GSO_BYTES_MAX = 65535 - 60 - 40;
 
-/** The sending half of a connection: SND.* of RFC 9293 section 3.3.1, the text, and when to send what of it. */
-export class Sender {
-  readonly queue = new SentQueue();
-  readonly rack = new Rack();
-  readonly rtt = new RttEstimator();
-  readonly rate = new DeliveryRate();
-  readonly scoreboard = new Scoreboard(this.queue, this.rack, this.rate, this.rtt);
-  readonly prober = new MtuProber();
-  readonly recovery: LossRecovery;
-  readonly ring = new ByteRing();
-
-  iss = 0;
-  sndUna = 0;
-  sndNxt = 0;
-  /** SND.WND in bytes. */
-  sndWnd = 0;
-  sndWl1 = 0;
-  sndWl2 = 0;
-  /** Largest window that the peer has offered: Max(SND.WND). */
-  maxSndWnd = 0;
-  /** Shift of the peer's window field. */
-  windowShift = 0;
-  /** One past the urgent text, if `hasUrgent`. */
-  sndUp = 0;
-  hasUrgent = false;
-  /** Text bytes of a segment: Eff.snd.MSS of RFC 9293 section 3.7.1. */
-  mssBytes = 536;
-  /** Both sides agreed on ECN. */
-  isEcnUsed = false;
-  /** The link cuts up larger segments. */
-  isGsoUsed = false;
-
-  bufferBytesMax = 0;
-  isNoDelay = false;
-  isCorked = false;
-  /** The application said that more follows at once (MSG_MORE). */
-  hasMore = false;
-  userTimeoutMs = 0;
-  retriesMax = 15;
-  /** Rate limit (SO_MAX_PACING_RATE); 0 for none. */
-  maxPacingBytesPerMs = 0;
-
-  isFinQueued = false;
-  /** Timeouts in a row, of the retransmission timer or of window probes. */
-  retryCount = 0;
-  retransmitCount = 0;
-  retransmittedBytes = 0;
-  /** Text and FINs, what was sent again included. */
-  sentBytes = 0;
-  ackedBytes = 0;
-  lastSentMs = -1;
+/** The sending half of a connection: when to send what. */
+export class Sender extends SendState {
   timer: SendTimer = SendTimer.NONE;
   timerAtMs = Infinity;
-  /** When the peer last took something, or there was nothing for it to take. */
-  progressMs = 0;
-
-  #dataSeq = 0;
   #smallEnd = 0;
   #hasSmall = false;
   #corkedSinceMs = -1;
   #pacedUntilMs = 0;
   /** When pacing or corking lets the next segment go. */
   #wakeAtMs = Infinity;
-  #cwndLimitedSeq = 0;
   #mayOverrideSws = false;
   #mustProbe = false;
-
-  constructor(cc: CongestionControl) {
-    this.recovery = new LossRecovery(this.queue, this.rack, this.rtt, this.rate, this.prober, cc);
-  }
-
-  get cc(): CongestionControl {
-    return this.recovery.cc;
-  }
-
-  /** Sequence number behind the queued text. */
-  get endSeq(): number {
-    return (this.#dataSeq + this.ring.len) | 0;
-  }
-
-  get unsentBytes(): number {
-    return Math.max(0, seqDiff(this.endSeq, this.sndNxt));
-  }
-
-  /** Our FIN has been sent. */
-  get isFinSent(): boolean {
-    return this.isFinQueued && seqGt(this.sndNxt, this.endSeq);
-  }
-
-  get isFinAcked(): boolean {
-    return this.isFinQueued && seqGt(this.sndUna, this.endSeq);
-  }
-
-  /** Everything queued is acknowledged, the FIN too. */
-  get isDrained(): boolean {
-    return this.ring.len === 0 && (!this.isFinQueued || this.isFinAcked);
-  }
-
-  get freeBytes(): number {
-    return Math.max(0, this.bufferBytesMax - this.ring.len);
-  }
 
   /** Earliest time at which something may have to be done. */
   get pollAtMs(): number {
     return Math.min(this.timerAtMs, this.#wakeAtMs);
-  }
-
-  /** The handshake starts with `iss`. */
-  start(iss: number, nowMs: number): void {
-    this.iss = iss;
-    this.sndUna = iss;
-    this.sndNxt = (iss + 1) | 0;
-    this.#dataSeq = (iss + 1) | 0;
-    this.#cwndLimitedSeq = iss;
-    this.recovery.highSeq = iss;
-    this.rack.start(iss);
-    this.progressMs = nowMs;
-  }
-
-  /** Our SYN, and `ack - iss - 1` bytes of text in it, are acknowledged. */
-  onSynAcked(ack: number, nowMs: number): void {
-    this.ring.consume(Math.max(0, seqDiff(ack, this.#dataSeq)));
-    this.sndUna = ack;
-    this.sndNxt = ack;
-    this.#dataSeq = ack;
-    this.recovery.highSeq = ack;
-    this.#cwndLimitedSeq = (ack - 1) | 0;
-    this.progressMs = nowMs;
-    this.retryCount = 0;
-    this.rate.deliveredMs = nowMs;
-    this.rate.firstXmitMs = nowMs;
-  }
-
-  /** Sets the text bytes of a segment, after the handshake or when the path MTU changes. */
-  setMss(mssBytes: number): void {
-    const isSmaller = mssBytes < this.mssBytes;
-    this.mssBytes = mssBytes;
-    this.cc.mssBytes = mssBytes;
-    this.scoreboard.mssBytes = mssBytes;
-    if (isSmaller && this.queue.count > 0) this.recovery.onMtuReduced(mssBytes);
-  }
-
-  /** SND.WND from the peer's segment: RFC 9293 section 3.10.7.4, fifth. True if the window moved. */
-  updateWindow(seg: Readonly<Segment>): boolean {
-    const isNewer = seqLt(this.sndWl1, seg.seq) || (this.sndWl1 === seg.seq && seqLe(this.sndWl2, seg.ack));
-    if (!isNewer) return false;
-    // RFC 7323 section 2.2: the window of a SYN is never scaled.
-    return this.setWindow(seg, seg.flags & SYN ? seg.window : seg.window * 2 ** this.windowShift);
-  }
-
-  /** Takes `windowBytes`, which `seg` offers, in any case. */
-  setWindow(seg: Readonly<Segment>, windowBytes: number): boolean {
-    const hasChanged = windowBytes !== this.sndWnd;
-    this.sndWl1 = seg.seq;
-    this.sndWl2 = seg.ack;
-    this.sndWnd = windowBytes;
-    if (windowBytes > this.maxSndWnd) this.maxSndWnd = windowBytes;
-    return hasChanged;
   }
 
   /** Takes an acknowledgement in sndUna..sndNxt of a synchronized state. True if `sndUna` moved. */
@@ -199,7 +53,7 @@ export class Sender {
     sample.isCwndLimited = this.#isCwndLimited();
     if (sample.hasUnaAdvanced) this.#advance(seg.ack, nowMs);
     if (recovery.isSackUsed && seg.sackCount > 0) {
-      this.scoreboard.processSacks(seg, priorUna, this.sndNxt, recovery.highSeq, sample, nowMs);
+      this.flight.scoreboard.processSacks(seg, priorUna, this.sndNxt, recovery.highSeq, sample, nowMs);
     }
     if (!sample.hasUnaAdvanced) {
       const isBare = seg.textLen === 0 && (seg.flags & FIN) === 0;
@@ -208,9 +62,11 @@ export class Sender {
     this.#sampleRtt(seg, tsNow, nowMs);
     // A probe that was answered counts as no failure (RFC 9293 section 3.8.6.1, MUST-37).
     if (sample.hasUnaAdvanced || this.timer === SendTimer.PERSIST) this.retryCount = 0;
-    if (sample.hasProbeDelivered && this.prober.probeBytes > 0) this.setMss(this.prober.onDelivered());
+    const { prober } = this.flight;
+    if (sample.hasProbeDelivered && prober.probeBytes > 0) this.setMss(prober.onDelivered());
     if (queue.count > 0 || sample.hasUnaAdvanced) recovery.onAck(this.sndUna, this.sndNxt, nowMs);
     this.#rearmOnAck(nowMs);
+    if (sample.hasUnaAdvanced && !this.#hasWork) this.rest();
     return sample.hasUnaAdvanced;
   }
 
@@ -232,7 +88,7 @@ export class Sender {
 
   /** Where the text of `sent` starts in the ring. */
   textOffset(sent: Readonly<SentSegment>): number {
-    return seqDiff(sent.seq, this.#dataSeq);
+    return seqDiff(sent.seq, this.dataSeq);
   }
 
   /** Text bytes of `sent`. */
@@ -266,26 +122,27 @@ export class Sender {
   /** Forgets what is queued and stops the timer. */
   clear(): void {
     this.queue.clear();
-    this.ring.clear();
-    this.#dataSeq = this.sndNxt;
+    this.freeRing();
+    this.dataSeq = this.sndNxt;
     this.#wakeAtMs = Infinity;
     this.#mustProbe = false;
     this.#arm(SendTimer.NONE, Infinity);
+    this.rest();
   }
 
   #advance(ack: number, nowMs: number): void {
-    const { recovery } = this;
-    this.scoreboard.acknowledge(ack, recovery.highSeq, recovery.sample, nowMs);
+    const { recovery, scoreboard } = this.flight;
+    scoreboard.acknowledge(ack, recovery.highSeq, recovery.sample, nowMs);
     this.ackedBytes += recovery.sample.ackedBytes;
     this.sndUna = ack;
-    const consumed = Math.min(seqDiff(ack, this.#dataSeq), this.ring.len);
-    this.ring.consume(consumed);
-    this.#dataSeq = (this.#dataSeq + consumed) | 0;
-    if (this.ring.len === 0) this.ring.trim();
+    const consumed = Math.min(seqDiff(ack, this.dataSeq), this.ring.len);
+    this.consume(consumed);
+    this.dataSeq = (this.dataSeq + consumed) | 0;
     if (this.hasUrgent && seqGe(ack, this.sndUp)) this.hasUrgent = false;
     if (this.#hasSmall && seqGe(ack, this.#smallEnd)) this.#hasSmall = false;
     this.progressMs = nowMs;
-    if (this.queue.count === 0) this.queue.renoSackedBytes = 0;
+    const { queue } = this;
+    if (queue.count === 0 && queue.renoSackedBytes > 0) queue.renoSackedBytes = 0;
   }
 
   #sampleRtt(seg: Readonly<Segment>, tsNow: number, nowMs: number): void {
@@ -301,9 +158,9 @@ export class Sender {
   }
 
   #isCwndLimited(): boolean {
-    if (seqLe(this.sndUna, this.#cwndLimitedSeq)) return true;
+    if (seqLe(this.sndUna, this.cwndLimitedSeq)) return true;
     // Kept near, so that it does not wrap to the front.
-    this.#cwndLimitedSeq = (this.sndUna - 1) | 0;
+    this.cwndLimitedSeq = (this.sndUna - 1) | 0;
     // RFC 7661: in slow start, what was used of the window may double.
     return this.cc.isInSlowStart && this.cc.cwndBytes < 2 * this.recovery.sample.priorInFlightBytes;
   }
@@ -329,8 +186,8 @@ export class Sender {
 
   #arm(kind: SendTimer, atMs: number): void {
     this.timer = kind;
-    const givesUp = kind !== SendTimer.NONE && this.userTimeoutMs > 0 && this.retryCount > 0;
-    this.timerAtMs = givesUp ? Math.min(atMs, this.progressMs + this.userTimeoutMs) : atMs;
+    const givesUp = kind !== SendTimer.NONE && this.options.userTimeoutMs > 0 && this.retryCount > 0;
+    this.timerAtMs = givesUp ? Math.min(atMs, this.progressMs + this.options.userTimeoutMs) : atMs;
   }
 
   #onRetransmitTimer(nowMs: number): SendEvent {
@@ -340,7 +197,7 @@ export class Sender {
       return SendEvent.NONE;
     }
     if (this.#hasTimedOut(nowMs)) return SendEvent.GIVE_UP;
-    const smallerBytes = this.prober.onTimeout(this.retryCount, this.mssBytes);
+    const smallerBytes = this.flight.prober.onTimeout(this.retryCount, this.mssBytes);
     if (smallerBytes > 0) this.setMss(smallerBytes);
     this.recovery.onTimeout(this.sndUna, this.sndNxt, this.retryCount, nowMs);
     this.retryCount++;
@@ -364,7 +221,8 @@ export class Sender {
   }
 
   #hasTimedOut(nowMs: number): boolean {
-    if (this.userTimeoutMs > 0) return this.retryCount > 0 && nowMs - this.progressMs >= this.userTimeoutMs;
+    const { userTimeoutMs } = this.options;
+    if (userTimeoutMs > 0) return this.retryCount > 0 && nowMs - this.progressMs >= userTimeoutMs;
     return this.retryCount >= this.retriesMax;
   }
 
@@ -376,7 +234,7 @@ export class Sender {
     const room = this.cc.cwndBytes - inFlightBytes;
     const textLen = this.textLen(lost);
     if (Math.min(textLen, this.mssBytes) > room && inFlightBytes > 0) {
-      this.#cwndLimitedSeq = this.sndNxt;
+      this.cwndLimitedSeq = this.sndNxt;
       return null;
     }
     const lenMax = this.isGsoUsed ? Math.min(this.#gsoBytesMax(), Math.floor(room / this.mssBytes) * this.mssBytes) : 0;
@@ -387,14 +245,14 @@ export class Sender {
   }
 
   #resend(sent: SentSegment, nowMs: number): void {
-    this.recovery.onRetransmit(sent, (Math.floor(nowMs) + this.scoreboard.tsOffset) | 0);
+    this.recovery.onRetransmit(sent, (Math.floor(nowMs) + this.tsOffset) | 0);
     if (sent.flags & SentFlag.MTU_PROBE) {
       // Lost with others: that tells nothing of its size.
       sent.flags &= ~SentFlag.MTU_PROBE;
-      this.prober.probeBytes = 0;
+      this.flight.prober.probeBytes = 0;
     }
     this.queue.markRetransmitted(sent, nowMs);
-    this.rate.onSend(sent, false, nowMs);
+    this.flight.rate.onSend(sent, false, nowMs);
     this.retransmitCount++;
     this.retransmittedBytes += sent.len;
     this.#afterSend(sent.len, nowMs);
@@ -432,7 +290,8 @@ export class Sender {
     const unsent = this.unsentBytes;
     const hasFin = this.isFinQueued && !this.isFinSent;
     if (unsent === 0 && !hasFin) {
-      if (this.queue.inFlightBytes < this.cc.cwndBytes) this.rate.onAppLimited(this.queue.inFlightBytes);
+      const { queue, rate } = this.flight;
+      if (queue.count > 0 && queue.inFlightBytes < this.cc.cwndBytes) rate.onAppLimited(queue.inFlightBytes);
       return null;
     }
     if (this.queue.count >= SENT_SEGMENTS_MAX) return null;
@@ -440,15 +299,16 @@ export class Sender {
     const window = seqDiff((this.sndUna + this.sndWnd) | 0, this.sndNxt);
     const windowLen = Math.min(unsent, window);
     if (windowLen < 0 || (window <= 0 && (unsent > 0 || hasFin))) return this.#waitForWindow(nowMs);
-    if (this.prober.isSearching && this.recovery.state === CaState.OPEN && this.queue.sackedBytes === 0) {
-      const probeLen = this.prober.nextProbe(unsent, window, this.cc.cwndBytes, this.mssBytes, nowMs);
+    const { prober } = this.flight;
+    if (prober.isSearching && this.recovery.state === CaState.OPEN && this.queue.sackedBytes === 0) {
+      const probeLen = prober.nextProbe(unsent, window, this.cc.cwndBytes, this.mssBytes, nowMs);
       // It waits until enough is acknowledged to make room for it.
       if (probeLen > this.cc.cwndBytes - this.queue.inFlightBytes) return null;
       if (probeLen > 0) return this.#sendProbe(probeLen, nowMs);
     }
     const len = this.#cut(windowLen);
     if (len < 0) {
-      this.#cwndLimitedSeq = this.sndNxt;
+      this.cwndLimitedSeq = this.sndNxt;
       return null;
     }
     if (len < this.mssBytes && !this.#maySendSmall(len, unsent, hasFin && window > unsent, nowMs)) {
@@ -462,7 +322,7 @@ export class Sender {
   #sendProbe(len: number, nowMs: number): SentSegment {
     const sent = this.#sendNew(len, nowMs);
     sent.flags |= SentFlag.MTU_PROBE;
-    this.prober.probeBytes = len;
+    this.flight.prober.probeBytes = len;
     return sent;
   }
 
@@ -493,7 +353,7 @@ export class Sender {
     if (this.#mayOverrideSws) return true;
     if (len < unsent) return len * 2 >= this.maxSndWnd;
     if (withFin) return true;
-    if (this.isCorked || this.hasMore) {
+    if (this.options.isCorked || this.hasMore) {
       if (this.#corkedSinceMs < 0) this.#corkedSinceMs = nowMs;
       const untilMs = this.#corkedSinceMs + CORK_MS_MAX;
       if (nowMs < untilMs) {
@@ -502,7 +362,7 @@ export class Sender {
       }
       return true;
     }
-    if (this.isNoDelay || (this.hasUrgent && seqGt(this.sndUp, this.sndNxt))) return true;
+    if (this.options.isNoDelay || (this.hasUrgent && seqGt(this.sndUp, this.sndNxt))) return true;
     return !this.#hasSmall;
   }
 
@@ -518,10 +378,12 @@ export class Sender {
     const seq = this.sndNxt;
     const hasFin = this.isFinQueued && len === this.unsentBytes && this.#windowTakesFin(len);
     const end = (seq + len + (hasFin ? 1 : 0)) | 0;
-    const isPipeEmpty = this.queue.count === 0;
+    if (this.flight === NO_FLIGHT) this.flight = Flight.take(this);
+    const { queue, rate } = this.flight;
+    const isPipeEmpty = queue.count === 0;
     if (isPipeEmpty) this.progressMs = nowMs;
-    const sent = this.queue.push(seq, end, hasFin ? SentFlag.FIN : 0, nowMs);
-    this.rate.onSend(sent, isPipeEmpty, nowMs);
+    const sent = queue.push(seq, end, hasFin ? SentFlag.FIN : 0, nowMs);
+    rate.onSend(sent, isPipeEmpty, nowMs);
     this.sndNxt = end;
     if (len < this.mssBytes) {
       this.#hasSmall = true;
@@ -547,8 +409,9 @@ export class Sender {
 
   #pacingRate(): number {
     const { pacingBytesPerMs } = this.cc;
-    if (this.maxPacingBytesPerMs === 0) return pacingBytesPerMs;
-    return pacingBytesPerMs === 0 ? this.maxPacingBytesPerMs : Math.min(pacingBytesPerMs, this.maxPacingBytesPerMs);
+    const { maxPacingBytesPerMs } = this.options;
+    if (maxPacingBytesPerMs === 0) return pacingBytesPerMs;
+    return pacingBytesPerMs === 0 ? maxPacingBytesPerMs : Math.min(pacingBytesPerMs, maxPacingBytesPerMs);
   }
 
   /** RFC 2861: the window decays while nothing is sent. */

@@ -85,8 +85,9 @@ export class TcpEndpoint extends SegmentArrival {
   /** When {@link TcpEndpoint.output} is to be called: 0 for now, Infinity for not before something happens. */
   pollAtMs(): number {
     if (this.wantsOutput) return 0;
-    const { sender, receiver } = this;
-    return Math.min(sender.pollAtMs, receiver.ackAtMs, this.stateAtMs, this.keepAlive.atMs);
+    const { sender, receiver, keepAlive } = this;
+    const atMs = Math.min(sender.pollAtMs, receiver.ackAtMs, this.stateAtMs);
+    return keepAlive === null ? atMs : Math.min(atMs, keepAlive.atMs);
   }
 
   /** SEND: queues text and returns how many bytes, or WOULD_BLOCK, PIPE, or the error of the connection. */
@@ -99,7 +100,7 @@ export class TcpEndpoint extends SegmentArrival {
     const { sender } = this;
     const count = Math.min(len, sender.freeBytes);
     if (count === 0) return len === 0 ? 0 : TcpError.WOULD_BLOCK;
-    sender.ring.push(src, at, count);
+    sender.push(src, at, count);
     this.wantsOutput = true;
     return count;
   }
@@ -230,9 +231,8 @@ export class TcpEndpoint extends SegmentArrival {
 
   #runTimers(nowMs: number, sink: SegmentSink): void {
     if (nowMs >= this.stateAtMs) this.#onStateTimer();
-    if (nowMs >= this.keepAlive.atMs) {
-      if (this.keepAlive.run(this, nowMs)) this.writer.probe(nowMs, sink);
-    }
+    const { keepAlive } = this;
+    if (keepAlive !== null && nowMs >= keepAlive.atMs && keepAlive.run(this, nowMs)) this.writer.probe(nowMs, sink);
     if (nowMs < this.sender.timerAtMs) return;
     if (this.sender.timer === SendTimer.RETRANSMIT) this.context.counters.TCPTimeouts++;
     if (this.sender.timer === SendTimer.LOSS_PROBE) this.context.counters.TCPLossProbes++;

@@ -10,7 +10,8 @@ const ATO_MS = 40;
 /** What TCP_INFO tells of `connection`: tcp(7). Times are microseconds where Linux has them so. */
 export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
   const { sender, receiver, writer } = connection;
-  const { queue, rtt, cc, rate, recovery } = sender;
+  const { queue, rtt, cc, recovery } = sender;
+  const maxPacing = connection.options.maxPacingBytesPerMs;
   const segments = (bytes: number): number => Math.ceil(bytes / sender.mssBytes);
   const isProbing = sender.timer === SendTimer.PERSIST;
   return {
@@ -22,7 +23,7 @@ export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
     tcpi_options: optionBits(connection),
     tcpi_snd_wscale: sender.windowShift,
     tcpi_rcv_wscale: receiver.windowShift,
-    tcpi_delivery_rate_app_limited: Number(rate.isLastAppLimited),
+    tcpi_delivery_rate_app_limited: Number(sender.isDeliveryAppLimited),
     tcpi_rto: micros(rtt.rtoMs),
     tcpi_ato: micros(ATO_MS),
     tcpi_snd_mss: sender.mssBytes,
@@ -48,7 +49,7 @@ export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
     tcpi_rcv_space: receiver.bufferBytesMax,
     tcpi_total_retrans: sender.retransmitCount,
     tcpi_pacing_rate: cc.pacingBytesPerMs === 0 ? Infinity : Math.floor(cc.pacingBytesPerMs * 1000),
-    tcpi_max_pacing_rate: sender.maxPacingBytesPerMs === 0 ? Infinity : sender.maxPacingBytesPerMs * 1000,
+    tcpi_max_pacing_rate: maxPacing === 0 ? Infinity : maxPacing * 1000,
     tcpi_bytes_acked: sender.ackedBytes,
     tcpi_bytes_received: receiver.receivedBytes,
     tcpi_segs_out: writer.segmentCount,
@@ -57,11 +58,11 @@ export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
     tcpi_min_rtt: rtt.minRttMs === Infinity ? 0xffffffff : micros(rtt.minRttMs),
     tcpi_data_segs_in: connection.textInCount,
     tcpi_data_segs_out: writer.textCount,
-    tcpi_delivery_rate: Math.floor(rate.lastRateBytesPerMs * 1000),
+    tcpi_delivery_rate: Math.floor(sender.deliveryBytesPerMs * 1000),
     tcpi_busy_time: 0,
     tcpi_rwnd_limited: 0,
     tcpi_sndbuf_limited: 0,
-    tcpi_delivered: segments(rate.deliveredBytes),
+    tcpi_delivered: segments(sender.deliveredBytes),
     tcpi_delivered_ce: 0,
     tcpi_bytes_sent: sender.sentBytes,
     tcpi_bytes_retrans: sender.retransmittedBytes,
