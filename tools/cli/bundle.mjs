@@ -55,7 +55,7 @@ const helpText = {
 const lateBuiltins = {
   name: 'late builtins',
   setup(context) {
-    const filter = /^node:(child_process|crypto|dgram|http|net|tls|tty|worker_threads)$/;
+    const filter = /^node:(child_process|crypto|dgram|http|net|tls|tty|v8|worker_threads)$/;
     context.onResolve({ filter }, ({ path, kind }) =>
       kind === 'import-statement' ? { path: `late:${path}`, external: true } : null,
     );

@@ -13,6 +13,12 @@ const SLICE_MS = 0.5;
 const NEW_SPACE_GROWTH = 16;
 
 /**
+ * When it is told so, after the first guest has begun. What starting a sandbox makes is garbage soon and needs no more room;
+ * and code that V8 has cached, such as Node.js's own, is compiled anew when it is loaded after a change of flags.
+ */
+const GROWTH_AFTER_MS = 50;
+
+/**
  * Joins the kernel to Node's event loop: guests are served in slices from libuv's poll phase, and the thread sleeps in
  * the platform, which wakes when a guest stops, a deadline passes or libuv has something to do.
  */
@@ -24,6 +30,7 @@ export class EventLoop {
   readonly terminals = new Set<{ pump(): void }>();
   #isStopped = false;
   #mustYield = false;
+  #growth: NodeJS.Timeout | null = null;
   #watchdog: Watchdog | null = null;
   #limitMs = 0;
   #onError: (error: unknown) => void;
@@ -42,8 +49,9 @@ export class EventLoop {
   start(watchdog: Watchdog, limitMs: number): void {
     this.#watchdog = watchdog;
     this.#limitMs = limitMs;
-    // Not before: what starting a sandbox makes is garbage soon, and needs no more room.
-    setFlagsFromString(`--semi-space-growth-factor=${NEW_SPACE_GROWTH}`);
+    this.#growth = setTimeout(() => {
+      setFlagsFromString(`--semi-space-growth-factor=${NEW_SPACE_GROWTH}`);
+    }, GROWTH_AFTER_MS).unref();
     this.#phase.again();
   }
 
@@ -56,6 +64,7 @@ export class EventLoop {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    if (this.#growth !== null) clearTimeout(this.#growth);
     this.#phase.close();
   }
 

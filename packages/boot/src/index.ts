@@ -12,6 +12,7 @@ export type { DeliveryMode } from './container/delivery-mode.js';
 export type { ListedContainer } from './container/state-store.js';
 export { describeSyscalls } from './describe-syscalls.js';
 export { hostFilesConfig, type HostFilesOptions } from './host-files-config.js';
+export { hostTerminal } from './host-terminal.js';
 export { MetricRegistry, type Labels } from './metrics/metric-registry.js';
 export { parseListenAddress } from './metrics/listen-address.js';
 export { MetricServer } from './metrics/metric-server.js';

@@ -1,17 +1,20 @@
 'use strict';
 // Loads the command line, which is a script, and what runs a sandbox, which is another, each with the code that V8 made of
 // it when it was built. A cache of another version of Node.js is ignored by V8.
-const { readFileSync } = require('node:fs');
+const { existsSync, readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
 const { Script } = require('node:vm');
 
 const DIRECTORY = join(__dirname, '../dist/bundle');
+/** Where the packages that have addons may be, as Node.js looks for them: in this one, or beside it. */
+const ADDON_PARENTS = [join(__dirname, '../node_modules/@tsv'), join(__dirname, '../..')];
 /** What the command line asks for when it runs a sandbox. */
 const SENTRY = '@tsv/cli/sentry';
 /** How the scripts name parts of Node.js that are to be loaded late. */
 const LATE = 'late:';
-const requireAddon = createRequire(join(DIRECTORY, 'tsv.cjs'));
+const ADDON = /^@tsv\/([^/]+)\/native$/;
+const requireHere = createRequire(join(DIRECTORY, 'tsv.cjs'));
 const loaded = new Map();
 
 /** A script of the bundle by its name: what it exports, and itself. */
@@ -31,7 +34,23 @@ function loadScript(name) {
 
 function requireFromScript(id) {
   if (id === SENTRY) return loadScript('sentry').exports;
-  return id.startsWith(LATE) ? loadedLate(id.slice(LATE.length)) : requireAddon(id);
+  if (id.startsWith(LATE)) return loadedLate(id.slice(LATE.length));
+  const name = ADDON.exec(id)?.[1];
+  return name === undefined ? requireHere(id) : loadAddon(id, name);
+}
+
+/** What a package has built. To find a package takes Node.js several times as long as to load its addon. */
+function loadAddon(id, name) {
+  const directory = ADDON_PARENTS.map((parent) => join(parent, name, 'native')).find(existsSync);
+  if (directory === undefined) return requireHere(id);
+  const module = { exports: {} };
+  try {
+    process.dlopen(module, join(directory, `${name}.linux-x64-gnu.node`));
+    return module.exports;
+  } catch (error) {
+    if (error.code !== 'ERR_DLOPEN_FAILED') throw error;
+    return requireHere(join(directory, 'index.js')); // It knows what other kinds there are, and tells what is wrong.
+  }
 }
 
 /** Stands for a part of Node.js, which is loaded when the first of its members is used. */
@@ -39,10 +58,10 @@ function loadedLate(id) {
   return new Proxy(
     {},
     {
-      get: (_, name) => requireAddon(id)[name],
-      ownKeys: () => Reflect.ownKeys(requireAddon(id)),
+      get: (_, name) => requireHere(id)[name],
+      ownKeys: () => Reflect.ownKeys(requireHere(id)),
       getOwnPropertyDescriptor: (_, name) => ({
-        ...Reflect.getOwnPropertyDescriptor(requireAddon(id), name),
+        ...Reflect.getOwnPropertyDescriptor(requireHere(id), name),
         configurable: true,
       }),
     },

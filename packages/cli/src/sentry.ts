@@ -5,6 +5,7 @@ export {
   describePlatforms,
   describeSyscalls,
   hostFilesConfig,
+  hostTerminal,
   runForeground,
   runSentry,
   runUnlisted,

@@ -1,5 +1,4 @@
-import { isatty } from 'node:tty';
-import { hostFilesConfig, runUnlisted } from '../sentry.js';
+import { hostFilesConfig, hostTerminal, runUnlisted } from '../sentry.js';
 import { CommandError, type CommandRun } from '../command.js';
 import { runtimeConfig } from '../runtime-config.js';
 
@@ -11,7 +10,7 @@ export const run: CommandRun = async (args, guest) => {
     argv: guest,
     cwd: (args['cwd'] as string | undefined) ?? (rootDir === undefined ? process.cwd() : '/'),
     env: { ...process.env, ...parseVariables((args['env'] as string[] | undefined) ?? []) },
-    isTerminal: isatty(0) && isatty(1),
+    isTerminal: hostTerminal() !== null,
     ...(rootDir !== undefined && { rootDir }),
     ...(args['uid'] !== undefined && { uid: checkUid(args['uid']) }),
   });

@@ -1,5 +1,5 @@
 /// <reference types="node" />
-import * as dgram from 'node:dgram';
+import { createSocket, type Socket as HostUdp } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import * as net from 'node:net';
 import { EAGAIN, POLLIN } from '@tsv/abi';
@@ -60,7 +60,7 @@ interface FlowListener {
 
 interface UdpFlow {
   readonly socket: UdpSocket;
-  readonly host: dgram.Socket;
+  readonly host: HostUdp;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -238,7 +238,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
   }
 
   #openUdp(socket: UdpSocket, to: HostDestination): void {
-    const host = dgram.createSocket(net.isIPv6(to.host) ? 'udp6' : 'udp4');
+    const host = createSocket(net.isIPv6(to.host) ? 'udp6' : 'udp4');
     const timer = setTimeout(() => this.#closeUdp(flow), UDP_IDLE_MS).unref();
     const flow: UdpFlow = { socket, host, timer };
     this.#udpFlows.add(flow);
@@ -270,7 +270,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
 
 /** Asks the host's DNS server, from one socket of the host. */
 export class HostUpstream implements DnsUpstream {
-  readonly #sockets = new Set<dgram.Socket>();
+  readonly #sockets = new Set<HostUdp>();
   readonly #server: HostDestination;
 
   /** By default the first server of the host's /etc/resolv.conf; the host itself if that names none. */
@@ -280,7 +280,7 @@ export class HostUpstream implements DnsUpstream {
 
   query(message: Uint8Array, forwarder: DnsForwarder): void {
     const { host, port } = this.#server;
-    const socket = dgram.createSocket(net.isIPv6(host) ? 'udp6' : 'udp4');
+    const socket = createSocket(net.isIPv6(host) ? 'udp6' : 'udp4');
     this.#sockets.add(socket);
     const end = (): void => {
       if (this.#sockets.delete(socket)) socket.close();
