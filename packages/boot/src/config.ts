@@ -9,6 +9,12 @@ export type OverlayMedium = 'memory' | 'self' | `/${string}`;
 /** Whether others change host files meanwhile, as runsc's `--file-access`: shared names are looked up again each time. */
 export type FileAccess = 'exclusive' | 'shared';
 
+/**
+ * Whether guests connect to sockets of the host by their names in its filesystems (open), and what they bind there has its
+ * name on the host too (create), as runsc's `--host-uds`.
+ */
+export type HostUds = 'none' | 'open' | 'create' | 'all';
+
 /** How guests reach a network. */
 export type NetworkMode = 'none' | 'host' | 'sandbox';
 
@@ -36,6 +42,7 @@ export interface RuntimeConfig {
   readonly fileAccessMounts: FileAccess;
   /** Whether guests open FIFOs of the host that are mounted, or have pipes of their own there, as runsc's `--host-fifo`. */
   readonly hostFifo: 'none' | 'open';
+  readonly hostUds: HostUds;
   /** Whether guests see as many CPUs as their quota of CPU time pays for. */
   readonly countsCpusOfQuota: boolean;
   /** Directory of the state of containers. */

@@ -20,6 +20,7 @@ import { isDefaultFatal, killContainer, signalContainer, signalProcess } from '.
 import { createKernel } from './create-kernel.js';
 import { EventLoop } from './event-loop.js';
 import { findLeaks } from './find-leaks.js';
+import type { HostUnixSockets } from './network/host/host-unix-sockets.js';
 import { withEngineNetwork } from './network/engine-network.js';
 import { writeResolverFile } from './network/resolver-file.js';
 import type { MetricRegistry } from './metrics/metric-registry.js';
@@ -93,6 +94,7 @@ export class Loader {
   #watchdog: Watchdog | null = null;
   readonly #directories: HostDirectory[] = [];
   #network: SandboxNetwork | null = null;
+  #hostSockets: HostUnixSockets | null = null;
   #hasStarted = false;
   #onFailure: ((error: unknown) => void) | null = null;
   #gofer: SentryGofer | null = null;
@@ -152,6 +154,10 @@ export class Loader {
     const engineSpec = io.standIn === null ? spec : withEngineNetwork(spec, io.standIn.hostPid);
     const mode = engineSpec === null && config.network === 'sandbox' ? 'none' : config.network;
     this.#network = await openNetwork({ mode, spec: engineSpec ?? spec, kernel, watcher, log, config });
+    if (config.hostUds === 'none') return;
+    const { HostUnixSockets } = await import('./network/host/host-unix-sockets.js');
+    this.#hostSockets = new HostUnixSockets(kernel, watcher, config.hostUds);
+    kernel.unixFamily.names.outside = this.#hostSockets;
   }
 
   /** Prepares a container: its files, and all that its first process needs. Throws {@link SandboxError}. */
@@ -164,7 +170,7 @@ export class Loader {
     const shared = isFirst ? this.kernel.ns : childNamespaces(this.kernel, spec, [...this.#containers.values()]);
     const ns = withContainerCgroup(this.kernel, shared, id, spec.linux?.resources);
     if (isFirst) {
-      this.#gofer = SentryGofer.start(this.config.isDirectfs, this.watcher, () => {
+      this.#gofer = SentryGofer.start(this.config, this.watcher, () => {
         this.#loseGofer();
       });
     }
@@ -365,6 +371,7 @@ export class Loader {
     this.#userLog?.close(this.kernel.unimplemented.rows);
     this.#watchdog?.close();
     this.#network?.close();
+    this.#hostSockets?.close();
     this.#gofer?.close();
     this.#platform.close();
     this.#memoryFile.close();
@@ -381,6 +388,7 @@ export class Loader {
       platform: this.#platform.name,
       network: this.#network?.hostUse === 'sockets' ? 'host' : 'none',
       directories: this.#directories,
+      hostUds: config.hostUds,
       isDirectfs: config.isDirectfs,
       isSeccompDisabled: config.isSeccompDisabled,
       isStartedInNamespaces: false,

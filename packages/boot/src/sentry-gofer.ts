@@ -1,6 +1,7 @@
 import { POLLHUP, POLLIN } from '@tsv/abi';
 import { GoferClient, useGofer, type HostFdListener, type HostFdWatcher } from '@tsv/gofer';
 import { getThreadCapabilities } from '@tsv/host';
+import type { RuntimeConfig } from './config.js';
 import { SandboxError } from './sandbox-error.js';
 
 /** CAP_CHOWN, CAP_DAC_OVERRIDE and CAP_FOWNER, capabilities(7): what only the gofer has once the sentry is confined. */
@@ -27,15 +28,16 @@ export class SentryGofer implements HostFdListener {
 
   /**
    * Starts a gofer where one is of use: when this process has capabilities on files, which it is about to give up, and
-   * with `--directfs=false` always. Null where it is of none. Throws {@link SandboxError}.
+   * with `--directfs=false` or `--host-uds` always. Null where it is of none. Throws {@link SandboxError}.
    */
-  static start(isDirect: boolean, watcher: HostFdWatcher, onGone: () => void): SentryGofer | null {
+  static start({ isDirectfs, hostUds }: RuntimeConfig, watcher: HostFdWatcher, onGone: () => void): SentryGofer | null {
     const capabilities = getThreadCapabilities();
     const has = (bit: number): boolean => Math.floor(capabilities / bit) % 2 === 1;
-    if (isDirect && !FILE_CAPABILITIES.some(has)) return null;
+    const hasSockets = hostUds !== 'none';
+    if (isDirectfs && !hasSockets && !FILE_CAPABILITIES.some(has)) return null;
     try {
-      const client = GoferClient.start(has(CAP_SYS_ADMIN));
-      useGofer(client, !isDirect);
+      const client = GoferClient.start({ isRoot: has(CAP_SYS_ADMIN), hasSockets });
+      useGofer(client, !isDirectfs);
       return new SentryGofer(client, watcher, onGone);
     } catch (error) {
       throw new SandboxError((error as Error).message);

@@ -46,6 +46,12 @@ export const GLOBAL_OPTIONS = {
     default: 'none',
     describe: 'Whether FIFOs that are mounted from the host reach the host when they are opened',
   },
+  'host-uds': {
+    choices: ['none', 'open', 'create', 'all'],
+    default: 'none',
+    describe:
+      'Whether Unix sockets in files of the host reach it: those that are there (open), those made there (create)',
+  },
   'cpu-num-from-quota': {
     type: 'boolean',
     default: true,
@@ -90,6 +96,7 @@ export interface GlobalArguments {
   fileAccess: 'exclusive' | 'shared';
   fileAccessMounts: 'exclusive' | 'shared';
   hostFifo: 'none' | 'open';
+  hostUds: 'none' | 'open' | 'create' | 'all';
   cpuNumFromQuota: boolean;
   strace?: string | undefined;
   straceLogSize: number;

@@ -19,6 +19,7 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     fileAccess: args.fileAccess,
     fileAccessMounts: args.fileAccessMounts,
     hostFifo: args.hostFifo,
+    hostUds: args.hostUds,
     countsCpusOfQuota: args.cpuNumFromQuota,
     rootDir: args.root ?? defaultStateDir(),
     log: { isDebug: args.debug, directory: args.debugLog ?? null, format: args.debugLogFormat },

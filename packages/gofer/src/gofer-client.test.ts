@@ -1,5 +1,5 @@
 import * as abi from '@tsv/abi';
-import { close, getThreadCapabilities, openat2, pollFd, read, readlinkat, statx } from '@tsv/host';
+import { close, getThreadCapabilities, listen, openat2, pollFd, read, readlinkat, statx } from '@tsv/host';
 import {
   chmodSync,
   existsSync,
@@ -29,7 +29,7 @@ let gofer: GoferClient;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'tsv-gofer-'));
   dirFd = openat2(AT_FDCWD, dir, abi.O_PATH | abi.O_DIRECTORY, 0, 0);
-  gofer = GoferClient.start(isRoot);
+  gofer = GoferClient.start({ isRoot });
   gofer.awaitReady();
 });
 afterEach(() => {
@@ -47,10 +47,10 @@ function textOf(fd: number): string {
 
 describe('GoferClient', () => {
   it('leaves no process behind when it is closed, nor when the gofer has ended by itself', () => {
-    const other = GoferClient.start(isRoot);
+    const other = GoferClient.start({ isRoot });
     other.close();
     expect(existsSync(`/proc/${other.pid}`)).toBe(false);
-    const third = GoferClient.start(isRoot);
+    const third = GoferClient.start({ isRoot });
     process.kill(third.pid, 'SIGKILL');
     pollFd(third.pidfd, abi.POLLIN, 30_000);
     third.reap();
@@ -106,6 +106,29 @@ describe('GoferClient', () => {
     expect(gofer.call(GoferOperation.OPEN, { flags: abi.O_RDONLY }, dev, 'null')).toBe(-abi.ENXIO);
     close(dev);
     expect(gofer.call(GoferOperation.MAKE_NODE, { mode: abi.S_IFCHR | 0o600 }, dirFd, 'dev')).toBe(-abi.EPERM);
+  });
+
+  it('makes sockets with names where it was started for that, and ends at the attempt elsewhere', () => {
+    expect(gofer.call(GoferOperation.BIND_SOCKET, { flags: abi.SOCK_STREAM }, dirFd, 'sock')).toBe(-abi.EIO);
+    const other = GoferClient.start({ isRoot, hasSockets: true });
+    const call = other.call.bind(other);
+    const server = call(GoferOperation.BIND_SOCKET, { flags: abi.SOCK_STREAM, mode: 0o720 }, dirFd, 'sock');
+    expect(statSync(join(dir, 'sock')).mode).toBe(abi.S_IFSOCK | 0o720);
+    expect(call(GoferOperation.BIND_SOCKET, { flags: abi.SOCK_STREAM }, dirFd, 'sock')).toBe(-abi.EADDRINUSE);
+    expect(call(GoferOperation.BIND_SOCKET, { flags: abi.SOCK_STREAM }, dirFd, '')).toBe(-abi.EINVAL);
+    const path = openat2(dirFd, 'sock', abi.O_PATH, 0, 0);
+    const connect = (type: number): number => call(GoferOperation.CONNECT_SOCKET, { flags: type }, path, '');
+    expect(connect(abi.SOCK_STREAM)).toBe(-abi.ECONNREFUSED);
+    expect(listen(server, 0)).toBe(0);
+    const client = connect(abi.SOCK_STREAM);
+    expect(client).toBeGreaterThan(0);
+    expect([connect(abi.SOCK_STREAM), connect(abi.SOCK_DGRAM), connect(0)]).toEqual([
+      -abi.EAGAIN,
+      -abi.EPROTOTYPE,
+      -abi.EINVAL,
+    ]);
+    for (const fd of [client, path, server]) close(fd);
+    other.close();
   });
 
   it('is EIO when it is gone', async () => {

@@ -26,11 +26,22 @@ export const GoferOperation = {
   CHANGE_OWNER: 9,
   CHANGE_MODE: 10,
   CHANGE_TIMES: 11,
+  CONNECT_SOCKET: 12,
+  BIND_SOCKET: 13,
 } as const;
 export type GoferOperation = (typeof GoferOperation)[keyof typeof GoferOperation];
 
+/** What a gofer is started for. */
+export interface GoferStart {
+  /** In namespaces of its own, with the capabilities to act on everybody's files. */
+  readonly isRoot: boolean;
+  /** Whether it makes sockets that have names on the host: `--host-uds`. */
+  readonly hasSockets?: boolean;
+}
+
 /** Numbers of a request; those that an operation does not use are left out. */
 export interface GoferNumbers {
+  /** Of a socket: its type, SOCK_*. */
   readonly flags?: number;
   readonly mode?: number;
   readonly uid?: number;
@@ -80,11 +91,8 @@ export class GoferClient {
     this.pidfd = pidfd;
   }
 
-  /**
-   * Starts a gofer; as root in namespaces of its own, with the capabilities to act on everybody's files. Throws an Error
-   * that says what failed.
-   */
-  static start(isRoot: boolean): GoferClient {
+  /** Starts a gofer. Throws an Error that says what failed. */
+  static start({ isRoot, hasSockets = false }: GoferStart): GoferClient {
     const pair = new Int32Array(2);
     const failed = unixSocketpair(SOCK_SEQPACKET | SOCK_CLOEXEC, pair);
     if (failed < 0) throw new Error(`Cannot start the gofer: socketpair(2): ${errnoText(-failed)}`);
@@ -96,7 +104,7 @@ export class GoferClient {
     const error = startProcess(
       {
         file,
-        argv: ['tsv-gofer'],
+        argv: hasSockets ? ['tsv-gofer', '--host-uds'] : ['tsv-gofer'],
         envp: [],
         // What it has to say goes where our messages go.
         fds: [nothing, nothing, hasStderr ? STDERR : nothing, theirs],
@@ -125,8 +133,8 @@ export class GoferClient {
 
   /**
    * Carries one operation out. `name` is one component below `fd`, or empty for the file of `fd` itself; for MAKE_LINK it
-   * is what the link says. Returns a descriptor for OPEN and REOPEN, else 0; or what the host's call says. Errors: EIO
-   * when the gofer is gone.
+   * is what the link says. Returns a descriptor for OPEN, REOPEN and sockets, else 0; or what the host's call says. Errors:
+   * EIO when the gofer is gone.
    */
   call(operation: GoferOperation, numbers: GoferNumbers, fd: number, name: string, newFd = -1, newName = ''): number {
     if (fd < 0) return fd;

@@ -1,5 +1,5 @@
 import * as host from '@tsv/host';
-import { EACCES, ENOENT, EPERM, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '@tsv/abi';
+import { EACCES, EIO, ENOENT, EPERM, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '@tsv/abi';
 import { reopenLink } from './descriptor-links.js';
 import { GoferOperation, type GoferClient } from './gofer-client.js';
 
@@ -102,6 +102,19 @@ export function utimensat(
   if (!isRefused(error)) return error;
   const times = [atimeSec, atimeNsec, mtimeSec, mtimeNsec] as const;
   return gofer!.call(GoferOperation.CHANGE_TIMES, { flags, times }, dirFd, name);
+}
+
+/**
+ * A new socket of `type` that is connected to the one of an O_PATH descriptor: the gofer makes it, who alone may. Errors:
+ * EAGAIN when its queue is full, EIO without a gofer, and those of connect(2).
+ */
+export function connectSocket(fd: number, type: number): number {
+  return gofer?.call(GoferOperation.CONNECT_SOCKET, { flags: type }, fd, '') ?? -EIO;
+}
+
+/** A new socket of `type` that is bound to a name; `mode` are its permissions. Errors: EIO, and those of bind(2). */
+export function bindSocket(dirFd: number, name: string, type: number, mode: number): number {
+  return gofer?.call(GoferOperation.BIND_SOCKET, { flags: type, mode }, dirFd, name) ?? -EIO;
 }
 
 const AT_EMPTY_PATH = 0x1000;

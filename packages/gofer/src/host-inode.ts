@@ -2,6 +2,8 @@ import { close, ftruncate } from '@tsv/host';
 import * as abi from '@tsv/abi';
 import { Inode, makedev, type Caller, type OpenFile, type SetAttributes, type TimeValue, type VfsPath } from '@tsv/vfs';
 import {
+  bindSocket,
+  connectSocket,
   fchmodat,
   fchownat,
   linkat,
@@ -248,6 +250,21 @@ export class HostInode extends Inode implements StreamInode {
     // Devices of the host are not a guest's to make.
     if (type === abi.S_IFCHR || type === abi.S_IFBLK) return -abi.EPERM;
     return this.#created(name, caller, (fd) => mknodat(fd, name, mode));
+  }
+
+  /** Descriptor of a socket of the host's, of `type`, that is connected to this one. Errors: see `connectSocket`. */
+  connectSocket(type: number): number {
+    return connectSocket(this.pathFd(), type);
+  }
+
+  /** Descriptor of a socket of the host's, of `type`, that is bound to a new name here. Errors: see `bindSocket`. */
+  bindSocket(name: string, type: number, mode: number, caller: Caller): number {
+    const dirFd = this.pathFd();
+    const fd = bindSocket(dirFd, name, type, mode);
+    if (fd < 0) return fd;
+    if (this.fs.setsOwner) fchownat(dirFd, name, caller.creds.fsuid, caller.creds.fsgid, AT_SYMLINK_NOFOLLOW);
+    this.markStale();
+    return fd;
   }
 
   override mkdir(name: string, mode: number, caller: Caller): HostInode | number {

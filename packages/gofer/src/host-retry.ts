@@ -1,4 +1,4 @@
-import { POLLIN } from '@tsv/abi';
+import { POLLIN, POLLOUT } from '@tsv/abi';
 import { WaitQueue } from '@tsv/waiter';
 
 /** How often those who wait look again. */
@@ -9,11 +9,11 @@ export class HostRetry {
   readonly #waiters = new WaitQueue();
   #timer: NodeJS.Timeout | null = null;
 
-  /** A queue that is told POLLIN soon. */
+  /** A queue that is told POLLIN and POLLOUT soon. */
   soon(): WaitQueue {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      this.#waiters.notify(POLLIN);
+      this.#waiters.notify(POLLIN | POLLOUT);
     }, RETRY_MS);
     return this.#waiters;
   }

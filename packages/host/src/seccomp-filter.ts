@@ -8,6 +8,8 @@ export const SyscallGroup = {
   DONATED_FILES: 'DONATED_FILES',
   /** Makes sockets of the host's network. */
   HOST_NETWORK: 'HOST_NETWORK',
+  /** Has connections made to sockets that its gofer has bound to names of the host. */
+  NAMED_SOCKETS: 'NAMED_SOCKETS',
   /** Talks to stub processes that run already, which fork themselves, and ends them. */
   STUBS: 'STUBS',
   /** Traces stubs. Nothing new can be attached to: a stub's children are traced from the beginning. */
@@ -71,6 +73,7 @@ const BY_GROUP: Record<SyscallGroup, readonly string[]> = {
   ],
   DONATED_FILES: ['getdents64', 'readlinkat', 'fgetxattr', 'fsetxattr', 'flistxattr', 'fremovexattr'],
   HOST_NETWORK: ['bind', 'connect', 'listen'],
+  NAMED_SOCKETS: ['listen'],
   STUBS: [
     ...['wait4', 'waitid', 'kill', 'tkill', 'process_vm_readv', 'process_vm_writev', 'pidfd_open', 'pidfd_send_signal'],
     ...['timer_create', 'timer_settime', 'timer_delete'],

@@ -29,6 +29,7 @@ export { SocketFamilies, type SocketFamily } from './socket/socket-families.js';
 export { SocketFile } from './socket/socket-file.js';
 export { SocketMessage } from './socket/socket-message.js';
 export { SocketOptions } from './socket/socket-options.js';
+export type { OutsideSockets } from './socket/unix/outside-socket.js';
 export { UnixFamily } from './socket/unix/unix-family.js';
 export { Strace, type StraceOptions } from './strace/strace.js';
 export { BLOCKED, REGISTERS_SET, TASK_GONE, type Syscall, type SyscallHandler } from './syscalls/syscall.js';

@@ -1,4 +1,4 @@
-import { makedev, type Errno } from '@tsv/abi';
+import { S_IFSOCK, makedev, type Errno } from '@tsv/abi';
 import type { Clock } from '@tsv/clock';
 import type { Caller } from './caller.js';
 import { DentryCache, UNUSED_DENTRIES_MAX } from './dentry/dentry-cache.js';
@@ -13,7 +13,7 @@ import { detachMountsOf, unmountNamespace } from './mount/mount-operations.js';
 import { Mount } from './mount/mount.js';
 import { SuperBlock } from './mount/super-block.js';
 import { IN_ATTRIB, notifyInode } from './notify/file-watch.js';
-import { linkFrom, mkdirFrom, mknodFrom, symlinkFrom } from './path/create.js';
+import { linkFrom, mkdirFrom, mknodFrom, symlinkFrom, type NodeMaker } from './path/create.js';
 import { openFrom, openPath, resolveFrom } from './path/open.js';
 import { IdleWalks, LOOKUP_FOLLOW, PathWalk } from './path/path-walk.js';
 import { dentryText, displayPath, pathText } from './path/path-text.js';
@@ -155,6 +155,10 @@ export class VirtualFileSystem {
   }
   mknodAt(caller: Caller, start: VfsPath, path: string, mode: number, rdev = 0): 0 | Errno {
     return mknodFrom(this, caller, start, path, mode, rdev);
+  }
+  /** bind(2) to a path: a socket's node with these permissions, as `make` makes it. */
+  bindAt(caller: Caller, start: VfsPath, path: string, permissions: number, make: NodeMaker): 0 | Errno {
+    return mknodFrom(this, caller, start, path, S_IFSOCK | permissions, 0, make);
   }
   symlinkAt(caller: Caller, target: string, start: VfsPath, path: string): 0 | Errno {
     return symlinkFrom(this, caller, target, start, path);

@@ -10,7 +10,7 @@ import {
   sentryFilters,
 } from '@tsv/host';
 import { toByteString } from '../byte-string.js';
-import type { NetworkMode } from '../config.js';
+import type { HostUds, NetworkMode } from '../config.js';
 import { SandboxError } from '../sandbox-error.js';
 import type { SandboxLog } from '../sandbox-log.js';
 
@@ -21,6 +21,7 @@ export interface ConfinementOptions {
   readonly network: NetworkMode;
   /** Directories of the host that guests see, for hosts where only Landlock keeps others out of reach. */
   readonly directories: readonly HostDirectory[];
+  readonly hostUds: HostUds;
   /** Whether the sentry opens host files itself; else its gofer does. */
   readonly isDirectfs: boolean;
   /** `--disable-seccomp`: for debugging the sentry. */
@@ -114,11 +115,12 @@ function confine(namespaces: number, emptiesRoot: boolean, landlock: number): [e
   return [error, failed[0]!];
 }
 
-function installFilters({ platform, network, isDirectfs }: ConfinementOptions): void {
+function installFilters({ platform, network, hostUds, isDirectfs }: ConfinementOptions): void {
   const files = isDirectfs ? SyscallGroup.HOST_FILES : SyscallGroup.DONATED_FILES;
   const always = [SyscallGroup.CHILDREN, SyscallGroup.LEFTOVERS];
   const groups: SyscallGroup[] = [files, ...always, ...(GROUPS_OF_PLATFORM[platform] ?? [])];
   if (network === 'host') groups.push(SyscallGroup.HOST_NETWORK);
+  if (hostUds === 'create' || hostUds === 'all') groups.push(SyscallGroup.NAMED_SOCKETS);
   for (const filter of sentryFilters(groups)) {
     const error = installSeccompFilter(filter);
     if (error < 0) throw new SandboxError(`Cannot confine the sandbox: seccomp(2): ${errnoText(-error)}; ${ADVICE}`);

@@ -35,7 +35,7 @@ export class Leftovers {
     const capabilities = getThreadCapabilities();
     const isAble = NEEDED_CAPABILITIES.every((bit) => Math.floor(capabilities / bit) % 2 === 1);
     try {
-      this.#gofer = isAble ? GoferClient.start(true) : null;
+      this.#gofer = isAble ? GoferClient.start({ isRoot: true }) : null;
     } catch (error) {
       throw new SandboxError((error as Error).message);
     }

@@ -34,6 +34,11 @@ impl Links {
         )
     }
 
+    /// Makes it the working directory.
+    pub fn enter(&self) -> Result<()> {
+        rustix::process::fchdir(&self.0)
+    }
+
     /// chmod(2) of the file of a descriptor.
     pub fn change_mode(&self, file: BorrowedFd<'_>, mode: Mode) -> Result<()> {
         fs::chmodat(&self.0, file.as_raw_fd().to_string(), mode, fs::AtFlags::empty())
@@ -41,8 +46,8 @@ impl Links {
 }
 
 /// Empties the root, keeps only the capabilities on files, and installs a filter under which any call that the gofer
-/// does not make ends it.
-pub fn confine() -> std::result::Result<Links, Failure> {
+/// does not make ends it: those that make sockets are let through with `has_sockets` only.
+pub fn confine(has_sockets: bool) -> std::result::Result<Links, Failure> {
     let at = |step| move |errno| (step, errno);
     // New files have the permissions that were asked for.
     rustix::process::umask(Mode::empty());
@@ -59,7 +64,7 @@ pub fn confine() -> std::result::Result<Links, Failure> {
     };
     set_capabilities(None, sets).map_err(at("capset"))?;
     rustix::thread::set_no_new_privs(true).map_err(at("no_new_privs"))?;
-    let program = filter().map_err(|_| ("compile the filter", Errno::INVAL))?;
+    let program = filter(has_sockets).map_err(|_| ("compile the filter", Errno::INVAL))?;
     seccompiler::apply_filter(&program).map_err(|_| ("install the filter", Errno::ACCESS))?;
     Ok(Links(links))
 }
@@ -123,8 +128,19 @@ const CALLS: [libc::c_long; 36] = [
     libc::SYS_exit_group,
 ];
 
-fn filter() -> std::result::Result<BpfProgram, seccompiler::BackendError> {
-    let rules: BTreeMap<i64, Vec<SeccompRule>> = CALLS.into_iter().map(|call| (call, vec![])).collect();
+/// What [`crate::sockets`] makes besides, of sockets that it has made itself.
+const SOCKET_CALLS: [libc::c_long; 5] = [
+    libc::SYS_socket,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_fchmod,
+    libc::SYS_fchdir,
+];
+
+fn filter(has_sockets: bool) -> std::result::Result<BpfProgram, seccompiler::BackendError> {
+    let more: &[libc::c_long] = if has_sockets { &SOCKET_CALLS } else { &[] };
+    let calls = CALLS.iter().chain(more);
+    let rules: BTreeMap<i64, Vec<SeccompRule>> = calls.map(|call| (*call, vec![])).collect();
     let architecture = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?.try_into()
 }

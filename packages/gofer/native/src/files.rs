@@ -2,6 +2,7 @@
 
 use crate::confine::Links;
 use crate::request::{Operation, Request};
+use crate::sockets;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps, Uid};
 use rustix::io::{Errno, Result};
@@ -28,7 +29,7 @@ const AT_FLAGS: AtFlags = AtFlags::SYMLINK_NOFOLLOW
 /// (uid_t)-1, chown(2).
 const UNCHANGED: u32 = u32::MAX;
 
-/// Does what was asked for; a descriptor comes of opening.
+/// Does what was asked for; a descriptor comes of opening, and of sockets.
 pub fn carry_out(request: &Request<'_>, links: &Links) -> Result<Option<OwnedFd>> {
     let done = |result: Result<()>| result.map(|()| None);
     let at_flags = AtFlags::from_bits_retain(request.flags) & AT_FLAGS;
@@ -67,6 +68,8 @@ pub fn carry_out(request: &Request<'_>, links: &Links) -> Result<Option<OwnedFd>
             };
             done(fs::utimensat(dir, name, &times, at_flags))
         }
+        Operation::ConnectSocket => sockets::connect(*dir, request.flags, links).map(Some),
+        Operation::BindSocket => sockets::bind(*dir, name, request.flags, mode, links).map(Some),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The gofer: opens and changes files of the host for a sentry that has no capabilities. It keeps no state: each request
 //! brings the descriptor of a directory, so that a sentry reaches only what is below directories that it was given.
-//! Descriptor 3 is its socket (SOCK_SEQPACKET); it ends when the other end is closed.
+//! Descriptor 3 is its socket (SOCK_SEQPACKET); it ends when the other end is closed. With the argument `--host-uds` it
+//! makes sockets of the host, too.
 
 mod confine;
 mod files;
 mod request;
+mod sockets;
 
 use crate::confine::Links;
 use crate::request::{MESSAGE_BYTES, Request};
@@ -24,7 +26,8 @@ const SOCKET_FD: i32 = 3;
 fn main() -> ExitCode {
     // SAFETY: whoever starts a gofer gives it this descriptor; nothing else here uses it.
     let socket = unsafe { OwnedFd::from_raw_fd(SOCKET_FD) };
-    let links = match confine::confine() {
+    let has_sockets = std::env::args_os().any(|arg| arg == "--host-uds");
+    let links = match confine::confine(has_sockets) {
         Ok(links) => links,
         Err((step, errno)) => {
             eprintln!("Cannot confine the gofer: {step}: {errno}");

@@ -37,9 +37,13 @@ pub enum Operation {
     ChangeMode = 10,
     /// utimensat(2).
     ChangeTimes = 11,
+    /// connect(2) to the socket of an O_PATH descriptor.
+    ConnectSocket = 12,
+    /// bind(2) to one name.
+    BindSocket = 13,
 }
 
-const OPERATIONS: [Operation; 11] = [
+const OPERATIONS: [Operation; 13] = [
     Operation::Open,
     Operation::Reopen,
     Operation::MakeDirectory,
@@ -51,6 +55,8 @@ const OPERATIONS: [Operation; 11] = [
     Operation::ChangeOwner,
     Operation::ChangeMode,
     Operation::ChangeTimes,
+    Operation::ConnectSocket,
+    Operation::BindSocket,
 ];
 
 /// A request whose form is right.
@@ -58,7 +64,7 @@ const OPERATIONS: [Operation; 11] = [
 pub struct Request<'a> {
     /// What to do.
     pub operation: Operation,
-    /// O_*, AT_* or RENAME_*.
+    /// O_*, AT_* or RENAME_*; SOCK_* of a socket.
     pub flags: u32,
     /// Permissions, and the type for [`Operation::MakeNode`].
     pub mode: u32,
@@ -179,7 +185,7 @@ mod tests {
         let error = |bytes: &[u8]| Request::decode(bytes, &fds).err();
         assert_eq!(error(b"short"), Some(Errno::PROTO));
         assert_eq!(error(&message(0, b"", b"")), Some(Errno::PROTO));
-        assert_eq!(error(&message(12, b"", b"")), Some(Errno::PROTO));
+        assert_eq!(error(&message(14, b"", b"")), Some(Errno::PROTO));
         let mut long = message(1, b"name", b"");
         long.push(0);
         assert_eq!(error(&long), Some(Errno::PROTO));
@@ -203,7 +209,7 @@ mod tests {
             let names = [&b"a"[..], b"..", b".", b"a/..", b"/", b"\0", b"..\0", b""];
             let mut pick = || names[usize::try_from(next(&mut state) % 8).expect("small")];
             let (first, second) = (pick(), pick());
-            let mut bytes = message(u32::try_from(next(&mut state) % 13).expect("small"), first, second);
+            let mut bytes = message(u32::try_from(next(&mut state) % 15).expect("small"), first, second);
             for _ in 0..next(&mut state) % 3 {
                 let at = usize::try_from(next(&mut state)).expect("small") % bytes.len();
                 bytes[at] = next(&mut state).to_le_bytes()[0];

@@ -67,7 +67,12 @@ export function mkdirFrom(
   return error;
 }
 
-/** mknodat(2). */
+/** Makes the node that is to be `name` of the directory `dir`, of this type and these permissions. */
+export type NodeMaker = (dir: Inode, name: string, mode: number, rdev: number, caller: Caller) => Inode | Errno;
+
+const makeNode: NodeMaker = (dir, name, mode, rdev, caller) => dir.mknod(name, mode, rdev, caller);
+
+/** mknodat(2); `make` is asked for the node once everything is checked. */
 export function mknodFrom(
   vfs: VirtualFileSystem,
   caller: Caller,
@@ -75,6 +80,7 @@ export function mknodFrom(
   path: string,
   mode: number,
   rdev: number,
+  make = makeNode,
 ): 0 | Errno {
   const type = (mode & S_IFMT) === 0 ? S_IFREG : mode & S_IFMT;
   const isDevice = type === S_IFCHR || type === S_IFBLK;
@@ -88,7 +94,7 @@ export function mknodFrom(
   if (error === 0 && isDevice && !isWhiteout && !caller.creds.hasCap(CAP_MKNOD)) error = -EPERM;
   if (error === 0) {
     const full = type | (mode & 0o7777 & ~caller.umask);
-    error = added(vfs, walk, walk.dentry.inode!.mknod(walk.lastName, full, isDevice ? rdev : 0, caller));
+    error = added(vfs, walk, make(walk.dentry.inode!, walk.lastName, full, isDevice ? rdev : 0, caller));
   }
   walk.done();
   return error;

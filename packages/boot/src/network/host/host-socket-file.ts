@@ -1,7 +1,9 @@
 import {
+  AF_UNIX,
   EAGAIN,
   EINPROGRESS,
   EINVAL,
+  EMSGSIZE,
   ENOPROTOOPT,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
@@ -193,7 +195,8 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
       if (sent > 0) io.advance(sent);
     } else {
       // A datagram goes in one piece.
-      len = io.take(gathered, 0, Math.min(io.remaining, DATAGRAM_BYTES_MAX));
+      if (io.remaining > DATAGRAM_BYTES_MAX) return -EMSGSIZE;
+      len = io.take(gathered, 0, io.remaining);
       if (len < 0) return len;
       sent = sendmsg(this.#fd, gathered, 0, len, to, control, sending);
     }
@@ -209,7 +212,10 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
     const dst = isDirect ? io.seg : gathered;
     const at = isDirect ? io.segAt : 0;
     const asked = flags | MSG_DONTWAIT;
-    const n = recvmsg(this.#fd, dst, at, limit, message.address, message.control, lengths, asked);
+    // The host's names mean nothing here, and its descriptors must not come.
+    const isBare = this.family === AF_UNIX;
+    const from = isBare ? NO_BYTES : message.address;
+    const n = recvmsg(this.#fd, dst, at, limit, from, isBare ? NO_BYTES : message.control, lengths, asked);
     if (n < 0) return this.#later(n, (flags & MSG_PEEK) === 0 ? POLLIN : POLLIN | POLLPRI);
     message.addressLen = Math.min(lengths[LENGTH_ADDRESS]!, SIZEOF_SOCKADDR_STORAGE);
     message.controlLen = lengths[LENGTH_CONTROL]!;

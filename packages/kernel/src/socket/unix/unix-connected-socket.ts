@@ -30,6 +30,7 @@ import type { IoBuffer, OpenFile } from '@tsv/vfs';
 import type { Task } from '../../task/task.js';
 import { effectiveCredentials, realCredentials } from '../peer-credentials.js';
 import type { SocketMessage } from '../socket-message.js';
+import { OutsideSocket } from './outside-socket.js';
 import { PacketQueue } from './packet-queue.js';
 import type { ReceiveQueue } from './receive-queue.js';
 import { StreamQueue } from './stream-queue.js';
@@ -71,9 +72,10 @@ export class UnixConnectedSocket extends UnixSocket {
   connect(address: Uint8Array, len: number, t: Task): 0 | Errno {
     const found = this.find(address, len, t);
     if (typeof found === 'number') return found;
+    if (found instanceof OutsideSocket) return this.#connectOutside(found, t);
     if (!(found instanceof UnixConnectedSocket) || found.type !== this.type) return -EPROTOTYPE;
     if (this.#pending !== null) return -EINVAL;
-    if (this.#peer !== null) return -EISCONN;
+    if (this.#isConnected) return -EISCONN;
     const pending = found.#pending;
     if (pending === null || (found.shut & RCV_SHUTDOWN) !== 0) return -ECONNREFUSED;
     if (pending.length > found.#backlog) {
@@ -94,7 +96,9 @@ export class UnixConnectedSocket extends UnixSocket {
 
   /** Errors: EINVAL when it has no address or is connected. */
   override listen(backlog: number, t: Task): 0 | Errno {
-    if (this.address === null || this.#peer !== null) return -EINVAL;
+    if (this.address === null || this.#isConnected) return -EINVAL;
+    const status = this.boundOutside?.file.listen(backlog, t) ?? 0;
+    if (status < 0) return status;
     const hadRoom = this.#pending !== null && this.#pending.length <= this.#backlog;
     this.#pending ??= [];
     this.#backlog = backlog;
@@ -104,21 +108,50 @@ export class UnixConnectedSocket extends UnixSocket {
   }
 
   /** Errors: EAGAIN, EINVAL when it does not listen. */
-  override accept(flags: number, _t: Task): UnixConnectedSocket | Errno {
+  override accept(flags: number, t: Task): UnixConnectedSocket | Errno {
     const pending = this.#pending;
     if (pending === null) return -EINVAL;
+    this.blockedOn = this.queue;
     const accepted = pending.shift();
-    if (accepted === undefined) return (this.shut & RCV_SHUTDOWN) !== 0 ? -EINVAL : -EAGAIN;
+    if (accepted === undefined) return (this.shut & RCV_SHUTDOWN) !== 0 ? -EINVAL : this.#acceptOutside(flags, t);
     accepted.flags |= flags & O_NONBLOCK;
     this.queue.notify(WRITABLE);
     return accepted;
   }
 
+  /** The next connection from outside. Errors: EAGAIN, and those of accept(2). */
+  #acceptOutside(flags: number, t: Task): UnixConnectedSocket | Errno {
+    const file = this.boundOutside?.file.accept(0, t) ?? -EAGAIN;
+    if (typeof file === 'number') return file;
+    const accepted = new UnixConnectedSocket(this.unix, this.type, flags);
+    accepted.options.copyFrom(this.options);
+    accepted.bound(this.address!, null, null);
+    accepted.joinOutside(new OutsideSocket(file, null, accepted.queue), t);
+    return accepted;
+  }
+
+  /** Errors: EINVAL, EISCONN; `outside` is closed then. */
+  #connectOutside(outside: OutsideSocket, t: Task): 0 | Errno {
+    if (this.#pending !== null || this.#isConnected) {
+      outside.close();
+      return this.#pending !== null ? -EINVAL : -EISCONN;
+    }
+    this.joinOutside(outside, t);
+    this.queue.notify(WRITABLE);
+    return 0;
+  }
+
+  get #isConnected(): boolean {
+    return this.#peer !== null || this.peerOutside !== null;
+  }
+
   peerAddress(dst: Uint8Array): number {
+    if (this.peerOutside !== null) return storeUnixAddress(dst, this.peerOutside.address);
     return this.#peer === null ? -ENOTCONN : storeUnixAddress(dst, this.#peer.address);
   }
 
   shutdown(how: typeof SHUT_RD | typeof SHUT_WR | typeof SHUT_RDWR): 0 | Errno {
+    if (this.peerOutside !== null) return this.peerOutside.file.shutdown(how);
     const bits = this.shutBits(how);
     this.#shutBy(bits);
     const peer = this.#peer;
@@ -130,7 +163,8 @@ export class UnixConnectedSocket extends UnixSocket {
   send(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     const peer = this.#peer;
-    if (message.addressLen > 0 && this.type === SOCK_STREAM) return peer === null ? -EOPNOTSUPP : -EISCONN;
+    if (message.addressLen > 0 && this.type === SOCK_STREAM) return this.#isConnected ? -EISCONN : -EOPNOTSUPP;
+    if (this.peerOutside !== null) return this.#withOutside(this.peerOutside.send(io, message, flags, t));
     if (peer === null) return -ENOTCONN;
     if ((this.shut & SEND_SHUTDOWN) !== 0 || peer.isClosed || (peer.shut & RCV_SHUTDOWN) !== 0) return -EPIPE;
     message.addressLen = 0;
@@ -147,8 +181,12 @@ export class UnixConnectedSocket extends UnixSocket {
   }
 
   /** Errors: EAGAIN, ECONNRESET, EFAULT, EINVAL or ENOTCONN without a connection, EOPNOTSUPP. */
-  receive(io: IoBuffer, message: SocketMessage, flags: number, _t: Task): number {
+  receive(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     if ((flags & MSG_OOB) !== 0) return this.type === SOCK_STREAM ? -EINVAL : -EOPNOTSUPP;
+    if (this.peerOutside !== null) {
+      message.credentials = this.peerCredentials;
+      return this.#withOutside(this.peerOutside.receive(io, message, flags, t));
+    }
     const peer = this.#peer;
     if (peer === null) return this.type === SOCK_STREAM ? -EINVAL : -ENOTCONN;
     if (this.type !== SOCK_STREAM && this.error !== 0) return this.takeError();
@@ -173,7 +211,9 @@ export class UnixConnectedSocket extends UnixSocket {
   }
 
   override readiness(): number {
-    let events = 0;
+    if (this.peerOutside !== null) return this.peerOutside.file.readiness();
+    let events =
+      this.boundOutside === null || this.#pending === null ? 0 : this.boundOutside.file.readiness() & READABLE;
     if (this.error !== 0) events |= POLLERR;
     if (this.shut === SHUTDOWN_MASK) events |= POLLHUP;
     if ((this.shut & RCV_SHUTDOWN) !== 0) events |= POLLRDHUP | READABLE;
@@ -209,6 +249,12 @@ export class UnixConnectedSocket extends UnixSocket {
     if (peer === null || peer.isClosed) return;
     if (hadData) peer.error = ECONNRESET;
     peer.#shutBy(SHUTDOWN_MASK);
+  }
+
+  /** What outside said, which is waited for here. */
+  #withOutside(result: number): number {
+    this.blockedOn = this.queue;
+    return result;
   }
 
   #shutBy(bits: number): void {

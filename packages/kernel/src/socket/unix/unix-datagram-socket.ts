@@ -28,6 +28,7 @@ import { WaitQueue } from '@tsv/waiter';
 import type { Task } from '../../task/task.js';
 import { realCredentials } from '../peer-credentials.js';
 import type { SocketMessage } from '../socket-message.js';
+import { OutsideSocket } from './outside-socket.js';
 import { PacketQueue } from './packet-queue.js';
 import { storeUnixAddress } from './unix-address.js';
 import type { UnixFamily } from './unix-family.js';
@@ -67,12 +68,18 @@ export class UnixDatagramSocket extends UnixSocket {
     }
     const found = this.#destination(address, len, t);
     if (typeof found === 'number') return found;
+    if (found instanceof OutsideSocket) {
+      this.setPeer(null);
+      this.joinOutside(found, t);
+      return 0;
+    }
     if (!found.#accepts(this)) return -EPERM;
     this.setPeer(found);
     return 0;
   }
 
   setPeer(peer: UnixDatagramSocket | null): void {
+    this.leaveOutside();
     if (this.#peer === peer) return;
     if (this.#peer !== null) this.#peer.#senders.delete(this);
     this.#peer = peer;
@@ -81,6 +88,7 @@ export class UnixDatagramSocket extends UnixSocket {
   }
 
   peerAddress(dst: Uint8Array): number {
+    if (this.peerOutside !== null) return storeUnixAddress(dst, this.peerOutside.address);
     return this.#peer === null ? -ENOTCONN : storeUnixAddress(dst, this.#peer.address);
   }
 
@@ -100,9 +108,11 @@ export class UnixDatagramSocket extends UnixSocket {
     }
     if ((this.shut & SEND_SHUTDOWN) !== 0) return -EPIPE;
     const isNamed = message.addressLen > 0;
-    const found = isNamed ? this.#destination(message.address, message.addressLen, t) : this.#peer;
+    const peer = this.peerOutside ?? this.#peer;
+    const found = isNamed ? this.#destination(message.address, message.addressLen, t) : peer;
     if (found === null) return -ENOTCONN;
     if (typeof found === 'number') return found;
+    if (found instanceof OutsideSocket) return this.#sendOutside(found, io, message, flags, t);
     if (found.isClosed) {
       if (!isNamed) this.setPeer(null);
       return -ECONNREFUSED;
@@ -117,14 +127,15 @@ export class UnixDatagramSocket extends UnixSocket {
   }
 
   /** Errors: EAGAIN, EFAULT, EOPNOTSUPP. */
-  receive(io: IoBuffer, message: SocketMessage, flags: number, _t: Task): number {
+  receive(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.error !== 0) return this.takeError();
     const isPeek = (flags & MSG_PEEK) !== 0;
     const n = this.received.take(io, message, isPeek, isPeek ? Math.max(0, this.options.peekOffset) : 0);
     if (n === -EAGAIN) {
       this.blockedOn = this.queue;
-      return (this.shut & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
+      if ((this.shut & RCV_SHUTDOWN) !== 0) return 0;
+      return this.#hearsOutside ? this.boundOutside!.receive(io, message, flags, t) : -EAGAIN;
     }
     this.countReceived(message, isPeek);
     if (!isPeek && this.received.count === PACKET_COUNT_MAX) this.#roomGrew();
@@ -138,6 +149,8 @@ export class UnixDatagramSocket extends UnixSocket {
     if ((this.shut & RCV_SHUTDOWN) !== 0) events |= POLLRDHUP | READABLE;
     if (this.shut === SHUTDOWN_MASK) events |= POLLHUP;
     if (!this.received.isEmpty) events |= READABLE;
+    if (this.#hearsOutside) events |= this.boundOutside!.file.readiness() & READABLE;
+    if (this.peerOutside !== null) return events | (this.peerOutside.file.readiness() & WRITABLE);
     const peer = this.#peer;
     if (peer === null || !peer.#isFullFor(this)) events |= WRITABLE;
     return events;
@@ -154,10 +167,24 @@ export class UnixDatagramSocket extends UnixSocket {
     this.#senders.clear();
   }
 
-  #destination(address: Uint8Array, len: number, t: Task): UnixDatagramSocket | Errno {
+  #destination(address: Uint8Array, len: number, t: Task): UnixDatagramSocket | OutsideSocket | Errno {
     const found = this.find(address, len, t);
     if (typeof found === 'number') return found;
-    return found instanceof UnixDatagramSocket ? found : -EPROTOTYPE;
+    return found instanceof UnixDatagramSocket || found instanceof OutsideSocket ? found : -EPROTOTYPE;
+  }
+
+  /** A socket of outside that a message named is connected for that message only. */
+  #sendOutside(outside: OutsideSocket, io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
+    const isNamed = outside !== this.peerOutside;
+    const n = outside.send(io, message, flags, t);
+    if (n === -EAGAIN) this.blockedOn = isNamed ? this.unix.names.outside!.soon() : this.queue;
+    if (isNamed) outside.close();
+    return n;
+  }
+
+  /** A connected socket hears only its peer, which has no way to answer where it is outside. */
+  get #hearsOutside(): boolean {
+    return this.boundOutside !== null && this.#peer === null && this.peerOutside === null;
   }
 
   /** Whether `sender` may send here: a connected socket hears only its peer. */

@@ -20,6 +20,7 @@ import type { PeerCredentials } from '../peer-credentials.js';
 import { isNetIoctl, netIoctl } from '../device/net-ioctl.js';
 import { SocketFile } from '../socket-file.js';
 import type { SocketMessage } from '../socket-message.js';
+import type { OutsideSocket } from './outside-socket.js';
 import type { ReceiveQueue } from './receive-queue.js';
 import { loadUnixAddress, storeUnixAddress, type UnixAddress } from './unix-address.js';
 import type { UnixFamily } from './unix-family.js';
@@ -38,6 +39,10 @@ export abstract class UnixSocket extends SocketFile {
   /** RCV_SHUTDOWN, SEND_SHUTDOWN. */
   shut = 0;
   isClosed = false;
+  /** The socket outside that has its name too, or null. */
+  boundOutside: OutsideSocket | null = null;
+  /** The socket outside that is connected in its place, or null. */
+  peerOutside: OutsideSocket | null = null;
   /** Whether it was ever sent through a socket: only then can it be part of a cycle. */
   wasSent = false;
   #address: UnixAddress | null = null;
@@ -88,10 +93,26 @@ export abstract class UnixSocket extends SocketFile {
     return storeUnixAddress(dst, this.#address);
   }
 
-  /** The socket that `sockaddr` names. Errors: EINVAL, and those of the names. */
-  protected find(address: Uint8Array, len: number, t: Task): UnixSocket | Errno {
+  /** The socket that `sockaddr` names; one outside is the caller's to close. Errors: EINVAL, and those of the names. */
+  protected find(address: Uint8Array, len: number, t: Task): UnixSocket | OutsideSocket | Errno {
     const parsed = loadUnixAddress(address, len);
-    return typeof parsed === 'number' ? parsed : this.unix.names.find(parsed, t);
+    return typeof parsed === 'number' ? parsed : this.unix.names.find(parsed, this, t);
+  }
+
+  /** It is connected to a socket outside from now on. */
+  protected joinOutside(outside: OutsideSocket, t: Task): void {
+    this.leaveOutside();
+    this.peerOutside = outside;
+    this.peerCredentials = outside.peerCredentials(t);
+  }
+
+  protected leaveOutside(): void {
+    this.peerOutside?.close();
+    this.peerOutside = null;
+  }
+
+  override takeError(): 0 | Errno {
+    return this.peerOutside === null ? super.takeError() : this.peerOutside.file.takeError();
   }
 
   protected isUnspecified(address: Uint8Array): boolean {
@@ -117,6 +138,7 @@ export abstract class UnixSocket extends SocketFile {
   }
 
   override ioctl(cmd: number, arg: number, caller: Caller): number {
+    if (cmd === SIOCINQ && this.peerOutside !== null) return this.peerOutside.file.ioctl(cmd, arg, caller);
     if (cmd === SIOCINQ) return this.isListening ? -EINVAL : putInt(caller, arg, this.received.nextBytes);
     if (cmd === SIOCOUTQ) return putInt(caller, arg, this.peer?.received.usedBytes ?? 0);
     if (!isNetIoctl(cmd)) return -ENOTTY;
@@ -137,6 +159,8 @@ export abstract class UnixSocket extends SocketFile {
       this.unix.names.unbind(this.#path);
       this.#path.decRef();
     }
+    this.boundOutside?.close();
+    this.leaveOutside();
     this.dropReceived();
   }
 
