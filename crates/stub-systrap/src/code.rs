@@ -71,6 +71,7 @@ global_asm!(
     sleeper_at = const l::BELL_SLEEPER_AT,
     spin_at = const l::BELL_SPIN_AT,
     watched_at = const l::WATCHED_AT,
+    first_look = const l::FIRST_LOOK_CYCLES,
     sleeper_sleeps = const l::SLEEPER_SLEEPS,
     sleeper_woken = const l::SLEEPER_WOKEN,
     state_kernel = const mailbox::STATE_KERNEL,

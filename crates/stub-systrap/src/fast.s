@@ -101,6 +101,12 @@ tsv_systrap_wait:
     shl rdx, 32
     or rax, rdx
     add r8, rax
+    lea r9, [rax + {first_look}]
+1:  rdtsc                           # no answer comes so soon
+    shl rdx, 32
+    or rax, rdx
+    cmp rax, r9
+    jb 1b
 2:  mov eax, [rbx]
     cmp eax, {state_guest}
     je tsv_systrap_resume

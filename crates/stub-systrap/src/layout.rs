@@ -161,6 +161,9 @@ pub const BELL_DEATH_BIT: u32 = 1 << 31;
 pub const BELL_SLEEPER_AT: usize = 64;
 /// For how many cycles of the time-stamp counter a stopped thread spins before it sleeps; written by the sentry.
 pub const BELL_SPIN_AT: usize = 128;
+/// Cycles of the time-stamp counter before a stopped thread looks for its answer, some 0.1 us. A word to another processor and
+/// back takes as long, so that none has come before; and each look takes the cache line away from the one who writes it.
+pub const FIRST_LOOK_CYCLES: u64 = 250;
 /// A bit per word of [`BELL_LEAF_AT`].
 pub const BELL_MIDDLE_AT: usize = 192;
 /// A bit per context.

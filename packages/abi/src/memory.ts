@@ -16,6 +16,9 @@ export function loadU64(mem: DataView, at: number): number {
 
 /** Stores a signed or unsigned 64-bit field of magnitude up to 2^53. */
 export function storeI64(mem: DataView, at: number, value: number): void {
-  mem.setUint32(at, value >>> 0, true);
-  mem.setInt32(at + 4, Math.floor(value / TWO_32), true);
+  const low = value | 0;
+  mem.setInt32(at, low, true);
+  // Most values have 32 bits, and no division then.
+  if (low === value) mem.setInt32(at + 4, low >> 31, true);
+  else mem.setInt32(at + 4, Math.floor(value / TWO_32), true);
 }

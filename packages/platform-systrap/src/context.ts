@@ -29,8 +29,9 @@ export class SystrapContext implements Context {
   }
 
   answer(nr: number, result: number): void {
+    if (!this.#parts.mayAnswer) return;
     const place = ANSWERED_CALLS.indexOf(nr);
-    if (place >= 0 && this.#parts.mayAnswer) this.#parts.pages[this.#answersAt + place] = result;
+    if (place >= 0) this.#parts.pages[this.#answersAt + place] = result;
   }
 
   forgetAnswers(): void {

@@ -52,8 +52,11 @@ export class ContextPage {
   /** Writes a register: an unsigned value below 2^53, or a negative one (sign-extended to 64 bits). */
   set(reg: number, value: number): void {
     const at = this.#base + (reg >>> 2);
-    this.#u32[at] = value;
-    this.#u32[at + 1] = Math.floor(value / TWO_32);
+    const low = value | 0;
+    this.#u32[at] = low;
+    // Most values have 32 bits, and no division then.
+    if (low === value) this.#u32[at + 1] = low >> 31;
+    else this.#u32[at + 1] = Math.floor(value / TWO_32);
     this.#markChanged();
   }
 
@@ -117,8 +120,8 @@ export class ContextPage {
   }
 
   #markChanged(): void {
-    const at = this.#base + (CONTEXT_FLAGS >>> 2);
-    this.#u32[at] = this.#u32[at]! | FLAG_REGS_CHANGED;
+    // The only flag there is. To read what is there would wait for the line, which the guest's processor has.
+    this.#u32[this.#base + (CONTEXT_FLAGS >>> 2)] = FLAG_REGS_CHANGED;
   }
 }
 
