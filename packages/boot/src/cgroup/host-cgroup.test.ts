@@ -2,9 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Spec } from '@tsv/oci';
 import { findCgroupHierarchies, parseCgroupHierarchies } from './cgroup-hierarchies.js';
 import { statisticsV1, statisticsV2 } from './cgroup-statistics.js';
-import { HostCgroup } from './host-cgroup.js';
+import { HostCgroup, cgroupPathOf } from './host-cgroup.js';
 
 const HYBRID = `25 1 0:22 / /sys rw - sysfs sysfs rw
 30 25 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct
@@ -31,6 +32,24 @@ describe('parseCgroupHierarchies, cgroups(7)', () => {
 
   it('finds none', () => {
     expect(parseCgroupHierarchies('', () => [])).toEqual({ version: 1, mountpoints: new Map() });
+  });
+});
+
+describe('cgroupPathOf, config-linux.md "Cgroups Path"', () => {
+  const pathOf = (linux: Spec['linux'], id = 'a'): string | null =>
+    cgroupPathOf({ ociVersion: '1.2.0', ...(linux !== undefined && { linux }) }, '/run/tsv', id);
+
+  it('takes the path that there is', () => {
+    expect(pathOf({ cgroupsPath: '/b/c' })).toBe('/b/c');
+  });
+
+  it('makes one up for limits, another for each container', () => {
+    expect(pathOf({ resources: {} })).toMatch(/^\/tsv-[0-9a-f]+-a$/);
+    expect(pathOf({ resources: {} }, 'b')).not.toBe(pathOf({ resources: {} }));
+  });
+
+  it('has none where nothing is asked for', () => {
+    expect([pathOf({}), pathOf(undefined)]).toEqual([null, null]);
   });
 });
 

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attachDeviceFilter } from '@tsv/host';
 import { errnoText } from '@tsv/abi';
+import type { Spec } from '@tsv/oci';
 import { isInUserNamespace } from '../in-user-namespace.js';
 import { SandboxError } from '../sandbox-error.js';
 import { findCgroupHierarchies, type CgroupHierarchies } from './cgroup-hierarchies.js';
@@ -18,11 +19,13 @@ const REMOVE_TRIES = 200;
 const REMOVE_PAUSE_MS = 25;
 
 /**
- * The cgroup of a container where the configuration names none: directly below the mount point. IDs are unique in a
- * `--root` only.
+ * The cgroup that a configuration asks for. One that names none and has limits gets one directly below the mount point; IDs
+ * are unique in a `--root` only. Null where it has neither: the container stays where its creator is, for making and
+ * removing a cgroup in each hierarchy of version 1 takes a third of a short run.
  */
-export function defaultCgroupsPath(rootDir: string, id: string): string {
-  return `/tsv-${hashOf(resolve(rootDir)).toString(16)}-${id}`;
+export function cgroupPathOf({ linux = {} }: Spec, rootDir: string, id: string): string | null {
+  if (linux.cgroupsPath !== undefined) return linux.cgroupsPath;
+  return linux.resources === undefined ? null : `/tsv-${hashOf(resolve(rootDir)).toString(16)}-${id}`;
 }
 
 /** FNV-1a of 32 bits: a library of hash functions takes longer to load than a container to start. */

@@ -6,7 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import type { Spec } from '@tsv/oci';
 import { toByteString } from '../byte-string.js';
 import type { RuntimeConfig } from '../config.js';
-import { HostCgroup, defaultCgroupsPath } from '../cgroup/host-cgroup.js';
+import { HostCgroup, cgroupPathOf } from '../cgroup/host-cgroup.js';
 import { hostPaths } from '../host-paths.js';
 import { makeStores, removeStores, storePaths } from '../overlay-stores.js';
 import { ControlClient } from '../control/control-client.js';
@@ -189,7 +189,8 @@ export class Creation {
   /** The limits of a pod are its first container's: the processes of all run in its sandbox. */
   #enterCgroup(pids: readonly number[]): void {
     const { id, spec } = this.#options;
-    const path = spec.linux?.cgroupsPath ?? defaultCgroupsPath(this.#context.config.rootDir, id);
+    const path = cgroupPathOf(spec, this.#context.config.rootDir, id);
+    if (path === null) return;
     this.#save({ cgroupPath: path });
     const isRoot = this.#state.sandboxId === id;
     const cgroup = HostCgroup.create(path, isRoot ? spec.linux?.resources : undefined);

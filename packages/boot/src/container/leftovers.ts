@@ -1,6 +1,7 @@
 import { GoferClient, GoferOperation } from '@tsv/gofer';
 import { close, getThreadCapabilities, openat2, unlinkat } from '@tsv/host';
 import { AT_FDCWD, EACCES, EBUSY, ENOENT, O_CLOEXEC, O_DIRECTORY, O_PATH, errnoText } from '@tsv/abi';
+import { constants, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toByteString } from '../byte-string.js';
@@ -27,18 +28,12 @@ interface Leftover {
  * cgroups let only those write who may write everywhere.
  */
 export class Leftovers {
-  readonly #gofer: GoferClient | null;
+  #gofer: GoferClient | null;
   readonly #entries: Leftover[] = [];
 
-  /** Throws {@link SandboxError}. */
-  constructor() {
-    const capabilities = getThreadCapabilities();
-    const isAble = NEEDED_CAPABILITIES.every((bit) => Math.floor(capabilities / bit) % 2 === 1);
-    try {
-      this.#gofer = isAble ? GoferClient.start({ isRoot: true }) : null;
-    } catch (error) {
-      throw new SandboxError((error as Error).message);
-    }
+  /** With `hasCgroup` the gofer is started at once, before this process is in the cgroup. Throws {@link SandboxError}. */
+  constructor(hasCgroup: boolean) {
+    this.#gofer = hasCgroup ? startGofer() : null;
   }
 
   /** Notes a name to remove; the first that was noted goes first. Throws {@link SandboxError}. */
@@ -46,6 +41,7 @@ export class Leftovers {
     const dirFd = openat2(AT_FDCWD, toByteString(dirname(path)), O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0);
     if (dirFd < 0) throw new SandboxError(`Cannot open "${dirname(path)}": ${errnoText(-dirFd)}`);
     this.#entries.push({ dirFd, name: toByteString(basename(path)), flags });
+    if (!isOurs(dirname(path))) this.#gofer ??= startGofer();
   }
 
   /** Removes what is there still. */
@@ -74,5 +70,22 @@ export class Leftovers {
     const error = unlinkat(dirFd, name, flags);
     if (error !== -EACCES || this.#gofer === null) return error;
     return this.#gofer.call(GoferOperation.UNLINK, { flags }, dirFd, name);
+  }
+}
+
+/** Whether this process may write to a directory without capabilities, because it is its owner's. */
+function isOurs(directory: string): boolean {
+  const { uid, mode } = statSync(directory);
+  return uid === process.geteuid?.() && (mode & constants.S_IWUSR) !== 0;
+}
+
+/** A gofer that may do what this process may; null where that is nothing special. Throws {@link SandboxError}. */
+function startGofer(): GoferClient | null {
+  const capabilities = getThreadCapabilities();
+  const isAble = NEEDED_CAPABILITIES.every((bit) => Math.floor(capabilities / bit) % 2 === 1);
+  try {
+    return isAble ? GoferClient.start({ isRoot: true }) : null;
+  } catch (error) {
+    throw new SandboxError((error as Error).message);
   }
 }

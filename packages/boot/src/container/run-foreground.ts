@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { unixSocketpair } from '@tsv/host';
 import { O_CLOEXEC, SOCK_STREAM, errnoText } from '@tsv/abi';
 import { CgroupReturn } from '../cgroup/cgroup-return.js';
-import { HostCgroup } from '../cgroup/host-cgroup.js';
+import { HostCgroup, cgroupPathOf } from '../cgroup/host-cgroup.js';
 import { ControlClient } from '../control/control-client.js';
 import { makeStores, storePaths } from '../overlay-stores.js';
 import { openLog } from '../quiet-log.js';
@@ -46,8 +46,9 @@ class ForegroundRun {
   readonly #context: ManagerContext;
   readonly #options: CreateOptions;
   readonly #directory: ContainerDirectory;
-  readonly #cgroups = new CgroupReturn();
-  readonly #leftovers = new Leftovers();
+  /** Null for a container that has no cgroup: this process stays where it is. */
+  readonly #cgroups: CgroupReturn | null;
+  readonly #leftovers: Leftovers;
   #sentry: Sentry | null = null;
   #client: ControlClient | null = null;
   #hooks: LateHooks | null = null;
@@ -56,6 +57,9 @@ class ForegroundRun {
     this.#context = context;
     this.#options = options;
     this.#directory = directory;
+    const hasCgroup = cgroupPathOf(options.spec, context.config.rootDir, options.id) !== null;
+    this.#cgroups = hasCgroup ? new CgroupReturn() : null;
+    this.#leftovers = new Leftovers(hasCgroup);
   }
 
   /** Everything that needs names of the host is done when this resolves. */
@@ -66,12 +70,12 @@ class ForegroundRun {
       const state = await creation.run();
       this.#noteLeftovers(state);
       this.#hooks = await LateHooks.start(this.#context.entry, this.#context.config.rootDir, state);
-      if (this.#hooks !== null) this.#cgroups.move(this.#hooks.pid);
+      if (this.#hooks !== null) this.#cgroups?.move(this.#hooks.pid);
       directory.save({ ...state, phase: 'running' });
       this.#client = creation.takeClient();
     } catch (error) {
       this.#sentry?.destroy();
-      this.#cgroups.goBack();
+      this.#cgroups?.goBack();
       this.#leftovers.forget();
       await creation.undo();
       directory.remove();
@@ -95,7 +99,7 @@ class ForegroundRun {
       return status;
     } finally {
       this.#client!.close();
-      this.#cgroups.goBack();
+      this.#cgroups?.goBack();
       await this.#leftovers.remove();
       await this.#hooks?.stopped();
     }
@@ -134,7 +138,7 @@ export async function runUnlisted(options: RunOptions, pidFile: string | undefin
   const { config, spec, bundleDir, id } = options;
   const stores = storePaths(config, spec, bundleDir, id);
   if (pidFile === undefined && stores.length === 0) return runContainer(options);
-  const leftovers = new Leftovers();
+  const leftovers = new Leftovers(false);
   try {
     if (pidFile !== undefined) {
       writePidFile(pidFile, process.pid);
