@@ -244,6 +244,7 @@ export const CASES = [
 
   // Networks.
   { name: 'net: errors of socket calls', argv: ['python3', 'socket_errors.py'] },
+  { name: 'net: options of TCP', argv: ['python3', 'tcp_options.py'] },
   { name: 'net: close that lingers', argv: ['python3', 'socket_linger.py'] },
   sh(
     'net: curl and http.server',

@@ -21,8 +21,15 @@ export const TCP_TIMESTAMP = 24;
 export const TCP_CC_INFO = 26;
 export const TCP_SAVE_SYN = 27;
 export const TCP_SAVED_SYN = 28;
+export const TCP_REPAIR = 19;
+export const TCP_REPAIR_QUEUE = 20;
+export const TCP_QUEUE_SEQ = 21;
+export const TCP_REPAIR_OPTIONS = 22;
+export const TCP_REPAIR_WINDOW = 29;
 export const TCP_FASTOPEN_CONNECT = 30;
 export const TCP_ULP = 31;
+export const TCP_FASTOPEN_KEY = 33;
+export const TCP_FASTOPEN_NO_COOKIE = 34;
 export const TCP_INQ = 36;
 /** Longest name of a congestion control algorithm, with its NUL. */
 export const TCP_CA_NAME_MAX = 16;
@@ -38,6 +45,7 @@ export interface TcpInfo {
   tcpi_snd_wscale: number;
   tcpi_rcv_wscale: number;
   tcpi_delivery_rate_app_limited: number;
+  tcpi_fastopen_client_fail: number;
   tcpi_rto: number;
   tcpi_ato: number;
   tcpi_snd_mss: number;
@@ -87,6 +95,32 @@ export interface TcpInfo {
 }
 
 export const SIZEOF_TCP_INFO = 232;
+
+/** `struct tcp_bbr_info` of linux/inet_diag.h: bandwidth in bytes a second, round trip in microseconds, gains times 256. */
+export const SIZEOF_TCP_BBR_INFO = 20;
+const BBR_BW_LO = 0;
+const BBR_BW_HI = 4;
+const BBR_MIN_RTT = 8;
+const BBR_PACING_GAIN = 12;
+const BBR_CWND_GAIN = 16;
+
+/** A model of a path, as TCP_CC_INFO tells it of BBR. */
+export interface TcpPathModel {
+  bandwidthBytesPerMs: number;
+  /** Infinity before it was measured. */
+  minRttMs: number;
+  pacingGain: number;
+  cwndGain: number;
+}
+
+export function storeTcpBbrInfo(mem: DataView, at: number, model: Readonly<TcpPathModel>): void {
+  const bandwidth = Math.floor(model.bandwidthBytesPerMs * 1000);
+  mem.setUint32(at + BBR_BW_LO, bandwidth % 0x1_0000_0000, true);
+  mem.setUint32(at + BBR_BW_HI, Math.floor(bandwidth / 0x1_0000_0000), true);
+  mem.setUint32(at + BBR_MIN_RTT, Math.min(Math.round(model.minRttMs * 1000), 0xffffffff), true);
+  mem.setUint32(at + BBR_PACING_GAIN, Math.floor(model.pacingGain * 256), true);
+  mem.setUint32(at + BBR_CWND_GAIN, Math.floor(model.cwndGain * 256), true);
+}
 
 /** Bits of tcpi_options. */
 export const TCPI_OPT_TIMESTAMPS = 1;
@@ -147,20 +181,22 @@ const U64_FIELDS: readonly (readonly [keyof TcpInfo, number])[] = [
   ['tcpi_bytes_retrans', 208],
 ];
 
-/** Writes the structure. Values beyond their field are cut to its largest. */
-export function storeTcpInfo(mem: DataView, at: number, info: Readonly<TcpInfo>): void {
-  mem.setUint8(at, info.tcpi_state);
-  mem.setUint8(at + 1, info.tcpi_ca_state);
-  mem.setUint8(at + 2, Math.min(info.tcpi_retransmits, 255));
-  mem.setUint8(at + 3, Math.min(info.tcpi_probes, 255));
-  mem.setUint8(at + 4, Math.min(info.tcpi_backoff, 255));
-  mem.setUint8(at + 5, info.tcpi_options);
-  mem.setUint8(at + 6, (info.tcpi_snd_wscale & 0xf) | (info.tcpi_rcv_wscale << 4));
-  mem.setUint8(at + 7, info.tcpi_delivery_rate_app_limited & 1);
-  for (const [field, offset] of U32_FIELDS) mem.setUint32(at + offset, Math.min(info[field], 0xffffffff), true);
+/** Writes the structure, with 0 for what is not given. Values beyond their field are cut to its largest. */
+export function storeTcpInfo(mem: DataView, at: number, info: Readonly<Partial<TcpInfo>>): void {
+  const valueOf = (field: keyof TcpInfo): number => info[field] ?? 0;
+  mem.setUint8(at, valueOf('tcpi_state'));
+  mem.setUint8(at + 1, valueOf('tcpi_ca_state'));
+  mem.setUint8(at + 2, Math.min(valueOf('tcpi_retransmits'), 255));
+  mem.setUint8(at + 3, Math.min(valueOf('tcpi_probes'), 255));
+  mem.setUint8(at + 4, Math.min(valueOf('tcpi_backoff'), 255));
+  mem.setUint8(at + 5, valueOf('tcpi_options'));
+  mem.setUint8(at + 6, (valueOf('tcpi_snd_wscale') & 0xf) | (valueOf('tcpi_rcv_wscale') << 4));
+  const isAppLimited = valueOf('tcpi_delivery_rate_app_limited') & 1;
+  mem.setUint8(at + 7, isAppLimited | ((valueOf('tcpi_fastopen_client_fail') & 3) << 1));
+  for (const [field, offset] of U32_FIELDS) mem.setUint32(at + offset, Math.min(valueOf(field), 0xffffffff), true);
   for (const [field, offset] of U64_FIELDS) {
     // ~0 stands for "no limit", as in a max_pacing_rate that was never set.
-    const value = info[field];
+    const value = valueOf(field);
     const isMax = value === Infinity;
     mem.setUint32(at + offset, isMax ? 0xffffffff : value % 0x1_0000_0000, true);
     mem.setUint32(at + offset + 4, isMax ? 0xffffffff : Math.floor(value / 0x1_0000_0000), true);

@@ -62,9 +62,11 @@ export { ReceiveInfo, SocketAddress } from './socket/socket-address.js';
 export { SocketOptions } from './socket/socket-options.js';
 export { Tcp } from './socket/tcp.js';
 export { TcpConnection } from './socket/tcp-connection.js';
+export { isFastOpenKey } from './socket/fast-open-options.js';
 export { TcpSocket } from './socket/tcp-socket.js';
 export { UdpSocket } from './socket/udp-socket.js';
 export { type NicOptions, Stack, type StackOptions } from './stack.js';
+export { FastOpenUse } from './tcp/fast-open.js';
 export { tcpInfo } from './tcp/tcp-info.js';
 export { TcpState } from './tcp/tcp-state.js';
 export {

@@ -4,6 +4,9 @@ import {
   TCP_CORK,
   TCP_DEFER_ACCEPT,
   TCP_FASTOPEN,
+  TCP_FASTOPEN_CONNECT,
+  TCP_FASTOPEN_NO_COOKIE,
+  TCP_INQ,
   TCP_KEEPCNT,
   TCP_KEEPIDLE,
   TCP_KEEPINTVL,
@@ -91,8 +94,15 @@ export function getTcpOption(options: TcpOptions, endpoint: TcpEndpoint | null, 
       return options.userTimeoutMs;
     case TCP_FASTOPEN:
       return options.fastOpenMax;
+    case TCP_FASTOPEN_CONNECT:
+      return Number(options.connectsFast);
+    case TCP_FASTOPEN_NO_COOKIE:
+      return Number(options.isFastOpenCookieless);
+    case TCP_INQ:
+      return Number(options.tellsInput);
     case TCP_NOTSENT_LOWAT:
-      return options.notSentLowBytes === Infinity ? 0 : options.notSentLowBytes;
+      // A number of 32 bits without a sign, which getsockopt(2) tells as it was set.
+      return options.notSentLowBytes === Infinity ? 0 : options.notSentLowBytes | 0;
     default:
       return -ENOPROTOOPT;
   }
@@ -117,12 +127,12 @@ function setLimit(options: TcpOptions, name: number, value: number): number {
       if (value < 0) return -EINVAL;
       options.userTimeoutMs = value;
       return 0;
-    case TCP_FASTOPEN:
-      if (value < 0) return -EINVAL;
-      options.fastOpenMax = value;
+    case TCP_INQ:
+      if (value < 0 || value > 1) return -EINVAL;
+      options.tellsInput = value === 1;
       return 0;
     case TCP_NOTSENT_LOWAT:
-      options.notSentLowBytes = value < 0 || value === 0 ? Infinity : value;
+      options.notSentLowBytes = value === 0 ? Infinity : value >>> 0;
       return 0;
     default:
       return -ENOPROTOOPT;

@@ -8,7 +8,9 @@ import {
   EINVAL,
   EISCONN,
   ENETUNREACH,
+  ENOPROTOOPT,
   ENOTCONN,
+  EOPNOTSUPP,
   EPIPE,
   IP_PMTUDISC_DONT,
   IP_TOS,
@@ -41,7 +43,9 @@ import {
   SOL_IPV6,
   SOL_SOCKET,
   SOL_TCP,
+  type TcpInfo,
 } from '@tsv/abi';
+import { listenerInfo } from '../tcp/tcp-info.js';
 import type { IcmpError } from '../icmp/icmp-error.js';
 import type { Stack } from '../stack.js';
 import { createCongestionControl } from '../tcp/congestion/registry.js';
@@ -53,11 +57,16 @@ import { TcpListener } from '../tcp/tcp-listener.js';
 import { TcpOptions } from '../tcp/tcp-options.js';
 import { isClosing, TcpState } from '../tcp/tcp-state.js';
 import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
+import { setFastOpenOption } from './fast-open-options.js';
 import { Socket } from './socket.js';
 import type { SocketAddress } from './socket-address.js';
 import { ListenTimer } from './tcp.js';
 import { TcpConnection } from './tcp-connection.js';
 import { getTcpOption, setTcpOption } from './tcp-socket-options.js';
+
+/** When a connect uses fast open: never, with the text that is at hand, or with what is sent first. */
+const FastOpenMode = { OFF: 0, AT_ONCE: 1, DEFERRED: 2 } as const;
+type FastOpenMode = (typeof FastOpenMode)[keyof typeof FastOpenMode];
 
 const READ_EVENTS = POLLIN | POLLRDNORM;
 const WRITE_EVENTS = POLLOUT | POLLWRNORM;
@@ -101,6 +110,16 @@ export class TcpSocket extends Socket {
   /** The endpoint of the connection, or null: for TCP_INFO and tables. */
   get endpoint(): TcpEndpoint | null {
     return this.#connection?.endpoint ?? null;
+  }
+
+  /** What TCP_INFO tells; null of a socket without a peer that does not listen. */
+  get info(): Partial<TcpInfo> | null {
+    if (this.#listener !== null) return listenerInfo(this.#listener);
+    if (this.#connection === null) return null;
+    this.stack.enter();
+    const info = this.#connection.endpoint.info(this.stack.nowMs);
+    this.stack.leave();
+    return info;
   }
 
   /** State as in net/tcp_states.h. */
@@ -180,6 +199,29 @@ export class TcpSocket extends Socket {
 
   /** As {@link TcpSocket.connect}, but how an attempt goes that ends at once is left for the next call to tell. */
   beginConnect(address: IpAddress, port: number, scopeId = 0): number {
+    const usesFastOpen = this.tcpOptions.connectsFast && this.stack.tcp.isClientFastOpenOn;
+    return this.#begin(address, port, scopeId, usesFastOpen ? FastOpenMode.DEFERRED : FastOpenMode.OFF);
+  }
+
+  /**
+   * Starts to connect with text in the SYN, MSG_FASTOPEN: RFC 7413. Returns how much went along, which is nothing when a
+   * cookie has to be asked for first. Errors: those of connect, and EOPNOTSUPP where fast open is off.
+   */
+  connectFast(address: IpAddress, port: number, scopeId: number, bytes: Uint8Array, at: number, len: number): number {
+    if (!this.stack.tcp.isClientFastOpenOn) return -EOPNOTSUPP;
+    if (this.#connection !== null) return -EISCONN;
+    this.stack.enter();
+    let result = this.#begin(address, port, scopeId, FastOpenMode.AT_ONCE);
+    if (result === -EINPROGRESS) {
+      const { endpoint } = this.#connection!;
+      const textLen = Math.min(len, endpoint.synTextBytesMax);
+      result = textLen === 0 ? 0 : endpoint.send(bytes, at, textLen);
+    }
+    this.stack.leave();
+    return result;
+  }
+
+  #begin(address: IpAddress, port: number, scopeId: number, mode: FastOpenMode): number {
     if (this.isClosed) return -EBADF;
     if (this.#listener !== null) return -EISCONN;
     if (this.#connection !== null) return this.#connectAgain();
@@ -189,9 +231,10 @@ export class TcpSocket extends Socket {
     const path = this.pathTo(address, scopeId);
     if (typeof path === 'number') return path;
     this.stack.enter();
-    const opened = this.#open(path.src, path.dst, port);
+    const opened = this.#open(path.src, path.dst, port, mode);
     this.stack.leave();
-    return opened === 0 ? -EINPROGRESS : opened;
+    if (opened !== 0) return opened;
+    return this.endpoint!.isSynDeferred ? 0 : -EINPROGRESS;
   }
 
   /** Has no peer any more: connect(2) with AF_UNSPEC. A connection is reset; a listening socket listens no more. */
@@ -219,7 +262,7 @@ export class TcpSocket extends Socket {
     if (flags & MSG_OOB && len > 0) {
       sent = len === 1 ? 0 : endpoint.send(bytes, at, len - 1);
       if (sent === len - 1) sent = addUrgent(sent, endpoint.sendUrgent(bytes[at + len - 1]!));
-    } else sent = endpoint.send(bytes, at, len);
+    } else sent = endpoint.send(bytes, at, endpoint.isSynDeferred ? Math.min(len, endpoint.synTextBytesMax) : len);
     this.stack.tcp.touch(connection);
     this.stack.leave();
     this.#readiness = this.readiness();
@@ -319,12 +362,15 @@ export class TcpSocket extends Socket {
   /** Sets an option of an `int`; setsockopt(2). Errors: ENOPROTOOPT, EINVAL, EBADF. */
   setOption(level: number, name: number, value: number): number {
     if (this.isClosed) return -EBADF;
-    const set =
-      level === SOL_TCP
-        ? setTcpOption(this.tcpOptions, this.endpoint, name, value)
-        : this.options.set(level, name, value);
+    const set = level === SOL_TCP ? this.#setTcpOption(name, value) : this.options.set(level, name, value);
     if (set === 0) this.#applyOptions(level, name);
     return set;
+  }
+
+  #setTcpOption(name: number, value: number): number {
+    const { tcpOptions, stack } = this;
+    const set = setFastOpenOption(tcpOptions, this.state, stack.tcp.isClientFastOpenOn, name, value);
+    return set === -ENOPROTOOPT ? setTcpOption(tcpOptions, this.endpoint, name, value) : set;
   }
 
   /** The value of an option. Errors: ENOPROTOOPT. */
@@ -404,6 +450,7 @@ export class TcpSocket extends Socket {
   #connectAgain(): number {
     const { endpoint } = this.#connection!;
     if (!this.#isConnecting) return endpoint.state === TcpState.CLOSE ? -ECONNABORTED : -EISCONN;
+    if (endpoint.isSynDeferred) return -EISCONN;
     if (endpoint.state === TcpState.SYN_SENT || endpoint.state === TcpState.SYN_RECV) return -EALREADY;
     this.#isConnecting = false;
     const error = endpoint.takeError();
@@ -424,7 +471,7 @@ export class TcpSocket extends Socket {
     if (!this.#holdsPort) this.localPort = 0;
   }
 
-  #open(local: IpAddress, remote: IpAddress, port: number): number {
+  #open(local: IpAddress, remote: IpAddress, port: number, mode: FastOpenMode): number {
     const { tcp, nowMs } = this.stack;
     const localPort = this.#holdsPort ? this.localPort : tcp.portFor(local, remote, port);
     if (localPort === 0) return -EADDRNOTAVAIL;
@@ -439,7 +486,9 @@ export class TcpSocket extends Socket {
     this.#isConnecting = true;
     this.#adopt(connection);
     const iss = tcp.isns.isn(local, localPort, remote, port, nowMs);
+    if (mode !== FastOpenMode.OFF) tcp.prepareFastOpen(endpoint, nowMs);
     const opened = endpoint.connect(iss, tcp.isns.tsOffset(local, remote), nowMs);
+    if (mode === FastOpenMode.DEFERRED && endpoint.fastOpen?.takesText === true) endpoint.deferSyn();
     tcp.touch(connection);
     return opened === 0 ? 0 : errnoOfTcpError(opened);
   }
@@ -529,7 +578,7 @@ function readinessOf(endpoint: TcpEndpoint): number {
   let mask = endpoint.error !== 0 ? POLLERR : 0;
   if ((isReadOver && isWriteOver) || state === TcpState.CLOSE) mask |= POLLHUP;
   if (isReadOver) mask |= READ_EVENTS | POLLRDHUP;
-  if (state === TcpState.SYN_SENT || state === TcpState.SYN_RECV) return mask;
+  if (state === TcpState.SYN_SENT) return endpoint.isSynDeferred ? mask | WRITE_EVENTS : mask;
   if (endpoint.readableBytes > 0) mask |= READ_EVENTS;
   if (endpoint.canWrite) mask |= WRITE_EVENTS;
   if (endpoint.receiver.urgent === Urgent.VALID) mask |= POLLPRI;

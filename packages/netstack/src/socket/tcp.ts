@@ -7,9 +7,11 @@ import type { Path } from '../net/path.js';
 import { SipHash } from '../net/siphash.js';
 import { transportChecksumIsRight } from '../net/transport-checksum.js';
 import type { Stack } from '../stack.js';
+import { FastOpenUse } from '../tcp/fast-open.js';
 import { IsnGenerator } from '../tcp/isn.js';
 import { ACK, FIN, PSH, resetFor, RST, Segment, type SegmentSink, SYN } from '../tcp/segment.js';
 import { seqAdd, seqGe, seqGt } from '../tcp/sequence.js';
+import type { TcpEndpoint } from '../tcp/tcp-endpoint.js';
 import { TcpError } from '../tcp/tcp-error.js';
 import { TcpContext } from '../tcp/tcp-settings.js';
 import { encodeHeader, parseSegment, segmentHeaderBytes, TCP_HEADER_BYTES_MIN, tcpIsWellFormed } from '../tcp/wire.js';
@@ -113,6 +115,20 @@ export class Tcp implements SegmentSink {
     if (error.errno !== EMSGSIZE) endpoint.onUnreachable(tcpErrorOf(error.errno), seq);
     this.touch(connection);
     return true;
+  }
+
+  /** Whether sockets may connect with text in the SYN, tcp_fastopen. */
+  get isClientFastOpenOn(): boolean {
+    return (this.context.settings.fastOpen & FastOpenUse.CLIENT) !== 0;
+  }
+
+  /** Has `endpoint`, which is to connect, use the peer's cookie, or ask for one; unless text in a SYN was lost lately. */
+  prepareFastOpen(endpoint: TcpEndpoint, nowMs: number): void {
+    const { fastOpenPeers, settings } = this.context;
+    const isCookieless =
+      endpoint.options.isFastOpenCookieless || (settings.fastOpen & FastOpenUse.CLIENT_NO_COOKIE) !== 0;
+    const cookie = fastOpenPeers.cookieFor(endpoint.writer.remote, nowMs);
+    if (cookie !== null) endpoint.useFastOpen(isCookieless && cookie.length === 0 ? null : cookie);
   }
 
   /** Has `connection` looked after at the end of the current call into the stack. */

@@ -2,12 +2,14 @@ import { createCongestionControl } from './congestion/registry.js';
 import { INITIAL_WINDOW_SEGMENTS } from './congestion/congestion-control.js';
 import { NewReno } from './congestion/new-reno.js';
 import type { IpAddress } from '../wire/ip-address.js';
+import { FastOpenState } from './fast-open.js';
 import { KeepAlive } from './keep-alive.js';
 import { ReceiveTuner } from './receive-tuner.js';
 import { AckNeed, Receiver } from './receiver.js';
 import { ACK, CWR, ECE, NO_WINDOW_SHIFT, type Segment, type SegmentSink, SYN } from './segment.js';
 import { SegmentWriter } from './segment-writer.js';
 import { seqAdd } from './sequence.js';
+import type { SendTimes } from './send-times.js';
 import { Sender } from './sender.js';
 import type { SynReceived } from './syn-received.js';
 import { TcpError } from './tcp-error.js';
@@ -19,6 +21,7 @@ import { isSynchronized, stateOnClose, TcpState } from './tcp-state.js';
 const MSS_DEFAULT_IPV4 = 536;
 const MSS_DEFAULT_IPV6 = 1220;
 const TIMESTAMPS_BYTES = 12;
+const SYN_OPTIONS_BYTES_MAX = 40;
 const SYN_TIMEOUT_MS = 1000;
 const SYN_TIMEOUT_MS_MAX = 120_000;
 
@@ -56,11 +59,11 @@ export abstract class Connection {
   protected isReadShut = false;
   protected isWriteShut = false;
   #isEcnAsked = false;
-  /** Fast open: the cookie to send; of length 0 to ask for one. */
-  protected fastOpenCookie: Uint8Array | null = null;
-  /** The cookie that the peer gave, for the next connection to it. */
-  learnedCookie: Uint8Array | null = null;
+  /** Null without fast open. */
+  fastOpen: FastOpenState | null = null;
   lastHeardMs = 0;
+  /** Null before there was any text to send. */
+  sendTimes: SendTimes | null = null;
   /** Segments received, and those with text. */
   segmentInCount = 0;
   textInCount = 0;
@@ -137,9 +140,31 @@ export abstract class Connection {
     return 0;
   }
 
-  /** Uses fast open (RFC 7413) for the next connect, whose SYN carries what is sent before the first output. */
-  useFastOpen(cookie: Uint8Array): void {
-    this.fastOpenCookie = cookie.slice();
+  /**
+   * Uses fast open (RFC 7413) for the next connect, whose SYN carries what is sent before the first output. `cookie`: of
+   * length 0 to ask for one, null to send text without one.
+   */
+  useFastOpen(cookie: Uint8Array | null): void {
+    this.fastOpen = new FastOpenState(cookie);
+  }
+
+  /** Has the SYN of the connect that has just begun wait for text. */
+  deferSyn(): void {
+    this.fastOpen!.isDeferred = true;
+    this.mustSendSyn = false;
+  }
+
+  get isSynDeferred(): boolean {
+    return this.fastOpen !== null && this.fastOpen.isDeferred;
+  }
+
+  /** Text bytes that our SYN can carry: RFC 7413 section 4.2.1. */
+  get synTextBytesMax(): number {
+    if (this.fastOpen === null || !this.fastOpen.takesText || this.synCount > 0) return 0;
+    const { remote } = this.writer;
+    const mssDefault = remote.isIpv4 ? MSS_DEFAULT_IPV4 : MSS_DEFAULT_IPV6;
+    const peerMss = this.context.fastOpenPeers.mssOf(remote) || mssDefault;
+    return Math.min(this.currentPathMss, peerMss) - SYN_OPTIONS_BYTES_MAX;
   }
 
   /** Becomes the connection that a listener has completed: `syn` is what it remembered of the handshake. */
@@ -174,6 +199,8 @@ export abstract class Connection {
     if (seg.textLen > 0) {
       receiver.acceptSynText(seg);
     }
+    this.fastOpen = new FastOpenState(syn.fastOpenCookie);
+    this.fastOpen.isTextTaken = seg.textLen > 0;
     this.mustSendSyn = true;
     this.wantsOutput = true;
     this.context.counters.PassiveOpens++;
@@ -212,7 +239,8 @@ export abstract class Connection {
     writer.isEcnUsed = sender.isEcnUsed = isEcnOffered && settings.ecn !== 0;
     const ourShift = settings.isWindowScalingOn ? this.ourWindowShift() : NO_WINDOW_SHIFT;
     this.#takeSynOptions(seg.mss, seg.isSackPermitted && settings.isSackOn, seg.windowShift, ourShift);
-    if (seg.fastOpenLen > 0) this.learnedCookie = seg.fastOpenCookie.slice(0, seg.fastOpenLen);
+    if (!isAnswer || this.fastOpen === null || seg.fastOpenLen <= 0) return;
+    this.context.fastOpenPeers.learn(writer.remote, seg.fastOpenCookie.slice(0, seg.fastOpenLen), this.#peerMss);
   }
 
   #takeSynOptions(mss: number, isSackUsed: boolean, peerShift: number, ourShift: number): void {
@@ -257,7 +285,7 @@ export abstract class Connection {
     seg.isSackPermitted = isReply ? this.receiver.isSackUsed : settings.isSackOn;
     if (!isReply && this.#isEcnAsked && this.synCount < 2) seg.flags |= ECE | CWR;
     if (isReply && writer.isEcnUsed) seg.flags |= ECE;
-    if (this.fastOpenCookie !== null && !isReply && this.synCount === 0) this.#addFastOpen(seg);
+    if (this.fastOpen !== null) this.#addFastOpen(seg, this.fastOpen, isReply);
     const waitMs = Math.min(SYN_TIMEOUT_MS * 2 ** this.synCount, SYN_TIMEOUT_MS_MAX);
     this.stateAtMs = nowMs + waitMs;
     if (this.synCount === 0) this.synSentMs = nowMs;
@@ -266,16 +294,28 @@ export abstract class Connection {
     writer.emit(seg, sink);
   }
 
-  /** RFC 7413 section 4.2.1. */
-  #addFastOpen(seg: Segment): void {
-    const cookie = this.fastOpenCookie!;
-    seg.fastOpenCookie.set(cookie);
-    seg.fastOpenLen = cookie.length;
-    const len = cookie.length > 0 ? Math.min(this.sender.ring.len, this.currentPathMss - 40) : 0;
+  /** RFC 7413 sections 4.2.1 and 4.2.2: a SYN that goes again is a plain one. */
+  #addFastOpen(seg: Segment, fastOpen: FastOpenState, isReply: boolean): void {
+    if (!isReply && this.synCount > 0) return;
+    const { cookie } = fastOpen;
+    if (cookie !== null) {
+      seg.fastOpenCookie.set(cookie);
+      seg.fastOpenLen = cookie.length;
+    }
+    const len = isReply ? 0 : Math.min(this.sender.ring.len, this.synTextBytesMax);
     if (len <= 0) return;
     this.writer.setSynText(seg, len);
     this.sender.sndNxt = seqAdd(this.sender.iss, 1 + len);
+    fastOpen.synTextBytes = len;
     this.context.counters.TCPFastOpenActive++;
+  }
+
+  /** The peer has acknowledged our SYN, and with it `ackedBytes` of text. */
+  protected noteSynAcked(ackedBytes: number, nowMs: number): void {
+    const { fastOpen, synCount } = this;
+    if (fastOpen === null) return;
+    fastOpen.onSynAcked(ackedBytes, synCount);
+    if (fastOpen.synTextBytes > 0) this.context.fastOpenPeers.noteOutcome(this.writer.remote, synCount > 1, nowMs);
   }
 
   protected get hasSynTimedOut(): boolean {

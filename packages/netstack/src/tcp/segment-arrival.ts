@@ -42,6 +42,10 @@ export abstract class SegmentArrival extends Connection {
       this.synCount = 0;
       return;
     }
+    const ackedBytes = seqDiff(seg.ack, sender.iss);
+    // As Linux, whose tcpi_bytes_acked counts the SYN of who calls.
+    sender.ackedBytes = ackedBytes;
+    this.noteSynAcked(ackedBytes - 1, nowMs);
     sender.onSynAcked(seg.ack, nowMs);
     sender.setWindow(seg, seg.window);
     const rttMs = this.synCount === 1 ? nowMs - this.synSentMs : -1;

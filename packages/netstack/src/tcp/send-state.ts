@@ -60,6 +60,8 @@ export abstract class SendState {
   /** Text and FINs, what was sent again included. */
   sentBytes = 0;
   ackedBytes = 0;
+  /** Delivered bytes whose acknowledgement told of congestion, RFC 3168. */
+  deliveredCeBytes = 0;
   lastSentMs = -1;
   /** When the peer last took something, or there was nothing for it to take. */
   progressMs = 0;

@@ -59,6 +59,7 @@ export class Sender extends SendState {
       const isBare = seg.textLen === 0 && (seg.flags & FIN) === 0;
       sample.isDuplicate = queue.count > 0 && isBare && !hasWindowChanged && !sample.hasDsack;
     }
+    if (sample.hasEce) this.deliveredCeBytes += sample.deliveredBytes;
     this.#sampleRtt(seg, tsNow, nowMs);
     // A probe that was answered counts as no failure (RFC 9293 section 3.8.6.1, MUST-37).
     if (sample.hasUnaAdvanced || this.timer === SendTimer.PERSIST) this.retryCount = 0;

@@ -4,6 +4,7 @@ import { SegmentArrival } from './segment-arrival.js';
 import { AckNeed, Urgent } from './receiver.js';
 import { ACK, RST, type Segment, type SegmentSink, SYN } from './segment.js';
 import { seqGe, seqGt, seqLt } from './sequence.js';
+import { sendLimitOf, SendTimes } from './send-times.js';
 import { SendEvent, SendTimer } from './sender.js';
 import { TcpError } from './tcp-error.js';
 import { canReceiveText, canTransmit, isSynchronized, stateOnClose, TcpState } from './tcp-state.js';
@@ -74,6 +75,7 @@ export class TcpEndpoint extends SegmentArrival {
     if (this.currentState === TcpState.CLOSE) return;
     if (this.mustSendSyn) this.sendSyn(nowMs, sink);
     this.#transmit(nowMs, sink);
+    if (this.sendTimes !== null || this.sender.ring.len > 0) this.#noteSendLimit(nowMs);
     const { receiver } = this;
     if (receiver.ackNeed === AckNeed.NONE) return;
     if (receiver.ackNeed === AckNeed.NOW || nowMs >= receiver.ackAtMs) {
@@ -94,7 +96,8 @@ export class TcpEndpoint extends SegmentArrival {
   send(src: Uint8Array, at = 0, len = src.length - at): number {
     if (this.pendingError !== 0) return this.takeError();
     if (this.isWriteOver) return TcpError.PIPE;
-    if (!isSynchronized(this.currentState) && this.fastOpenCookie === null) {
+    const isOpening = this.fastOpen !== null && this.currentState === TcpState.SYN_SENT && this.synCount === 0;
+    if (!isSynchronized(this.currentState) && !isOpening) {
       return this.currentState === TcpState.CLOSE ? TcpError.PIPE : TcpError.WOULD_BLOCK;
     }
     const { sender } = this;
@@ -102,6 +105,10 @@ export class TcpEndpoint extends SegmentArrival {
     if (count === 0) return len === 0 ? 0 : TcpError.WOULD_BLOCK;
     sender.push(src, at, count);
     this.wantsOutput = true;
+    if (this.isSynDeferred) {
+      this.fastOpen!.isDeferred = false;
+      this.mustSendSyn = true;
+    }
     return count;
   }
 
@@ -275,6 +282,11 @@ export class TcpEndpoint extends SegmentArrival {
     if (receiver.ackNeed === AckNeed.DELAYED) receiver.isInteractive = true;
     for (; sent !== null; sent = sender.next(nowMs)) writer.text(sent, nowMs, sink);
     sender.hasMore = false;
+  }
+
+  #noteSendLimit(nowMs: number): void {
+    this.sendTimes ??= new SendTimes();
+    this.sendTimes.note(sendLimitOf(this.sender), nowMs);
   }
 
   #finish(): void {

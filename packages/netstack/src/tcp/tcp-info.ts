@@ -1,7 +1,16 @@
-import { TCPI_OPT_ECN, TCPI_OPT_SACK, TCPI_OPT_TIMESTAMPS, TCPI_OPT_WSCALE, type TcpInfo } from '@tsv/abi';
+import {
+  TCPI_OPT_ECN,
+  TCPI_OPT_SACK,
+  TCPI_OPT_SYN_DATA,
+  TCPI_OPT_TIMESTAMPS,
+  TCPI_OPT_WSCALE,
+  type TcpInfo,
+} from '@tsv/abi';
 import type { Connection } from './connection.js';
 import { SendTimer } from './sender.js';
 import { seqDiff } from './sequence.js';
+import type { TcpListener } from './tcp-listener.js';
+import { TcpState } from './tcp-state.js';
 
 /** "No threshold yet", as Linux tells it. */
 const SSTHRESH_INFINITE = 0x7fffffff;
@@ -13,6 +22,8 @@ export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
   const { queue, rtt, cc, recovery } = sender;
   const maxPacing = connection.options.maxPacingBytesPerMs;
   const segments = (bytes: number): number => Math.ceil(bytes / sender.mssBytes);
+  const times = connection.sendTimes;
+  const busyMs = times?.busyMs(nowMs) ?? 0;
   const isProbing = sender.timer === SendTimer.PERSIST;
   return {
     tcpi_state: connection.state,
@@ -24,6 +35,7 @@ export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
     tcpi_snd_wscale: sender.windowShift,
     tcpi_rcv_wscale: receiver.windowShift,
     tcpi_delivery_rate_app_limited: Number(sender.isDeliveryAppLimited),
+    tcpi_fastopen_client_fail: connection.fastOpen?.failure ?? 0,
     tcpi_rto: micros(rtt.rtoMs),
     tcpi_ato: micros(ATO_MS),
     tcpi_snd_mss: sender.mssBytes,
@@ -59,11 +71,11 @@ export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
     tcpi_data_segs_in: connection.textInCount,
     tcpi_data_segs_out: writer.textCount,
     tcpi_delivery_rate: Math.floor(sender.deliveryBytesPerMs * 1000),
-    tcpi_busy_time: 0,
-    tcpi_rwnd_limited: 0,
-    tcpi_sndbuf_limited: 0,
+    tcpi_busy_time: micros(busyMs),
+    tcpi_rwnd_limited: micros(times?.windowLimitedMs ?? 0),
+    tcpi_sndbuf_limited: micros(times?.bufferLimitedMs ?? 0),
     tcpi_delivered: segments(sender.deliveredBytes),
-    tcpi_delivered_ce: 0,
+    tcpi_delivered_ce: segments(sender.deliveredCeBytes),
     tcpi_bytes_sent: sender.sentBytes,
     tcpi_bytes_retrans: sender.retransmittedBytes,
     tcpi_dsack_dups: recovery.dsackCount,
@@ -73,13 +85,19 @@ export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
   };
 }
 
+/** What TCP_INFO tells of a listening socket: connections that wait to be accepted, and how many may. */
+export function listenerInfo(listener: TcpListener): Pick<TcpInfo, 'tcpi_state' | 'tcpi_unacked' | 'tcpi_sacked'> {
+  return { tcpi_state: TcpState.LISTEN, tcpi_unacked: listener.acceptCount, tcpi_sacked: listener.backlog };
+}
+
 function optionBits(connection: Connection): number {
   const { sender, receiver, writer } = connection;
   return (
     (writer.hasTimestamps ? TCPI_OPT_TIMESTAMPS : 0) |
     (receiver.isSackUsed ? TCPI_OPT_SACK : 0) |
     (sender.windowShift + receiver.windowShift > 0 ? TCPI_OPT_WSCALE : 0) |
-    (writer.isEcnUsed ? TCPI_OPT_ECN : 0)
+    (writer.isEcnUsed ? TCPI_OPT_ECN : 0) |
+    (connection.fastOpen?.isTextTaken === true ? TCPI_OPT_SYN_DATA : 0)
   );
 }
 

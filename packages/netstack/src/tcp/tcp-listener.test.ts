@@ -316,7 +316,7 @@ describe('fast open, RFC 7413', () => {
 
   it('pending ones are limited', () => {
     const script = new ListenerScript(4, on, queue);
-    const cookies = new FastOpenCookies(script.hash);
+    const cookies = new FastOpenCookies(script.context.fastOpenKey);
     const open = (peer: number): TcpEndpoint | null => {
       const from = seg({});
       from.src = IpAddress.ipv4(0x0a00_0100 + peer);

@@ -1,5 +1,5 @@
 import type { IpAddress } from '../wire/ip-address.js';
-import { FastOpenCookies } from './fast-open.js';
+import { CookieCheck, FastOpenCookies, FastOpenUse } from './fast-open.js';
 import { IsnGenerator } from './isn.js';
 import {
   ACK,
@@ -42,7 +42,8 @@ export class TcpListener {
   readonly options: TcpOptions;
   readonly #isns: IsnGenerator;
   readonly #cookies: SynCookies;
-  readonly #fastOpen: FastOpenCookies;
+  #ownCookies: FastOpenCookies | null = null;
+  #ownCookiesKey: Uint8Array | null = null;
   readonly #synQueue = new SynQueue();
   readonly #acceptQueue: TcpEndpoint[] = [];
   #backlog = 0;
@@ -64,7 +65,6 @@ export class TcpListener {
     this.options = options;
     this.#isns = new IsnGenerator(hash);
     this.#cookies = new SynCookies(hash);
-    this.#fastOpen = new FastOpenCookies(hash);
     this.setBacklog(backlog);
   }
 
@@ -256,12 +256,27 @@ export class TcpListener {
 
   /** RFC 7413 section 4.2.2. */
   #takeFastOpen(syn: SynReceived, seg: Readonly<Segment>): boolean {
-    const isOn = (this.context.settings.fastOpen & 2) !== 0 && this.options.fastOpenMax > 0;
-    if (!isOn || seg.fastOpenLen === NO_FAST_OPEN) return false;
-    if (this.#fastOpen.isValid(seg)) return this.#fastOpenCount < this.options.fastOpenMax;
+    const { fastOpen } = this.context.settings;
+    const countMax = this.options.fastOpenMax || (fastOpen & FastOpenUse.SERVER_ALWAYS ? this.#backlog : 0);
+    if ((fastOpen & FastOpenUse.SERVER) === 0 || countMax === 0) return false;
+    if (this.options.isFastOpenCookieless || (fastOpen & FastOpenUse.SERVER_NO_COOKIE) !== 0) {
+      return seg.textLen > 0 && this.#fastOpenCount < countMax;
+    }
+    if (seg.fastOpenLen === NO_FAST_OPEN) return false;
+    const cookies = this.#cookiesOfFastOpen;
+    const check = cookies.check(seg);
+    if (check !== CookieCheck.GOOD) syn.fastOpenCookie = cookies.make(seg);
+    if (check !== CookieCheck.BAD) return this.#fastOpenCount < countMax;
     this.context.counters.TCPFastOpenCookieReqd++;
-    syn.fastOpenCookie = this.#fastOpen.make(seg);
     return false;
+  }
+
+  get #cookiesOfFastOpen(): FastOpenCookies {
+    const key = this.options.fastOpenKey;
+    if (key === null) return this.context.fastOpenCookies;
+    if (this.#ownCookies === null || this.#ownCookiesKey !== key) this.#ownCookies = new FastOpenCookies(key);
+    this.#ownCookiesKey = key;
+    return this.#ownCookies;
   }
 
   get #fastOpenCount(): number {

@@ -32,6 +32,13 @@ export class TcpOptions {
   notSentLowBytes = Infinity;
   /** TCP_FASTOPEN of a listener: pending fast opens that it accepts. */
   fastOpenMax = 0;
+  /** TCP_FASTOPEN_KEY of a listener; null for the key of the stack. */
+  fastOpenKey: Uint8Array | null = null;
+  /** TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE. */
+  connectsFast = false;
+  isFastOpenCookieless = false;
+  /** TCP_INQ: reads tell how much is left. */
+  tellsInput = false;
 
   constructor(settings: TcpSettings) {
     this.keepIdleMs = settings.keepIdleMs;

@@ -1,4 +1,5 @@
 import { DEFAULT_CONGESTION_CONTROL } from './congestion/registry.js';
+import { FAST_OPEN_KEY_BYTES, FastOpenCookies, FastOpenPeers, FastOpenUse } from './fast-open.js';
 import { Segment } from './segment.js';
 
 /** What an administrator may set for all connections of a stack: net.ipv4.tcp_* of sysctl, with Linux's defaults. */
@@ -13,8 +14,8 @@ export class TcpSettings {
   isFrtoOn = true;
   /** tcp_syncookies: 0 never, 1 when the SYN queue is full, 2 always. */
   synCookies: 0 | 1 | 2 = 1;
-  /** tcp_fastopen: bit 0 client, bit 1 server. */
-  fastOpen = 1;
+  /** tcp_fastopen: bits of {@link FastOpenUse}. */
+  fastOpen: number = FastOpenUse.CLIENT;
   /** tcp_congestion_control. */
   congestionControl = DEFAULT_CONGESTION_CONTROL;
   /** tcp_syn_retries, tcp_synack_retries, tcp_retries2, tcp_orphan_retries. */
@@ -104,12 +105,35 @@ export class TcpContext {
   /** The segment that is being sent. */
   readonly segment = new Segment();
   readonly gatherBytes = new Uint8Array(GATHER_BYTES);
+  /** What clients know of their peers. */
+  readonly fastOpenPeers = new FastOpenPeers();
+  #fastOpenKey: Uint8Array | null = null;
+  #fastOpenCookies: FastOpenCookies | null = null;
   #challengeSecond = -1;
   #challengeCount = 0;
 
   constructor(random: RandomSource, settings = new TcpSettings()) {
     this.random = random;
     this.settings = settings;
+  }
+
+  /** tcp_fastopen_key: the key of listeners without one of their own, and maybe an older one. Random at first. */
+  get fastOpenKey(): Uint8Array {
+    if (this.#fastOpenKey !== null) return this.#fastOpenKey;
+    const key = new Uint8Array(FAST_OPEN_KEY_BYTES);
+    for (let i = 0; i < key.length; i++) key[i] = this.random.u32();
+    this.#fastOpenKey = key;
+    return key;
+  }
+
+  set fastOpenKey(key: Uint8Array) {
+    this.#fastOpenKey = key;
+    this.#fastOpenCookies = null;
+  }
+
+  get fastOpenCookies(): FastOpenCookies {
+    this.#fastOpenCookies ??= new FastOpenCookies(this.fastOpenKey);
+    return this.#fastOpenCookies;
   }
 
   /** Takes one of this second's challenge acknowledgements (RFC 5961 section 7); false if there is none left. */

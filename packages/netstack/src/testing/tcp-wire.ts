@@ -172,7 +172,7 @@ export class TcpWire {
 
   /** TCP_INFO of the connection. */
   info(): TcpInfo {
-    return tcpInfo(this.socket.endpoint!, this.stack.nowMs);
+    return tcpInfo(this.socket.endpoint!, this.clock.monotonicMs());
   }
 
   /** A packet of any kind comes in. */

@@ -5,6 +5,7 @@ import type { NetNamespace } from '../../namespace/net-namespace.js';
 import { Task } from '../../task/task.js';
 import { GeneratedFile, SettableFile, parseSetting } from '../generated-file.js';
 import type { ProcFileSystem } from '../proc-file-system.js';
+import { fastOpenKeyFile } from './fast-open-key.js';
 
 /** A number of a namespace or its stack, with the range that Linux lets it have. */
 interface NetSetting {
@@ -38,7 +39,7 @@ const SETTINGS: Readonly<Record<string, NetSetting>> = {
   'ipv4/tcp_timestamps': switched('isTimestampsOn'),
   'ipv4/tcp_window_scaling': switched('isWindowScalingOn'),
   'ipv4/tcp_frto': switched('isFrtoOn'),
-  'ipv4/tcp_fastopen': counted('fastOpen', 0, 3),
+  'ipv4/tcp_fastopen': counted('fastOpen', 0, 0x7fffffff),
   'ipv4/tcp_syn_retries': counted('synRetries', 1, 127),
   'ipv4/tcp_synack_retries': counted('synAckRetries', 0, 255),
   'ipv4/tcp_retries2': counted('retries', 0, 255),
@@ -74,7 +75,12 @@ export function netSysctls(fs: ProcFileSystem): [path: string, file: GeneratedFi
     path,
     new GeneratedFile(fs, (caller) => `${fact(stackOf(fs, caller))}\n`),
   ]);
-  return [...settable, ...fixed, ['ipv4/ping_group_range', pingGroupRange(fs)]];
+  return [
+    ...settable,
+    ...fixed,
+    ['ipv4/tcp_fastopen_key', fastOpenKeyFile(fs, (caller) => stackOf(fs, caller))],
+    ['ipv4/ping_group_range', pingGroupRange(fs)],
+  ];
 }
 
 /** Groups whose members may make sockets for echo requests, icmp(7). Kept and shown; the socket family has the say. */

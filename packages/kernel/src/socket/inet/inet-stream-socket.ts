@@ -1,14 +1,17 @@
 import {
   AF_UNSPEC,
+  EAGAIN,
   EALREADY,
   ECONNABORTED,
   EINPROGRESS,
   EINVAL,
   EISCONN,
-  ENOENT,
   ENOPROTOOPT,
   ENOTCONN,
+  EOPNOTSUPP,
+  MSG_DONTWAIT,
   MSG_ERRQUEUE,
+  MSG_FASTOPEN,
   MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
@@ -21,15 +24,10 @@ import {
   SIOCATMARK,
   SIOCINQ,
   SIOCOUTQ,
-  SIZEOF_TCP_INFO,
   SOCK_STREAM,
   SO_LINGER,
   SOL_TCP,
-  TCP_CA_NAME_MAX,
-  TCP_CONGESTION,
-  TCP_INFO,
-  TCP_ULP,
-  storeTcpInfo,
+  TCP_INQ,
   type Errno,
 } from '@tsv/abi';
 import { IPPROTO_TCP, TcpState, type TcpSocket } from '@tsv/netstack';
@@ -42,8 +40,10 @@ import type { Task } from '../../task/task.js';
 import { noteLingering } from '../lingering-close.js';
 import type { SocketMessage } from '../socket-message.js';
 import { familyOf } from './inet-address.js';
+import { appendControl } from './inet-control.js';
 import { InetSocket, scratchAddress } from './inet-socket.js';
 import { receiveQueuedError } from './error-message.js';
+import { getTcpOption, setTcpOption } from './tcp-options.js';
 
 /** net.ipv4.tcp_rmem and tcp_wmem: what SO_RCVBUF and SO_SNDBUF say at first. */
 const RECEIVE_BYTES_DEFAULT = 131072;
@@ -126,9 +126,16 @@ export class InetStreamSocket extends InetSocket {
     return this.socket.shutdown(how);
   }
 
-  /** Queues bytes straight from the caller's memory. Errors: EAGAIN, EFAULT, ENOTCONN, EPIPE, the connection's. */
-  send(io: IoBuffer, _message: SocketMessage, flags: number, _t: Task): number {
+  /**
+   * Queues bytes straight from the caller's memory; with MSG_FASTOPEN it connects first. Errors: EAGAIN, EFAULT, ENOTCONN,
+   * EPIPE, the connection's, and those of connect.
+   */
+  send(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     const { socket } = this;
+    if (flags & MSG_FASTOPEN && t.restart.tryCount === 0 && t.restart.moved === 0) {
+      const moved = this.#sendFast(io, message, flags);
+      if (moved !== 0) return moved;
+    }
     if (io.remaining === 0) return socket.send(NO_BYTES, 0, 0, flags);
     let moved = 0;
     let result = 0;
@@ -150,10 +157,25 @@ export class InetStreamSocket extends InetSocket {
     return moved > 0 ? moved : result;
   }
 
-  /** Moves bytes straight to the caller's memory. Errors: EAGAIN, EFAULT, EINVAL, ENOTCONN, the connection's. */
+  /** Errors: EAGAIN, EFAULT, EINVAL, ENOTCONN, the connection's. */
   receive(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     const { socket } = this;
     if (flags & MSG_ERRQUEUE) return receiveQueuedError(socket, this.isIpv6, io, message, t);
+    const moved = this.#receiveText(io, message, flags);
+    if (moved >= 0 && socket.tcpOptions.tellsInput) this.#tellInput(message);
+    return moved;
+  }
+
+  /** TCP_CM_INQ: how much can be read yet; 1 at the end of the stream, so that the reader looks again. */
+  #tellInput(message: SocketMessage): void {
+    const { endpoint } = this.socket;
+    const left = endpoint === null ? 0 : endpoint.readableBytes || Number(endpoint.isReadOver);
+    message.controlView.setInt32(appendControl(message, SOL_TCP, TCP_INQ, 4), left, true);
+  }
+
+  /** Moves bytes straight to the caller's memory. */
+  #receiveText(io: IoBuffer, message: SocketMessage, flags: number): number {
+    const { socket } = this;
     if (flags & MSG_OOB) return this.#receiveUrgent(io, message, flags);
     if (io.remaining === 0) return socket.endpoint === null ? -ENOTCONN : 0;
     if (flags & MSG_PEEK) return this.#peek(io);
@@ -189,33 +211,11 @@ export class InetStreamSocket extends InetSocket {
   }
 
   protected override getProtocolOption(level: number, name: number, dst: DataView, lenMax: number): number {
-    if (level !== SOL_TCP) return this.unknownLevel;
-    const { socket } = this;
-    if (name === TCP_CONGESTION) return storeName(dst, socket.tcpOptions.congestionControl, lenMax);
-    if (name === TCP_INFO) {
-      const info = socket.endpoint?.info(socket.stack.nowMs);
-      new Uint8Array(dst.buffer, dst.byteOffset, SIZEOF_TCP_INFO).fill(0);
-      if (info === undefined) dst.setUint8(0, socket.state);
-      else storeTcpInfo(dst, 0, info);
-      return SIZEOF_TCP_INFO;
-    }
-    if (name === TCP_ULP) return 0;
-    const value = socket.getOption(level, name);
-    if (value === -ENOPROTOOPT) return value;
-    dst.setInt32(0, value, true);
-    return 4;
+    return level === SOL_TCP ? getTcpOption(this.socket, name, dst, lenMax) : this.unknownLevel;
   }
 
-  /** Errors: EINVAL, ENOENT for an algorithm that there is none of, ENOPROTOOPT. */
   protected override setProtocolOption(level: number, name: number, src: DataView, len: number): 0 | Errno {
-    if (level !== SOL_TCP) return -ENOPROTOOPT;
-    if (name === TCP_CONGESTION || name === TCP_ULP) {
-      if (len < 1) return -EINVAL;
-      const isKnown = name === TCP_CONGESTION && this.socket.setCongestionControl(loadName(src, len));
-      return isKnown ? 0 : -ENOENT;
-    }
-    if (len < 4) return -EINVAL;
-    return this.socket.setOption(level, name, src.getInt32(0, true));
+    return level === SOL_TCP ? setTcpOption(this.socket, name, src, len) : -ENOPROTOOPT;
   }
 
   /** SIOCINQ, SIOCOUTQ, SIOCATMARK of tcp(7). Errors: EINVAL while listening. */
@@ -241,6 +241,35 @@ export class InetStreamSocket extends InetSocket {
     return result === -EISCONN ? 0 : result;
   }
 
+  /**
+   * Connects with bytes of `io` in the SYN, MSG_FASTOPEN of tcp(7). Returns how many went along, an error (EINPROGRESS of
+   * a socket that does not wait and has no cookie yet), or 0 if there is a connection to send on.
+   */
+  #sendFast(io: IoBuffer, message: SocketMessage, flags: number): number {
+    const { socket } = this;
+    if (socket.endpoint?.isSynDeferred === true) return 0;
+    if (this.#hasBegun) {
+      const status = this.#continueConnect();
+      return status === -EINPROGRESS ? -EAGAIN : status;
+    }
+    if (message.addressLen > 0 && familyOf(message.address) === AF_UNSPEC) return -EOPNOTSUPP;
+    if (message.addressLen === 0) return socket.state === TcpState.CLOSE ? -EINVAL : -EISCONN;
+    const status = this.loadPeer(message.address, message.addressLen);
+    if (status !== 0) return status;
+    const len = io.remaining === 0 ? 0 : io.segment(io.remaining);
+    if (len < 0) return len;
+    const { address: ip, port, scopeId } = scratchAddress;
+    const sent = socket.connectFast(ip, port, scopeId, io.seg, io.segAt, len);
+    if (sent < 0) return sent;
+    this.#hasBegun = this.isNonblocking || (flags & MSG_DONTWAIT) !== 0;
+    if (sent > 0) {
+      io.advance(sent);
+      return sent;
+    }
+    if (this.#hasBegun) return -EINPROGRESS;
+    return socket.state === TcpState.SYN_SENT ? -EAGAIN : 0;
+  }
+
   #peek(io: IoBuffer): number {
     const len = io.segment(io.remaining);
     if (len < 0) return len;
@@ -261,20 +290,4 @@ export class InetStreamSocket extends InetSocket {
     message.flags |= MSG_OOB;
     return count === 0 ? 0 : io.put(peeked, 0, count);
   }
-}
-
-/** Stores a name and its NULs, TCP_CONGESTION. */
-function storeName(dst: DataView, name: string, lenMax: number): number {
-  for (let i = 0; i < TCP_CA_NAME_MAX; i++) dst.setUint8(i, i < name.length ? name.charCodeAt(i) : 0);
-  return Math.min(TCP_CA_NAME_MAX, lenMax);
-}
-
-function loadName(src: DataView, len: number): string {
-  let name = '';
-  for (let i = 0; i < Math.min(len, TCP_CA_NAME_MAX - 1); i++) {
-    const byte = src.getUint8(i);
-    if (byte === 0) break;
-    name += String.fromCharCode(byte);
-  }
-  return name;
 }

@@ -1,3 +1,4 @@
+import type { TcpPathModel } from '@tsv/abi';
 import type { AckSample } from '../ack-sample.js';
 import { CaState, CongestionControl } from './congestion-control.js';
 import { MaxFilter } from './max-filter.js';
@@ -47,6 +48,15 @@ export class Bbr extends CongestionControl {
     super.start(mssBytes, cwndBytes, random, nowMs);
     this.#random = random >>> 0;
     this.#minRttAtMs = nowMs;
+  }
+
+  override get model(): TcpPathModel {
+    return {
+      bandwidthBytesPerMs: this.#bandwidth.best,
+      minRttMs: this.#minRttMs,
+      pacingGain: this.#pacingGain,
+      cwndGain: this.#cwndGain,
+    };
   }
 
   onAck(sample: Readonly<AckSample>, nowMs: number): void {

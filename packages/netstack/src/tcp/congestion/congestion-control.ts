@@ -1,3 +1,4 @@
+import type { TcpPathModel } from '@tsv/abi';
 import type { AckSample } from '../ack-sample.js';
 
 /** State of loss recovery, `enum tcp_ca_state` of `linux/tcp.h`. */
@@ -46,6 +47,11 @@ export abstract class CongestionControl {
   /** Sending goes on after `idleMs` without anything in flight. */
   onIdleEnd(_idleMs: number): void {
     return;
+  }
+
+  /** What TCP_CC_INFO tells of an algorithm that models the path; null for others. */
+  get model(): TcpPathModel | null {
+    return null;
   }
 
   get isInSlowStart(): boolean {
