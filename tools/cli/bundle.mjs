@@ -1,10 +1,10 @@
-// Makes packages/cli/dist/bundle: tsv.cjs is the command line and all that acts on containers from outside, sentry.cjs what
-// runs a sandbox, with the kernel, which most commands do not load; each with its code cache beside it. Addons stay beside
-// their packages and are loaded from there.
+// Makes packages/cli/dist/bundle: tsv.cjs is the command line and all that acts on containers from outside, and the other
+// scripts what most commands do not load, such as what runs a sandbox, with the kernel; each has its code cache beside it.
+// Addons stay beside their packages and are loaded from there.
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -62,13 +62,24 @@ const lateBuiltins = {
   },
 };
 
-/** The command line asks for the other script by this name. */
-const sentry = {
-  name: 'sentry',
+/** Modules that begin a script of their own, with what only they need, by its name. */
+const SCRIPTS = {
+  sentry: 'packages/cli/src/sentry.ts',
+  'parse-with-yargs': 'packages/cli/src/parse-with-yargs.ts',
+  'sandbox-log': 'packages/boot/src/sandbox-log.ts',
+  'config-validator': 'packages/oci/src/config-validator.generated.ts',
+};
+
+/** Names these scripts where others import the modules: see packages/cli/bin/bundle.js. */
+const scripts = {
+  name: 'scripts',
   setup(context) {
-    context.onResolve({ filter: /\/sentry\.js$/ }, ({ importer }) =>
-      importer.includes('/cli/src/') ? { path: '@tsv/cli/sentry', external: true } : null,
-    );
+    context.onResolve({ filter: /^\..*\.js$/ }, ({ path, kind, resolveDir }) => {
+      if (kind === 'entry-point') return null;
+      const source = relative(root, join(resolveDir, path)).replace(/\.js$/, '.ts');
+      const name = Object.keys(SCRIPTS).find((script) => SCRIPTS[script] === source);
+      return name === undefined ? null : { path: `late:@tsv/cli/${name}`, external: true };
+    });
   },
 };
 
@@ -79,6 +90,8 @@ const options = {
   target: 'node20',
   conditions: ['@tsv/source'],
   define: { 'import.meta.url': 'importMetaUrl' },
+  // A script cannot import: it requires.
+  supported: { 'dynamic-import': false },
   // What packages/cli/bin/bundle.js calls; a script, because modules of Node.js 20 cannot have a code cache.
   banner: {
     js: "(function (exports, require, module, __filename) { const importMetaUrl = require('node:url').pathToFileURL(__filename).href;",
@@ -93,16 +106,15 @@ const options = {
 };
 
 rmSync(outdir, { recursive: true, force: true });
-await build({
-  ...options,
-  entryPoints: [`${root}packages/cli/src/main.ts`],
-  outfile: `${outdir}/tsv.cjs`,
-  plugins: [addons, lateBuiltins, sentry, helpText],
-});
-await build({
-  ...options,
-  entryPoints: [`${root}packages/cli/src/sentry.ts`],
-  outfile: `${outdir}/sentry.cjs`,
-  plugins: [addons, lateBuiltins],
-});
-execFileSync(process.execPath, [fileURLToPath(new URL('code-cache.mjs', import.meta.url))], { stdio: 'inherit' });
+for (const [name, entry] of Object.entries({ tsv: 'packages/cli/src/main.ts', ...SCRIPTS })) {
+  await build({
+    ...options,
+    entryPoints: [root + entry],
+    outfile: `${outdir}/${name}.cjs`,
+    plugins: [addons, lateBuiltins, scripts, helpText],
+  });
+}
+const codeCache = fileURLToPath(new URL('code-cache.mjs', import.meta.url));
+for (const step of ['commands', 'container', 'program']) {
+  execFileSync(process.execPath, [codeCache, step], { stdio: 'inherit' });
+}

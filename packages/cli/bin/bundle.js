@@ -1,6 +1,6 @@
 'use strict';
-// Loads the command line, which is a script, and what runs a sandbox, which is another, each with the code that V8 made of
-// it when it was built. A cache of another version of Node.js is ignored by V8.
+// Loads the scripts of the command line, each when it is used, with the code that V8 made of it when it was built. A cache of
+// another version of Node.js is ignored by V8.
 const { existsSync, readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { join } = require('node:path');
@@ -9,11 +9,11 @@ const { Script } = require('node:vm');
 const DIRECTORY = join(__dirname, '../dist/bundle');
 /** Where the packages that have addons may be, as Node.js looks for them: in this one, or beside it. */
 const ADDON_PARENTS = [join(__dirname, '../node_modules/@tsv'), join(__dirname, '../..')];
-/** What the command line asks for when it runs a sandbox. */
-const SENTRY = '@tsv/cli/sentry';
-/** How the scripts name parts of Node.js that are to be loaded late. */
-const LATE = 'late:';
+/** How the scripts name each other, and addons. */
+const SCRIPT = /^@tsv\/cli\/([^/]+)$/;
 const ADDON = /^@tsv\/([^/]+)\/native$/;
+/** How they name what is to be loaded late. */
+const LATE = 'late:';
 const requireHere = createRequire(join(DIRECTORY, 'tsv.cjs'));
 const loaded = new Map();
 
@@ -33,10 +33,11 @@ function loadScript(name) {
 }
 
 function requireFromScript(id) {
-  if (id === SENTRY) return loadScript('sentry').exports;
   if (id.startsWith(LATE)) return loadedLate(id.slice(LATE.length));
-  const name = ADDON.exec(id)?.[1];
-  return name === undefined ? requireHere(id) : loadAddon(id, name);
+  const script = SCRIPT.exec(id)?.[1];
+  if (script !== undefined) return loadScript(script).exports;
+  const addon = ADDON.exec(id)?.[1];
+  return addon === undefined ? requireHere(id) : loadAddon(id, addon);
 }
 
 /** What a package has built. To find a package takes Node.js several times as long as to load its addon. */
@@ -53,15 +54,15 @@ function loadAddon(id, name) {
   }
 }
 
-/** Stands for a part of Node.js, which is loaded when the first of its members is used. */
+/** Stands for a script or a part of Node.js, which is loaded when the first of its members is used. */
 function loadedLate(id) {
   return new Proxy(
     {},
     {
-      get: (_, name) => requireHere(id)[name],
-      ownKeys: () => Reflect.ownKeys(requireHere(id)),
+      get: (_, name) => requireFromScript(id)[name],
+      ownKeys: () => Reflect.ownKeys(requireFromScript(id)),
       getOwnPropertyDescriptor: (_, name) => ({
-        ...Reflect.getOwnPropertyDescriptor(requireHere(id), name),
+        ...Reflect.getOwnPropertyDescriptor(requireFromScript(id), name),
         configurable: true,
       }),
     },

@@ -210,7 +210,10 @@ describe('tsv run in the foreground', () => {
 describe('tsv exec', () => {
   beforeEach(async () => {
     const change = { process: { user: { uid: 1000, gid: 1000 }, env: ['PATH=/bin', 'A=1'], cwd: '/tmp' } };
-    await leaving('run', '-d', '--bundle', bundle(['sleep', '600'], change), 'a');
+    const path = bundle(['sleep', '600'], change);
+    await leaving('run', '-d', '--bundle', path, 'a');
+    // runtime.md "Lifecycle" 2: what becomes of config.json then is nothing to the container.
+    writeFileSync(join(path, 'config.json'), 'changed');
   });
 
   it('passes input, output and status through', async () => {

@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import type { Options } from 'yargs';
-import { CommandError, type Command, type CommandArguments } from './command.js';
+import type { Command, CommandArguments } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { GLOBAL_OPTIONS } from './global-options.js';
 import { parsePlainly } from './parse-plainly.js';
@@ -12,6 +12,9 @@ const GLOBAL_SPECS: Readonly<Record<string, OptionSpec>> = {
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 };
+
+/** Errors that say all in their message. They may come from another bundle, with a class of its own: they go by name. */
+const EXPECTED = new Set(['CommandError', 'ConfigError', 'SandboxError', 'YError']);
 
 /** Exit status when tsv itself fails, as runsc's. */
 const EXIT_FAILURE = 128;
@@ -85,6 +88,5 @@ function logFailure({ log, logFormat }: CommandArguments, message: string): void
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const isExpected = error instanceof CommandError || error.name === 'ConfigError' || error.name === 'SandboxError';
-  return isExpected || error.name === 'YError' ? error.message : (error.stack ?? error.message);
+  return EXPECTED.has(error.name) ? error.message : (error.stack ?? error.message);
 }

@@ -1,5 +1,5 @@
 import type { Spec } from './config.generated.js';
-import validateConfig from './config-validator.generated.js';
+import { validate as validateConfig } from './config-validator.generated.js';
 
 /** Major version of the runtime-spec that is understood. */
 const SPEC_MAJOR = 1;
@@ -16,13 +16,14 @@ interface SchemaError {
   params: Record<string, unknown>;
 }
 
-const validate = validateConfig as unknown as ((data: unknown) => data is Spec) & { errors?: SchemaError[] | null };
+type Validator = ((data: unknown) => data is Spec) & { errors?: SchemaError[] | null };
 
 /**
  * Reads a config.json, runtime-spec "Configuration". `path` is for messages only.
  * Throws {@link ConfigError} with the path of the bad field.
  */
 export function parseConfig(text: string, path: string): Spec {
+  const validate = validateConfig as unknown as Validator; // Not before: a bundle of scripts loads it when it is used.
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -90,6 +90,7 @@ export function firstState(
     sentry: null,
     cgroupPath: null,
     hooks: { poststart: spec.hooks?.poststart ?? [], poststop: spec.hooks?.poststop ?? [] },
+    ...(spec.process !== undefined && { init: spec.process }),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Process } from '@tsv/oci';
 import * as v from 'valibot';
 import type { OciState } from '../oci/hooks.js';
 import { isAlive } from './host-process.js';
@@ -38,6 +39,8 @@ export const containerStateSchema = v.object({
   /** Directories of the host in which what it writes to overlays lies. */
   fileStores: v.exactOptional(v.array(v.string())),
   hooks: v.object({ poststart: v.array(hook), poststop: v.array(hook) }),
+  /** The first process as config.json had it: what `exec` runs is like it. */
+  init: v.exactOptional(v.custom<Process>((value) => typeof value === 'object' && value !== null)),
 });
 export type ContainerState = v.InferOutput<typeof containerStateSchema>;
 

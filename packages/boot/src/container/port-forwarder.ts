@@ -12,7 +12,7 @@ import {
   SO_REUSEADDR,
   errnoText,
 } from '@tsv/abi';
-import { HostFdWatcher, type HostFdListener } from '@tsv/gofer';
+import { HostFdWatcher, type HostFdListener } from '@tsv/gofer/host-fd-watcher';
 import { SandboxError } from '../sandbox-error.js';
 
 const BACKLOG = 128;

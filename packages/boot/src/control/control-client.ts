@@ -12,7 +12,7 @@ import {
   SOCK_STREAM,
   errnoText,
 } from '@tsv/abi';
-import { HostFdWatcher } from '@tsv/gofer';
+import { HostFdWatcher } from '@tsv/gofer/host-fd-watcher';
 import * as v from 'valibot';
 import { dirname, basename } from 'node:path';
 import { toByteString } from '../byte-string.js';

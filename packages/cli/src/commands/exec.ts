@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CAPABILITY_NAMES } from '@tsv/abi';
 import { type ExecOptions } from '@tsv/boot/client';
-import { parseConfig, type Process, type Spec } from '@tsv/oci';
-import { loadBundle } from '../bundle.js';
+import { parseConfig, type Process } from '@tsv/oci';
 import { containerManager } from '../container-manager.js';
 import { CommandError, countOf, textOf, textsOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
 
@@ -11,8 +10,7 @@ export const run: CommandRun = async (args, guest) => {
   const id = wordOf(args, 'id');
   const manager = containerManager(args);
   const file = textOf(args, 'process');
-  const process =
-    file === undefined ? describeProcess(loadBundle(manager.state(id).bundle).spec, args, guest) : readProcess(file);
+  const process = file === undefined ? describeProcess(manager.state(id).init, args, guest) : readProcess(file);
   const options: ExecOptions = {
     process,
     isDetached: args['detach'] === true,
@@ -36,9 +34,9 @@ function readProcess(path: string): Process {
 }
 
 /** A process like the container's first one, but for what the options say, as runc does. */
-function describeProcess(spec: Spec, args: CommandArguments, guest: readonly string[]): Process {
+function describeProcess(init: Process | undefined, args: CommandArguments, guest: readonly string[]): Process {
   if (guest.length === 0) throw new CommandError('Cannot execute nothing: say a command, such as "tsv exec ID ls"');
-  const base: Process = spec.process ?? { cwd: '/' };
+  const base: Process = init ?? { cwd: '/' };
   const user = parseUser(textOf(args, 'user'), base.user ?? {});
   const gids = textsOf(args, 'additionalGids').map((text) => parseId(text, '--additional-gids'));
   return {
