@@ -21,4 +21,10 @@ export class Path {
     this.mtu = mtu;
     this.generation = generation;
   }
+
+  /** The same between the equal addresses `src` and `dst`, so that those of this one need not be kept. */
+  between(src: IpAddress, dst: IpAddress): Path {
+    const nextHop = this.nextHop === this.dst ? dst : this.nextHop;
+    return new Path(src, dst, this.nic, nextHop, this.mtu, this.generation);
+  }
 }

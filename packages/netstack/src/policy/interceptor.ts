@@ -107,7 +107,7 @@ export class Interceptor {
 
   #accept(listener: TcpSocket): void {
     for (let socket = listener.accept(); typeof socket !== 'number'; socket = listener.accept()) {
-      const { remote, remotePort } = socket.endpoint!.writer;
+      const { remote, remotePort } = socket.endpoint!;
       const { localAddress, localPort } = socket;
       const flow = this.#conntrack.translatedFlow(IPPROTO_TCP, localAddress, localPort, remote, remotePort);
       // Who comes here by itself wants something that is not its.

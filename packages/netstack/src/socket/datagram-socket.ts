@@ -95,7 +95,7 @@ export abstract class DatagramSocket extends Socket {
     if (this.#queue.count > 0 || this.#isReadShut) mask |= POLLIN | POLLRDNORM;
     if (this.#isReadShut) mask |= POLLRDHUP;
     if (this.#isReadShut && this.#isWriteShut) mask |= POLLHUP;
-    if (this.pendingError !== 0 || this.errors.count > 0) mask |= POLLERR;
+    if (this.pendingError !== 0 || this.hasErrors) mask |= POLLERR;
     return mask;
   }
 
@@ -103,7 +103,7 @@ export abstract class DatagramSocket extends Socket {
   enqueue(packet: PacketBuffer): void {
     if (this.socketFilter !== null && !this.#passesFilter(this.socketFilter, packet)) return packet.release();
     const cost = packet.bytes.length + PACKET_OVERHEAD_BYTES;
-    if (this.#isReadShut || this.#queuedBytes + cost > this.options.receiveBytesMax) {
+    if (this.#isReadShut || this.#queuedBytes + cost > this.optionValues.receiveBytesMax) {
       // An empty queue takes one packet whatever its buffer, as Linux does.
       if (this.#isReadShut || this.#queue.count > 0) {
         this.droppedCount++;
@@ -152,7 +152,7 @@ export abstract class DatagramSocket extends Socket {
     if (family !== 0) return family;
     const path = this.pathTo(address, scopeId);
     if (typeof path === 'number') return path;
-    if (!this.options.mayBroadcast && path.nic.isBroadcast(path.dst)) return -EACCES;
+    if (!this.optionValues.mayBroadcast && path.nic.isBroadcast(path.dst)) return -EACCES;
     const bound = this.bindForSending();
     if (bound !== 0) return bound;
     this.remoteAddress = path.dst;
@@ -178,7 +178,7 @@ export abstract class DatagramSocket extends Socket {
   }
 
   getSocketName(into: SocketAddress): number {
-    into.set(this.localAddress, this.localPort, this.localAddress.isLinkLocal ? this.options.boundNicId : 0);
+    into.set(this.localAddress, this.localPort, this.localAddress.isLinkLocal ? this.optionValues.boundNicId : 0);
     return 0;
   }
 
@@ -192,7 +192,7 @@ export abstract class DatagramSocket extends Socket {
   /** Joins a group on interface `nicId`, or on that of the route. Errors: EINVAL, ENODEV, EADDRINUSE, ENOBUFS. */
   joinGroup(group: IpAddress, nicId: number): number {
     if (!group.isMulticast) return -EINVAL;
-    const nic = this.memberships.nicFor(group, nicId, this.options.boundNicId);
+    const nic = this.memberships.nicFor(group, nicId, this.optionValues.boundNicId);
     return nic === undefined ? -ENODEV : this.memberships.join(group, nic);
   }
 
@@ -205,11 +205,11 @@ export abstract class DatagramSocket extends Socket {
   wantsGroup(group: IpAddress, nicId: number, source: IpAddress): boolean {
     const filter = this.memberships.filterOf(group, nicId);
     if (filter !== undefined) return filter.accepts(source);
-    return group.isIpv4 ? this.options.takesAllGroups : this.options.takesAllGroups6;
+    return group.isIpv4 ? this.optionValues.takesAllGroups : this.optionValues.takesAllGroups6;
   }
 
   icmpError(error: IcmpError): void {
-    const wantsQueue = error.src.isIpv4 ? this.options.queuesErrors : this.options.queuesErrors6;
+    const wantsQueue = error.src.isIpv4 ? this.optionValues.queuesErrors : this.optionValues.queuesErrors6;
     if (wantsQueue) this.errors.push(error, this.quotedPort(error), this.headerBytes);
     // Without a queue, only a connected socket hears of errors, and only of hard ones.
     const isTold = wantsQueue || (this.remoteAddress !== null && error.isHard);
@@ -218,7 +218,7 @@ export abstract class DatagramSocket extends Socket {
 
   /** Tells who asked for errors why a datagram is too long for its path, ip(7); returns -EMSGSIZE. */
   protected refuseTooLong(path: Path): number {
-    const wantsQueue = path.dst.isIpv4 ? this.options.queuesErrors : this.options.queuesErrors6;
+    const wantsQueue = path.dst.isIpv4 ? this.optionValues.queuesErrors : this.optionValues.queuesErrors6;
     if (wantsQueue) this.errors.pushLocal(EMSGSIZE, path.mtu, path.dst, this.remotePort);
     return -EMSGSIZE;
   }
@@ -269,8 +269,12 @@ export abstract class DatagramSocket extends Socket {
     const bound = this.localAddress.isUnspecified ? null : this.localAddress;
     const source = overrides.source === null ? bound : overrides.source.clone();
     const nicId =
-      overrides.nicId !== 0 ? overrides.nicId : this.options.boundNicId !== 0 ? this.options.boundNicId : scopeId;
-    const mark = overrides.mark >= 0 ? overrides.mark : this.options.mark;
+      overrides.nicId !== 0
+        ? overrides.nicId
+        : this.optionValues.boundNicId !== 0
+          ? this.optionValues.boundNicId
+          : scopeId;
+    const mark = overrides.mark >= 0 ? overrides.mark : this.optionValues.mark;
     return this.stack.findPath(address.clone(), source, nicId, mark);
   }
 

@@ -28,16 +28,15 @@ export interface QueuedError {
 
 /** Errors that MSG_ERRQUEUE reads, for sockets with IP_RECVERR. */
 export class ErrorQueue {
-  /** Made with the first error: few sockets ever have one. */
-  #errors: QueuedError[] | null = null;
+  readonly #errors: QueuedError[] = [];
 
   get count(): number {
-    return this.#errors === null ? 0 : this.#errors.length;
+    return this.#errors.length;
   }
 
   /** The error that {@link ErrorQueue.shift} would take. */
   get first(): QueuedError | undefined {
-    return this.#errors?.[0];
+    return this.#errors[0];
   }
 
   /** Appends an error; without room it is lost. `headerLen`: bytes of the quoted upper-layer header. */
@@ -97,15 +96,14 @@ export class ErrorQueue {
   }
 
   shift(): QueuedError | undefined {
-    return this.#errors?.shift();
+    return this.#errors.shift();
   }
 
   clear(): void {
-    this.#errors = null;
+    this.#errors.length = 0;
   }
 
   #add(error: QueuedError): void {
-    const errors = (this.#errors ??= []);
-    if (errors.length < ERROR_COUNT_MAX) errors.push(error);
+    if (this.#errors.length < ERROR_COUNT_MAX) this.#errors.push(error);
   }
 }

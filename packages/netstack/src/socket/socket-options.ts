@@ -129,6 +129,17 @@ export class SocketOptions {
     return Object.create(isIpv6 ? DEFAULTS_IPV6 : DEFAULTS_IPV4) as SocketOptions;
   }
 
+  /** As {@link SocketOptions.create}, all in one object, which must not be changed. */
+  static shared(isIpv6: boolean): SocketOptions {
+    return isIpv6 ? DEFAULTS_IPV6 : DEFAULTS_IPV4;
+  }
+
+  /** Options that say the same and may be changed. */
+  clone(): SocketOptions {
+    const own = SocketOptions.create(this.isIpv6);
+    return this === SocketOptions.shared(this.isIpv6) ? own : Object.assign(own, this);
+  }
+
   /** setsockopt(2) of an `int`. Errors: ENOPROTOOPT, EINVAL. Privileges are the caller's business. */
   set(level: number, name: number, value: number): number {
     if (level === SOL_SOCKET) return this.setSocket(name, value);
@@ -235,7 +246,7 @@ export class SocketOptions {
 const DEFAULTS_IPV4 = new SocketOptions(false);
 const DEFAULTS_IPV6 = new SocketOptions(true);
 
-type OptionField = Exclude<keyof SocketOptions, 'set' | 'get'>;
+type OptionField = Exclude<keyof SocketOptions, 'set' | 'get' | 'clone'>;
 
 const SOCKET_FIELDS = new Map<number, OptionField>([
   [SO_REUSEADDR, 'reusesAddress'],

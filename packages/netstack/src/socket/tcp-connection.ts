@@ -4,6 +4,7 @@ import type { Segment, SegmentSink } from '../tcp/segment.js';
 import type { TcpEndpoint } from '../tcp/tcp-endpoint.js';
 import type { IpAddress } from '../wire/ip-address.js';
 import type { TableEntry } from './connection-table.js';
+import { NO_TRAITS } from './packet-traits.js';
 import type { PortHolder } from './port-table.js';
 import type { Tcp } from './tcp.js';
 import type { TcpSocket } from './tcp-socket.js';
@@ -11,16 +12,8 @@ import type { TcpSocket } from './tcp-socket.js';
 /** A TCP endpoint in the tables of a stack: its way out, its timer, and the socket that has it, if any. */
 export class TcpConnection extends Timer implements SegmentSink, TableEntry, PortHolder {
   readonly endpoint: TcpEndpoint;
-  readonly localAddress: IpAddress;
-  readonly localPort: number;
-  readonly remoteAddress: IpAddress;
-  readonly remotePort: number;
   readonly boundNicId: number;
-  readonly isDualStack = false;
-  readonly isExclusive = false;
   readonly reusesAddress: boolean;
-  readonly reusesPort = false;
-  readonly uid = 0;
   tableHash = 0;
   tableNext: this | null = null;
   /** The socket of the application; null before accept and after close. */
@@ -30,13 +23,7 @@ export class TcpConnection extends Timer implements SegmentSink, TableEntry, Por
   path: Path | null;
   /** Whether it is on the list of those that {@link Tcp.flush} looks after. */
   isTouched = false;
-  /** TTL, TOS and mark of its packets, as of its socket. */
-  ttl = 0;
-  trafficClass = 0;
-  mark = 0;
-  ownerUid = -1;
-  ownerGid = -1;
-  mayFragment = false;
+  traits = NO_TRAITS;
   readonly #tcp: Tcp;
 
   constructor(tcp: Tcp, endpoint: TcpEndpoint, path: Path | null, boundNicId: number, reusesAddress: boolean) {
@@ -47,10 +34,38 @@ export class TcpConnection extends Timer implements SegmentSink, TableEntry, Por
     endpoint.sender.isGsoUsed = path !== null && path.nic.link.gsoBytesMax > 0;
     this.boundNicId = boundNicId;
     this.reusesAddress = reusesAddress;
-    this.localAddress = endpoint.writer.local;
-    this.localPort = endpoint.writer.localPort;
-    this.remoteAddress = endpoint.writer.remote;
-    this.remotePort = endpoint.writer.remotePort;
+  }
+
+  get localAddress(): IpAddress {
+    return this.endpoint.local;
+  }
+
+  get localPort(): number {
+    return this.endpoint.localPort;
+  }
+
+  get remoteAddress(): IpAddress {
+    return this.endpoint.remote;
+  }
+
+  get remotePort(): number {
+    return this.endpoint.remotePort;
+  }
+
+  get isDualStack(): boolean {
+    return false;
+  }
+
+  get isExclusive(): boolean {
+    return false;
+  }
+
+  get reusesPort(): boolean {
+    return false;
+  }
+
+  get uid(): number {
+    return 0;
   }
 
   /** Sends a segment of the endpoint. */

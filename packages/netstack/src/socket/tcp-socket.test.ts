@@ -18,10 +18,12 @@ import {
   POLLRDNORM,
   POLLWRNORM,
   SHUT_WR,
+  SO_RCVLOWAT,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOL_SOCKET,
   SOL_TCP,
+  TCP_KEEPCNT,
   TCP_MAXSEG,
 } from '@tsv/abi';
 import { WaitEntry } from '@tsv/waiter';
@@ -274,5 +276,26 @@ describe('TCP over a bad line', () => {
       ],
       0,
     ]);
+  });
+});
+
+describe('options of accepted sockets', () => {
+  it.each([
+    ['of the socket', SOL_SOCKET, SO_RCVLOWAT, 1],
+    ['of TCP', SOL_TCP, TCP_KEEPCNT, 9],
+  ])('%s are those that the listener had, and each has its own', (_, level, name, byDefault) => {
+    const { network, a, b } = pair();
+    const listening = listener(b);
+    const accept = (): TcpSocket => {
+      new TcpSocket(a, true).connect(IpAddress.parse('10.0.0.2'), 80);
+      network.advance(1000);
+      return listening.accept() as TcpSocket;
+    };
+    listening.setOption(level, name, 27);
+    const [first, second] = [accept(), accept()];
+    first.setOption(level, name, 28);
+    listening.setOption(level, name, 29);
+    const sockets = [first, second, listening, accept(), new TcpSocket(b, true)];
+    expect(sockets.map((socket) => socket.getOption(level, name))).toEqual([28, 27, 29, 29, byDefault]);
   });
 });

@@ -21,14 +21,7 @@ import {
   MSG_OOB,
   MSG_PEEK,
   MSG_TRUNC,
-  POLLERR,
   POLLHUP,
-  POLLIN,
-  POLLOUT,
-  POLLPRI,
-  POLLRDHUP,
-  POLLRDNORM,
-  POLLWRNORM,
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
@@ -49,7 +42,6 @@ import { listenerInfo } from '../tcp/tcp-info.js';
 import type { IcmpError } from '../icmp/icmp-error.js';
 import type { Stack } from '../stack.js';
 import { createCongestionControl } from '../tcp/congestion/registry.js';
-import { Urgent } from '../tcp/receiver.js';
 import type { Segment } from '../tcp/segment.js';
 import { TcpEndpoint } from '../tcp/tcp-endpoint.js';
 import { errnoOfTcpError, type TcpError } from '../tcp/tcp-error.js';
@@ -58,24 +50,24 @@ import { TcpOptions } from '../tcp/tcp-options.js';
 import { isClosing, TcpState } from '../tcp/tcp-state.js';
 import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
 import { setFastOpenOption } from './fast-open-options.js';
+import { PacketTraits } from './packet-traits.js';
 import { Socket } from './socket.js';
 import type { SocketAddress } from './socket-address.js';
 import { ListenTimer } from './tcp.js';
 import { TcpConnection } from './tcp-connection.js';
+import { READ_EVENTS, readinessOf, WRITE_EVENTS } from './tcp-readiness.js';
 import { getTcpOption, setTcpOption } from './tcp-socket-options.js';
 
 /** When a connect uses fast open: never, with the text that is at hand, or with what is sent first. */
 const FastOpenMode = { OFF: 0, AT_ONCE: 1, DEFERRED: 2 } as const;
 type FastOpenMode = (typeof FastOpenMode)[keyof typeof FastOpenMode];
 
-const READ_EVENTS = POLLIN | POLLRDNORM;
-const WRITE_EVENTS = POLLOUT | POLLWRNORM;
-
 /** A TCP socket, tcp(7). No call blocks. */
 export class TcpSocket extends Socket {
-  tcpOptions: TcpOptions;
   /** SO_LINGER: seconds that close(2) waits, see {@link isLingering}; negative if it does not. 0 resets the connection. */
   lingerSec = -1;
+  #tcpOptions: TcpOptions;
+  #hasOwnTcpOptions = false;
   #connection: TcpConnection | null = null;
   #listener: TcpListener | null = null;
   #listenTimer: ListenTimer | null = null;
@@ -86,7 +78,7 @@ export class TcpSocket extends Socket {
 
   constructor(stack: Stack, isIpv6: boolean) {
     super(stack, isIpv6);
-    this.tcpOptions = TcpOptions.of(stack.tcp.context.settings);
+    this.#tcpOptions = TcpOptions.shared(stack.tcp.context.settings);
     this.#readiness = this.readiness();
   }
 
@@ -128,6 +120,22 @@ export class TcpSocket extends Socket {
     return this.#connection === null ? TcpState.CLOSE : this.#connection.endpoint.state;
   }
 
+  /** The options of tcp(7), to be read: sockets on which nobody has set any share them. */
+  get tcpOptionValues(): Readonly<TcpOptions> {
+    return this.#tcpOptions;
+  }
+
+  /** The options of tcp(7), to be changed. */
+  get tcpOptions(): TcpOptions {
+    if (this.#hasOwnTcpOptions) return this.#tcpOptions;
+    const own = this.#tcpOptions.clone();
+    this.#tcpOptions = own;
+    this.#hasOwnTcpOptions = true;
+    this.#connection?.endpoint.useOptions(own);
+    if (this.#listener !== null) this.#listener.options = own;
+    return own;
+  }
+
   /** Takes a port, 0 for any free one. Errors: EINVAL when bound, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT. */
   bind(address: IpAddress, port: number, scopeId = 0): number {
     if (this.isClosed) return -EBADF;
@@ -159,7 +167,7 @@ export class TcpSocket extends Socket {
     }
     const { tcp } = this.stack;
     const { context, hash } = tcp;
-    this.#listener = new TcpListener(context, hash, this.localAddress, this.localPort, backlog, this.tcpOptions);
+    this.#listener = new TcpListener(context, hash, this.localAddress, this.localPort, backlog, this.#tcpOptions);
     if (!tcp.ports.isFree(this, this.localAddress, this.localPort)) {
       this.#listener = null;
       return -EADDRINUSE;
@@ -176,8 +184,8 @@ export class TcpSocket extends Socket {
     const endpoint = this.#listener.accept();
     if (typeof endpoint === 'number') return errnoOfTcpError(endpoint);
     const socket = new TcpSocket(this.stack, this.isIpv6);
-    Object.assign(socket.options, this.options);
-    socket.tcpOptions = endpoint.options;
+    socket.shareOptions(this);
+    socket.#tcpOptions = endpoint.options;
     socket.socketFilter = this.socketFilter;
     socket.uid = this.uid;
     socket.lingerSec = this.lingerSec;
@@ -199,7 +207,7 @@ export class TcpSocket extends Socket {
 
   /** As {@link TcpSocket.connect}, but how an attempt goes that ends at once is left for the next call to tell. */
   beginConnect(address: IpAddress, port: number, scopeId = 0): number {
-    const usesFastOpen = this.tcpOptions.connectsFast && this.stack.tcp.isClientFastOpenOn;
+    const usesFastOpen = this.#tcpOptions.connectsFast && this.stack.tcp.isClientFastOpenOn;
     return this.#begin(address, port, scopeId, usesFastOpen ? FastOpenMode.DEFERRED : FastOpenMode.OFF);
   }
 
@@ -328,7 +336,7 @@ export class TcpSocket extends Socket {
       if (!this.isLingering) connection.socket = null;
       this.stack.tcp.touch(connection);
     }
-    this.errors.clear();
+    if (this.hasErrors) this.errors.clear();
     this.stack.leave();
     this.waiters.notify(POLLHUP);
   }
@@ -340,7 +348,7 @@ export class TcpSocket extends Socket {
   }
 
   getSocketName(into: SocketAddress): number {
-    into.set(this.localAddress, this.localPort, this.localAddress.isLinkLocal ? this.options.boundNicId : 0);
+    into.set(this.localAddress, this.localPort, this.localAddress.isLinkLocal ? this.optionValues.boundNicId : 0);
     return 0;
   }
 
@@ -375,7 +383,7 @@ export class TcpSocket extends Socket {
 
   /** The value of an option. Errors: ENOPROTOOPT. */
   getOption(level: number, name: number): number {
-    if (level === SOL_TCP) return getTcpOption(this.tcpOptions, this.endpoint, name);
+    if (level === SOL_TCP) return getTcpOption(this.#tcpOptions, this.endpoint, name);
     return this.optionOf(level, name);
   }
 
@@ -391,20 +399,29 @@ export class TcpSocket extends Socket {
   listenScore(address: IpAddress, nicId: number): number {
     if (!this.takes(address, nicId)) return -1;
     const exact = this.localAddress.isUnspecified ? 0 : 4;
-    return exact + (this.options.boundNicId !== 0 ? 2 : 0) + (this.isIpv6 === !address.isIpv4 ? 1 : 0);
+    return exact + (this.optionValues.boundNicId !== 0 ? 2 : 0) + (this.isIpv6 === !address.isIpv4 ? 1 : 0);
   }
 
   /** A listening socket takes a segment that belongs to no connection. */
   inputSegment(seg: Segment, nicId: number): void {
     const listener = this.#listener!;
     const { tcp, nowMs } = this.stack;
-    const scope = seg.src.isLinkLocal ? nicId : this.options.boundNicId;
+    const scope = seg.src.isLinkLocal ? nicId : this.optionValues.boundNicId;
     const path = this.stack.findPath(seg.src.clone(), seg.dst.clone(), scope);
     if (typeof path === 'number') return;
     const endpoint = listener.input(seg, tcp.mssOf(path), nowMs, tcp);
     this.#armListener();
     if (endpoint === null) return;
-    const connection = new TcpConnection(tcp, endpoint, path, scope, this.options.reusesAddress);
+    // It has the same options object.
+    this.#hasOwnTcpOptions = false;
+    const { local, remote } = endpoint;
+    const connection = new TcpConnection(
+      tcp,
+      endpoint,
+      path.between(local, remote),
+      scope,
+      this.optionValues.reusesAddress,
+    );
     connection.listener = this;
     this.#configure(connection);
     tcp.add(connection);
@@ -479,8 +496,8 @@ export class TcpSocket extends Socket {
     const path = this.pathTo(remote, 0);
     if (typeof path === 'number') return path;
     const mss = tcp.mssOf(path);
-    const endpoint = new TcpEndpoint(tcp.context, local, localPort, remote, port, mss, this.tcpOptions);
-    const { reusesAddress, boundNicId } = this.options;
+    const endpoint = new TcpEndpoint(tcp.context, local, localPort, remote, port, mss, this.#tcpOptions);
+    const { reusesAddress, boundNicId } = this.optionValues;
     const connection = new TcpConnection(tcp, endpoint, path, boundNicId, reusesAddress);
     tcp.add(connection);
     this.#isConnecting = true;
@@ -504,7 +521,7 @@ export class TcpSocket extends Socket {
   }
 
   #connectionOf(endpoint: TcpEndpoint): TcpConnection {
-    const { local, localPort, remote, remotePort } = endpoint.writer;
+    const { local, localPort, remote, remotePort } = endpoint;
     const { tcp } = this.stack;
     const known = tcp.connections.lookup(local, localPort, remote, remotePort);
     if (known !== null && known.endpoint === endpoint) return known;
@@ -539,20 +556,21 @@ export class TcpSocket extends Socket {
 
   /** Hands the connection what the socket's options say about its packets. */
   #configure(connection: TcpConnection): void {
-    const { options } = this;
+    const options = this.optionValues;
     const isIpv4 = connection.remoteAddress.isIpv4;
-    connection.ttl = isIpv4 ? options.ttl : options.hops;
-    connection.trafficClass = isIpv4 ? options.tos : options.trafficClass;
-    connection.mark = options.mark;
-    connection.ownerUid = this.uid;
-    connection.ownerGid = this.gid;
-    connection.mayFragment = isIpv4 && options.pmtuDiscovery === IP_PMTUDISC_DONT;
+    const ttl = isIpv4 ? options.ttl : options.hops;
+    const trafficClass = isIpv4 ? options.tos : options.trafficClass;
+    const mayFragment = isIpv4 && options.pmtuDiscovery === IP_PMTUDISC_DONT;
+    const traits = new PacketTraits(ttl, trafficClass, options.mark, this.uid, this.gid, mayFragment);
+    connection.traits = this.stack.tcp.shareTraits(traits);
   }
 
   #applyOptions(level: number, name: number): void {
-    const { options, tcpOptions } = this;
+    const options = this.optionValues;
     const connection = this.#connection;
-    if (level === SOL_SOCKET) {
+    const isOfEndpoint = level === SOL_SOCKET && ENDPOINT_OPTIONS.has(name);
+    if (isOfEndpoint) {
+      const { tcpOptions } = this;
       tcpOptions.isKeepAlive = options.keepsAlive;
       tcpOptions.isUrgentInline = options.isOobInline;
       if (options.receiveIsLocked) tcpOptions.receiveBytes = options.receiveBytesMax >> 1;
@@ -561,7 +579,7 @@ export class TcpSocket extends Socket {
     if (connection === null) return;
     const isHeader = level === SOL_IP || level === SOL_IPV6 || (level === SOL_SOCKET && name === SO_MARK);
     if (isHeader && HEADER_OPTIONS.has(name)) this.#configure(connection);
-    if (level !== SOL_TCP && !(level === SOL_SOCKET && ENDPOINT_OPTIONS.has(name))) return;
+    if (level !== SOL_TCP && !isOfEndpoint) return;
     this.stack.enter();
     connection.endpoint.applyOptions();
     this.stack.tcp.touch(connection);
@@ -571,19 +589,6 @@ export class TcpSocket extends Socket {
 
 const HEADER_OPTIONS = new Set([IP_TOS, IP_TTL, IPV6_TCLASS, IPV6_UNICAST_HOPS, SO_MARK]);
 const ENDPOINT_OPTIONS = new Set([SO_KEEPALIVE, SO_OOBINLINE, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE]);
-
-/** poll(2) bits of a connection, as `tcp_poll()`. */
-function readinessOf(endpoint: TcpEndpoint): number {
-  const { state, isReadOver, isWriteOver } = endpoint;
-  let mask = endpoint.error !== 0 ? POLLERR : 0;
-  if ((isReadOver && isWriteOver) || state === TcpState.CLOSE) mask |= POLLHUP;
-  if (isReadOver) mask |= READ_EVENTS | POLLRDHUP;
-  if (state === TcpState.SYN_SENT) return endpoint.isSynDeferred ? mask | WRITE_EVENTS : mask;
-  if (endpoint.readableBytes > 0) mask |= READ_EVENTS;
-  if (endpoint.canWrite) mask |= WRITE_EVENTS;
-  if (endpoint.receiver.urgent === Urgent.VALID) mask |= POLLPRI;
-  return mask;
-}
 
 /** Bytes sent when `sent` went before an urgent byte whose sending returned `urgent`. */
 function addUrgent(sent: number, urgent: number): number {

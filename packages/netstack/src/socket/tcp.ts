@@ -21,6 +21,7 @@ import { IPV4_HEADER_BYTES, IPV4_PACKET_BYTES_MAX } from '../wire/ipv4.js';
 import { IPV6_HEADER_BYTES } from '../wire/ipv6.js';
 import { IPPROTO_TCP } from '../wire/protocol.js';
 import { ConnectionTable } from './connection-table.js';
+import { NO_TRAITS, type PacketTraits } from './packet-traits.js';
 import { EPHEMERAL_PORT_MAX, EPHEMERAL_PORT_MIN, type PortHolder, PortTable } from './port-table.js';
 import { TcpConnection } from './tcp-connection.js';
 import type { TcpSocket } from './tcp-socket.js';
@@ -67,6 +68,7 @@ export class Tcp implements SegmentSink {
   readonly #touched: TcpConnection[] = [];
   /** Moves with every port given out: RFC 6056 algorithm 3. */
   #portCounter = 0;
+  #lastTraits = NO_TRAITS;
 
   constructor(stack: Stack) {
     this.#stack = stack;
@@ -127,7 +129,7 @@ export class Tcp implements SegmentSink {
     const { fastOpenPeers, settings } = this.context;
     const isCookieless =
       endpoint.options.isFastOpenCookieless || (settings.fastOpen & FastOpenUse.CLIENT_NO_COOKIE) !== 0;
-    const cookie = fastOpenPeers.cookieFor(endpoint.writer.remote, nowMs);
+    const cookie = fastOpenPeers.cookieFor(endpoint.remote, nowMs);
     if (cookie !== null) endpoint.useFastOpen(isCookieless && cookie.length === 0 ? null : cookie);
   }
 
@@ -147,17 +149,17 @@ export class Tcp implements SegmentSink {
 
   /** Sends a segment of `connection`, cut up if it stands for several. */
   sendFor(connection: TcpConnection, seg: Segment): void {
-    const { path } = connection;
+    const { path, traits } = connection;
     if (path === null) return;
     const mss = seg.segmentBytes;
-    if (mss === 0 || seg.textLen <= mss || path.nic.link.gsoBytesMax > 0) return this.#transmit(seg, path, connection);
+    if (mss === 0 || seg.textLen <= mss || path.nic.link.gsoBytesMax > 0) return this.#transmit(seg, path, traits);
     const { seq, flags, textAt, textLen } = seg;
     for (let from = 0; from < textLen; from += mss) {
       const isLast = from + mss >= textLen;
       seg.seq = seqAdd(seq, from);
       seg.flags = isLast ? flags : flags & ~(FIN | PSH);
       seg.setText(seg.text, textAt + from, Math.min(mss, textLen - from));
-      this.#transmit(seg, path, connection);
+      this.#transmit(seg, path, traits);
     }
     seg.seq = seq;
     seg.flags = flags;
@@ -167,7 +169,7 @@ export class Tcp implements SegmentSink {
   /** Sends a segment that belongs to no connection: part of {@link SegmentSink}, for listeners and resets. */
   emit(seg: Segment): void {
     const path = this.#stack.findPath(seg.dst.clone(), seg.src.clone(), 0);
-    if (typeof path !== 'number') this.#transmit(seg, path, null);
+    if (typeof path !== 'number') this.#transmit(seg, path, NO_TRAITS);
   }
 
   /** Answers a segment that a forwarder took with a reset, and releases the packet. */
@@ -187,6 +189,12 @@ export class Tcp implements SegmentSink {
   add(connection: TcpConnection): void {
     this.connections.add(connection);
     this.ports.add(connection);
+  }
+
+  /** `traits`, or an object that says the same and is used already. */
+  shareTraits(traits: PacketTraits): PacketTraits {
+    if (!traits.equals(this.#lastTraits)) this.#lastTraits = traits;
+    return this.#lastTraits;
   }
 
   /** Largest text of a segment along `path`, without options. */
@@ -299,7 +307,7 @@ export class Tcp implements SegmentSink {
       connection.remoteAddress,
       connection.localAddress,
       connection.boundNicId,
-      connection.mark,
+      connection.traits.mark,
     );
     if (typeof path === 'number') return;
     const before = connection.path;
@@ -313,7 +321,7 @@ export class Tcp implements SegmentSink {
     if (this.connections.remove(connection)) this.ports.remove(connection);
   }
 
-  #transmit(seg: Segment, path: Path, connection: TcpConnection | null): void {
+  #transmit(seg: Segment, path: Path, traits: PacketTraits): void {
     const headerLen = segmentHeaderBytes(seg);
     const packet = PacketBuffer.allocate(headerLen + seg.textLen);
     const at = packet.extend(headerLen + seg.textLen);
@@ -321,14 +329,12 @@ export class Tcp implements SegmentSink {
     copyBytes(seg.text, seg.textAt, packet.bytes, at + headerLen, seg.textLen);
     packet.flags |= PacketFlag.CHECKSUM_PARTIAL;
     if (seg.textLen > seg.segmentBytes) packet.segmentBytes = seg.segmentBytes;
-    const tos = (connection === null ? 0 : connection.trafficClass & 0xfc) | seg.ecn;
-    const ttl = connection === null ? 0 : connection.ttl;
-    if (connection !== null) {
-      packet.mark = connection.mark;
-      packet.ownerUid = connection.ownerUid;
-      packet.ownerGid = connection.ownerGid;
-    }
-    if (connection === null || !connection.mayFragment) packet.flags |= PacketFlag.DONT_FRAGMENT;
+    const { ttl, trafficClass, mark, ownerUid, ownerGid, mayFragment } = traits;
+    const tos = (trafficClass & 0xfc) | seg.ecn;
+    packet.mark = mark;
+    packet.ownerUid = ownerUid;
+    packet.ownerGid = ownerGid;
+    if (!mayFragment) packet.flags |= PacketFlag.DONT_FRAGMENT;
     if (path.dst.isIpv4) this.#stack.ipv4.send(packet, path, IPPROTO_TCP, ttl, tos);
     else this.#stack.ipv6.send(packet, path, IPPROTO_TCP, ttl, tos);
   }

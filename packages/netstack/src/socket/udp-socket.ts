@@ -43,7 +43,7 @@ export class UdpSocket extends DatagramSocket {
     if (port === 0) return -EINVAL;
     const path = this.route(to);
     if (typeof path === 'number') return path;
-    if (!this.options.mayBroadcast && path.nic.isBroadcast(path.dst)) return -EACCES;
+    if (!this.optionValues.mayBroadcast && path.nic.isBroadcast(path.dst)) return -EACCES;
     const isSeveral = segmentBytes > 0 && len > segmentBytes;
     if (isSeveral) {
       if (len > segmentBytes * UDP_MAX_SEGMENTS) return -EINVAL;
@@ -58,7 +58,7 @@ export class UdpSocket extends DatagramSocket {
     packet.append(bytes, at, len);
     const headerAt = packet.prepend(UDP_HEADER_BYTES);
     storeUdp(packet.bytes, headerAt, this.localPort, port, len + UDP_HEADER_BYTES);
-    if (!this.options.hasNoChecksum || !path.dst.isIpv4) packet.flags |= PacketFlag.CHECKSUM_PARTIAL;
+    if (!this.optionValues.hasNoChecksum || !path.dst.isIpv4) packet.flags |= PacketFlag.CHECKSUM_PARTIAL;
     this.stack.stats.udpOutDatagrams++;
     const sent = this.sendAlong(path, packet, IPPROTO_UDP);
     this.stack.leave();
@@ -74,7 +74,7 @@ export class UdpSocket extends DatagramSocket {
       if (!this.remoteAddress.equals(src) || this.remotePort !== srcPort) return -1;
       score += 8;
     }
-    if (this.options.boundNicId !== 0) score += 2;
+    if (this.optionValues.boundNicId !== 0) score += 2;
     return this.isIpv6 === src.isIpv4 ? score : score + 1;
   }
 

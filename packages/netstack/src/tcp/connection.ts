@@ -3,9 +3,10 @@ import { INITIAL_WINDOW_SEGMENTS } from './congestion/congestion-control.js';
 import { NewReno } from './congestion/new-reno.js';
 import type { IpAddress } from '../wire/ip-address.js';
 import { FastOpenState } from './fast-open.js';
+import { Handshake } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
 import { ReceiveTuner } from './receive-tuner.js';
-import { AckNeed, Receiver } from './receiver.js';
+import { AckNeed } from './receiver.js';
 import { ACK, CWR, ECE, NO_WINDOW_SHIFT, type Segment, type SegmentSink, SYN } from './segment.js';
 import { SegmentWriter } from './segment-writer.js';
 import { seqAdd } from './sequence.js';
@@ -29,36 +30,25 @@ const SYN_TIMEOUT_MS_MAX = 120_000;
  * What a connection is made of, how it opens, and how it ends: the ground that {@link SegmentArrival} and
  * {@link TcpEndpoint} build on.
  */
-export abstract class Connection {
-  readonly context: TcpContext;
-  readonly options: TcpOptions;
-  readonly sender: Sender;
-  readonly receiver = new Receiver();
-  readonly writer: SegmentWriter;
+export abstract class Connection extends SegmentWriter {
   /** Null unless the connection has SO_KEEPALIVE. */
   keepAlive: KeepAlive | null = null;
   readonly tuner = new ReceiveTuner();
   protected currentState: TcpState = TcpState.CLOSE;
-  protected nowMs = 0;
   protected wantsOutput = false;
   /** Largest text of a segment that the path takes, without options. */
   protected currentPathMss: number;
   #peerMss = 0;
   /** Deadline of the state: SYN sent again, FIN_WAIT2 or TIME_WAIT over. */
   protected stateAtMs = Infinity;
-  protected synCount = 0;
-  protected synSentMs = 0;
-  protected mustSendSyn = false;
+  /** Null once it is established, and before it opens. */
+  protected handshake: Handshake | null = null;
   protected mustReset = false;
-  /** A reset that answers a segment; `replySeq` is its sequence number. */
-  protected mustReplyReset = false;
-  protected replySeq = 0;
   protected pendingError: TcpError | 0 = 0;
   protected softError: TcpError | 0 = 0;
   protected hasNoOwner = false;
   protected isReadShut = false;
   protected isWriteShut = false;
-  #isEcnAsked = false;
   /** Null without fast open. */
   fastOpen: FastOpenState | null = null;
   lastHeardMs = 0;
@@ -78,17 +68,28 @@ export abstract class Connection {
     pathMss: number,
     options = TcpOptions.of(context.settings),
   ) {
-    this.context = context;
-    this.options = options;
-    this.currentPathMss = pathMss;
     const cc = createCongestionControl(options.congestionControl) ?? new NewReno();
-    this.sender = new Sender(context.settings, options, cc);
-    this.writer = new SegmentWriter(context, this.sender, this.receiver, local, localPort, remote, remotePort);
+    super(context, new Sender(context.settings, options, cc), local, localPort, remote, remotePort);
+    this.currentPathMss = pathMss;
     this.applyOptions();
+  }
+
+  get options(): TcpOptions {
+    return this.sender.options;
+  }
+
+  /** Has `options` from now on; they say the same as those that it had. */
+  useOptions(options: TcpOptions): void {
+    this.sender.options = options;
   }
 
   get state(): TcpState {
     return this.currentState;
+  }
+
+  /** Time of the last call of a connection of the stack that told one. */
+  protected get nowMs(): number {
+    return this.context.nowMs;
   }
 
   get pathMss(): number {
@@ -129,13 +130,14 @@ export abstract class Connection {
     if (this.currentState !== TcpState.CLOSE) return TcpError.IS_CONNECTED;
     const { settings, counters } = this.context;
     counters.ActiveOpens++;
-    this.nowMs = nowMs;
+    this.context.nowMs = nowMs;
     this.sender.start(iss | 0, nowMs);
     this.sender.tsOffset = tsOffset | 0;
-    this.writer.hasTimestamps = settings.isTimestampsOn;
-    this.#isEcnAsked = settings.ecn === 1;
+    this.hasTimestamps = settings.isTimestampsOn;
+    const handshake = (this.handshake ??= new Handshake());
+    handshake.isEcnAsked = settings.ecn === 1;
+    handshake.mustSendSyn = true;
     this.setState(TcpState.SYN_SENT);
-    this.mustSendSyn = true;
     this.wantsOutput = true;
     return 0;
   }
@@ -151,7 +153,7 @@ export abstract class Connection {
   /** Has the SYN of the connect that has just begun wait for text. */
   deferSyn(): void {
     this.fastOpen!.isDeferred = true;
-    this.mustSendSyn = false;
+    this.handshake!.mustSendSyn = false;
   }
 
   get isSynDeferred(): boolean {
@@ -160,20 +162,20 @@ export abstract class Connection {
 
   /** Text bytes that our SYN can carry: RFC 7413 section 4.2.1. */
   get synTextBytesMax(): number {
-    if (this.fastOpen === null || !this.fastOpen.takesText || this.synCount > 0) return 0;
-    const { remote } = this.writer;
-    const mssDefault = remote.isIpv4 ? MSS_DEFAULT_IPV4 : MSS_DEFAULT_IPV6;
-    const peerMss = this.context.fastOpenPeers.mssOf(remote) || mssDefault;
+    const isFirst = this.handshake !== null && this.handshake.synCount === 0;
+    if (this.fastOpen === null || !this.fastOpen.takesText || !isFirst) return 0;
+    const mssDefault = this.remote.isIpv4 ? MSS_DEFAULT_IPV4 : MSS_DEFAULT_IPV6;
+    const peerMss = this.context.fastOpenPeers.mssOf(this.remote) || mssDefault;
     return Math.min(this.currentPathMss, peerMss) - SYN_OPTIONS_BYTES_MAX;
   }
 
   /** Becomes the connection that a listener has completed: `syn` is what it remembered of the handshake. */
   establish(syn: Readonly<SynReceived>, nowMs: number): void {
-    const { sender, receiver, writer } = this;
+    const { sender, receiver } = this;
     sender.start(syn.iss, nowMs);
     sender.tsOffset = syn.tsOffset;
-    writer.hasTimestamps = syn.hasTimestamps;
-    writer.isEcnUsed = sender.isEcnUsed = syn.isEcnUsed;
+    this.hasTimestamps = syn.hasTimestamps;
+    sender.isEcnUsed = syn.isEcnUsed;
     receiver.start(syn.irs, syn.windowBytes);
     receiver.tsRecent = syn.tsRecent;
     receiver.tsRecentMs = nowMs;
@@ -189,11 +191,11 @@ export abstract class Connection {
 
   /** Becomes the connection that `seg`, a SYN with text and a good cookie, opens at once: RFC 7413 section 4.2.2. */
   establishFast(syn: Readonly<SynReceived>, seg: Readonly<Segment>, nowMs: number): void {
-    const { sender, receiver, writer } = this;
-    this.nowMs = nowMs;
+    const { sender, receiver } = this;
+    this.context.nowMs = nowMs;
     sender.start(syn.iss, nowMs);
     sender.tsOffset = syn.tsOffset;
-    writer.hasTimestamps = syn.hasTimestamps;
+    this.hasTimestamps = syn.hasTimestamps;
     this.setState(TcpState.SYN_RECV);
     this.takeSyn(seg, nowMs);
     if (seg.textLen > 0) {
@@ -201,7 +203,8 @@ export abstract class Connection {
     }
     this.fastOpen = new FastOpenState(syn.fastOpenCookie);
     this.fastOpen.isTextTaken = seg.textLen > 0;
-    this.mustSendSyn = true;
+    this.handshake = new Handshake();
+    this.handshake.mustSendSyn = true;
     this.wantsOutput = true;
     this.context.counters.PassiveOpens++;
   }
@@ -228,19 +231,19 @@ export abstract class Connection {
 
   protected takeSyn(seg: Readonly<Segment>, nowMs: number): void {
     const { settings } = this.context;
-    const { receiver, writer, sender } = this;
+    const { receiver, sender } = this;
     receiver.start(seg.seq, Math.min(receiver.freeBytes, 0xffff));
-    writer.hasTimestamps = writer.hasTimestamps && seg.hasTimestamps;
-    if (writer.hasTimestamps) receiver.noteTimestamp(seg, nowMs);
+    this.hasTimestamps = this.hasTimestamps && seg.hasTimestamps;
+    if (this.hasTimestamps) receiver.noteTimestamp(seg, nowMs);
     // RFC 3168 section 6.1.1: a SYN has both bits, its answer only one.
     const isAnswer = (seg.flags & ACK) !== 0;
     const ecnBits = seg.flags & (ECE | CWR);
-    const isEcnOffered = isAnswer ? this.#isEcnAsked && ecnBits === ECE : ecnBits === (ECE | CWR);
-    writer.isEcnUsed = sender.isEcnUsed = isEcnOffered && settings.ecn !== 0;
+    const isEcnOffered = isAnswer ? this.handshake?.isEcnAsked === true && ecnBits === ECE : ecnBits === (ECE | CWR);
+    sender.isEcnUsed = isEcnOffered && settings.ecn !== 0;
     const ourShift = settings.isWindowScalingOn ? this.ourWindowShift() : NO_WINDOW_SHIFT;
     this.#takeSynOptions(seg.mss, seg.isSackPermitted && settings.isSackOn, seg.windowShift, ourShift);
     if (!isAnswer || this.fastOpen === null || seg.fastOpenLen <= 0) return;
-    this.context.fastOpenPeers.learn(writer.remote, seg.fastOpenCookie.slice(0, seg.fastOpenLen), this.#peerMss);
+    this.context.fastOpenPeers.learn(this.remote, seg.fastOpenCookie.slice(0, seg.fastOpenLen), this.#peerMss);
   }
 
   #takeSynOptions(mss: number, isSackUsed: boolean, peerShift: number, ourShift: number): void {
@@ -250,14 +253,14 @@ export abstract class Connection {
     receiver.windowShift = isScaled ? ourShift : 0;
     sender.isSackUsed = isSackUsed;
     receiver.isSackUsed = isSackUsed;
-    this.#peerMss = mss === 0 ? (this.writer.remote.isIpv4 ? MSS_DEFAULT_IPV4 : MSS_DEFAULT_IPV6) : mss;
+    this.#peerMss = mss === 0 ? (this.remote.isIpv4 ? MSS_DEFAULT_IPV4 : MSS_DEFAULT_IPV6) : mss;
   }
 
   protected becomeEstablished(rttMs: number, wasRetransmitted: boolean, nowMs: number): void {
     const { sender } = this;
     this.setState(TcpState.ESTABLISHED);
     this.stateAtMs = Infinity;
-    this.mustSendSyn = false;
+    this.handshake = null;
     this.lastHeardMs = nowMs;
     this.setMss();
     if (rttMs >= 0) sender.rtt.onSample(rttMs, nowMs);
@@ -271,32 +274,31 @@ export abstract class Connection {
     if (sender.isFinQueued) this.setState(stateOnClose(this.currentState));
   }
 
-  protected sendSyn(nowMs: number, sink: SegmentSink): void {
+  protected sendSyn(handshake: Handshake, nowMs: number, sink: SegmentSink): void {
     const { settings } = this.context;
-    const { writer } = this;
-    this.mustSendSyn = false;
+    handshake.mustSendSyn = false;
     const isReply = this.currentState === TcpState.SYN_RECV;
-    const seg = writer.beginSyn(isReply ? SYN | ACK : SYN, nowMs);
+    const seg = this.beginSyn(isReply ? SYN | ACK : SYN, nowMs);
     seg.mss = Math.min(this.currentPathMss, this.options.maxSegBytes || this.currentPathMss);
     const isScaling = isReply
       ? this.receiver.windowShift > 0 || this.sender.windowShift > 0
       : settings.isWindowScalingOn;
     if (isScaling) seg.windowShift = isReply ? this.receiver.windowShift : this.ourWindowShift();
     seg.isSackPermitted = isReply ? this.receiver.isSackUsed : settings.isSackOn;
-    if (!isReply && this.#isEcnAsked && this.synCount < 2) seg.flags |= ECE | CWR;
-    if (isReply && writer.isEcnUsed) seg.flags |= ECE;
-    if (this.fastOpen !== null) this.#addFastOpen(seg, this.fastOpen, isReply);
-    const waitMs = Math.min(SYN_TIMEOUT_MS * 2 ** this.synCount, SYN_TIMEOUT_MS_MAX);
+    if (!isReply && handshake.isEcnAsked && handshake.synCount < 2) seg.flags |= ECE | CWR;
+    if (isReply && this.sender.isEcnUsed) seg.flags |= ECE;
+    const { synCount } = handshake;
+    if (this.fastOpen !== null && (isReply || synCount === 0)) this.#addFastOpen(seg, this.fastOpen, isReply);
+    const waitMs = Math.min(SYN_TIMEOUT_MS * 2 ** synCount, SYN_TIMEOUT_MS_MAX);
     this.stateAtMs = nowMs + waitMs;
-    if (this.synCount === 0) this.synSentMs = nowMs;
-    this.synCount++;
+    if (synCount === 0) handshake.synSentMs = nowMs;
+    handshake.synCount++;
     if (isReply) this.receiver.onAckSent();
-    writer.emit(seg, sink);
+    this.write(seg, sink);
   }
 
   /** RFC 7413 sections 4.2.1 and 4.2.2: a SYN that goes again is a plain one. */
   #addFastOpen(seg: Segment, fastOpen: FastOpenState, isReply: boolean): void {
-    if (!isReply && this.synCount > 0) return;
     const { cookie } = fastOpen;
     if (cookie !== null) {
       seg.fastOpenCookie.set(cookie);
@@ -304,7 +306,7 @@ export abstract class Connection {
     }
     const len = isReply ? 0 : Math.min(this.sender.ring.len, this.synTextBytesMax);
     if (len <= 0) return;
-    this.writer.setSynText(seg, len);
+    this.setSynText(seg, len);
     this.sender.sndNxt = seqAdd(this.sender.iss, 1 + len);
     fastOpen.synTextBytes = len;
     this.context.counters.TCPFastOpenActive++;
@@ -312,10 +314,11 @@ export abstract class Connection {
 
   /** The peer has acknowledged our SYN, and with it `ackedBytes` of text. */
   protected noteSynAcked(ackedBytes: number, nowMs: number): void {
-    const { fastOpen, synCount } = this;
-    if (fastOpen === null) return;
+    const { fastOpen, handshake } = this;
+    if (fastOpen === null || handshake === null) return;
+    const { synCount } = handshake;
     fastOpen.onSynAcked(ackedBytes, synCount);
-    if (fastOpen.synTextBytes > 0) this.context.fastOpenPeers.noteOutcome(this.writer.remote, synCount > 1, nowMs);
+    if (fastOpen.synTextBytes > 0) this.context.fastOpenPeers.noteOutcome(this.remote, synCount > 1, nowMs);
   }
 
   protected get hasSynTimedOut(): boolean {
@@ -324,11 +327,11 @@ export abstract class Connection {
   }
 
   protected setMss(): void {
-    const { options, writer, receiver, sender } = this;
+    const { options, receiver, sender } = this;
     let mss = Math.min(this.#peerMss, this.currentPathMss);
     if (options.maxSegBytes > 0) mss = Math.min(mss, options.maxSegBytes);
     mss = Math.max(mss, this.context.settings.mssBytesMin);
-    if (writer.hasTimestamps) mss -= TIMESTAMPS_BYTES;
+    if (this.hasTimestamps) mss -= TIMESTAMPS_BYTES;
     sender.setCeiling(mss);
     receiver.peerMssBytes = Math.max(receiver.peerMssBytes, Math.min(this.currentPathMss, receiver.bufferBytesMax / 4));
   }
@@ -387,9 +390,9 @@ export abstract class Connection {
     this.receiver.ackNeed = AckNeed.NONE;
     this.receiver.ackAtMs = Infinity;
     this.stateAtMs = Infinity;
-    this.mustSendSyn = false;
+    this.handshake = null;
     this.keepAlive = null;
-    this.wantsOutput = this.mustReset || this.mustReplyReset;
+    this.wantsOutput = this.mustReset;
   }
 
   protected setState(state: TcpState): void {

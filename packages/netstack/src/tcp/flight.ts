@@ -39,6 +39,13 @@ export class Flight {
   readonly prober = new MtuProber();
   readonly scoreboard: Scoreboard;
   readonly recovery: LossRecovery;
+  /** A loss probe is to go out next. */
+  mustProbe = false;
+  /** A segment that is not full is out, and where it ends: Nagle's algorithm. */
+  hasSmall = false;
+  smallEnd = 0;
+  /** Acknowledgements up to here are of times at which the window, not the application, limited sending. */
+  cwndLimitedSeq = 0;
 
   constructor(rtt: RttEstimator, cc: CongestionControl) {
     this.scoreboard = new Scoreboard(this.queue, this.rack, this.rate, rtt);
@@ -49,6 +56,9 @@ export class Flight {
   static take(owner: FlightOwner): Flight {
     const { settings, rtt, cc, sndUna } = owner;
     const flight = spares.pop() ?? new Flight(rtt, cc);
+    flight.mustProbe = false;
+    flight.hasSmall = false;
+    flight.cwndLimitedSeq = (sndUna - 1) | 0;
     flight.rack.start(sndUna, Math.max(0, rtt.latestMs));
     flight.rate.start(owner.deliveredBytes);
     flight.prober.start(settings, owner.mssBytes);

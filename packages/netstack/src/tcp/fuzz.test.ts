@@ -70,7 +70,7 @@ function randomSegment(random: SeededRandom, script: Script): Segment {
   if (random.chance(0.3)) {
     segment.hasTimestamps = true;
     segment.tsVal = near(random, receiver.tsRecent);
-    segment.tsEcr = near(random, script.endpoint.writer.tsNow(script.nowMs));
+    segment.tsEcr = near(random, script.endpoint.tsNow(script.nowMs));
   }
   while (segment.sackCount < 4 && random.chance(0.3)) segment.addSack(near(random, ...mine), near(random, ...mine));
   return segment;

@@ -155,7 +155,7 @@ describe('fast open of a client, RFC 7413 section 4.2.1', () => {
     expect(script.takeSent()[0]).toMatchObject({ flags: SYN, fastOpenCookie: new Uint8Array(0) });
     script.send(peer({ seq: REMOTE_SEQ - 1, flags: SYN | ACK, fastOpenCookie: cookie }));
     const { fastOpenPeers } = script.endpoint.context;
-    expect(fastOpenPeers.cookieFor(script.endpoint.writer.remote, 0)).toEqual(cookie);
+    expect(fastOpenPeers.cookieFor(script.endpoint.remote, 0)).toEqual(cookie);
     expect(script.takeSent()[0]!.text).toBe('GET');
   });
 

@@ -17,7 +17,7 @@ export class RttEstimator {
   /** Doublings of the timeout since the last sample. */
   backoff = 0;
   #minRttAtMs = 0;
-  #rtoMs = RTO_INITIAL_MS;
+  #initialRtoMs = RTO_INITIAL_MS;
 
   /** Takes a sample of a segment that was sent once (Karn's algorithm, section 3). */
   onSample(rttMs: number, nowMs: number): void {
@@ -34,8 +34,6 @@ export class RttEstimator {
       this.srttMs = Math.max(this.srttMs + (rttMs - this.srttMs) / 8, Number.MIN_VALUE);
     }
     this.backoff = 0;
-    // As Linux, the minimum is one of the variance: an RTO of srtt + 200 ms outlives a delayed acknowledgement.
-    this.#rtoMs = Math.min(this.srttMs + Math.max(4 * this.rttvarMs, RTO_MIN_MS), RTO_MAX_MS);
   }
 
   get hasSample(): boolean {
@@ -44,7 +42,9 @@ export class RttEstimator {
 
   /** The timeout, with its backoff. */
   get rtoMs(): number {
-    return Math.min(this.#rtoMs * 2 ** this.backoff, RTO_MAX_MS);
+    // As Linux, the minimum is one of the variance: an RTO of srtt + 200 ms outlives a delayed acknowledgement.
+    const rtoMs = this.hasSample ? this.srttMs + Math.max(4 * this.rttvarMs, RTO_MIN_MS) : this.#initialRtoMs;
+    return Math.min(rtoMs * 2 ** this.backoff, RTO_MAX_MS);
   }
 
   /** Section 5.5: doubles the timeout. */
@@ -54,7 +54,7 @@ export class RttEstimator {
 
   /** Section 5.7: the SYN was sent again, so the first timeout for text is 3 s. */
   onSynRetransmitted(): void {
-    if (!this.hasSample) this.#rtoMs = 3 * RTO_INITIAL_MS;
+    this.#initialRtoMs = 3 * RTO_INITIAL_MS;
     this.backoff = 0;
   }
 }

@@ -1,4 +1,5 @@
 import { Connection } from './connection.js';
+import type { Handshake } from './handshake.js';
 import { Urgent } from './receiver.js';
 import { ACK, CWR, Ecn, FIN, RST, type Segment, SYN, URG } from './segment.js';
 import { seqAdd, seqDiff, seqGt, seqLe, seqLt } from './sequence.js';
@@ -11,22 +12,22 @@ export abstract class SegmentArrival extends Connection {
 
   /** Takes a segment of this connection. It is borrowed. */
   input(seg: Readonly<Segment>, nowMs: number): void {
-    this.nowMs = nowMs;
+    this.context.nowMs = nowMs;
     this.wantsOutput = true;
     this.context.counters.InSegs++;
     this.segmentInCount++;
     if (seg.textLen > 0) this.textInCount++;
     if (this.currentState === TcpState.CLOSE) return;
-    if (this.currentState === TcpState.SYN_SENT) this.#inputSynSent(seg, nowMs);
+    if (this.currentState === TcpState.SYN_SENT) this.#inputSynSent(seg, this.handshake!, nowMs);
     else this.#inputSynchronized(seg, nowMs);
   }
 
   /** A segment in SYN-SENT: RFC 9293 section 3.10.7.3, step for step. */
-  #inputSynSent(seg: Readonly<Segment>, nowMs: number): void {
+  #inputSynSent(seg: Readonly<Segment>, handshake: Handshake, nowMs: number): void {
     const { sender } = this;
     const hasAck = (seg.flags & ACK) !== 0;
     if (hasAck && (seqLe(seg.ack, sender.iss) || seqGt(seg.ack, sender.sndNxt))) {
-      if (!(seg.flags & RST)) this.#replyReset(seg.ack);
+      if (!(seg.flags & RST)) handshake.replyReset(seg.ack);
       return;
     }
     if (seg.flags & RST) {
@@ -38,8 +39,8 @@ export abstract class SegmentArrival extends Connection {
     if (!hasAck) {
       // Simultaneous open.
       this.setState(TcpState.SYN_RECV);
-      this.mustSendSyn = true;
-      this.synCount = 0;
+      handshake.mustSendSyn = true;
+      handshake.synCount = 0;
       return;
     }
     const ackedBytes = seqDiff(seg.ack, sender.iss);
@@ -48,8 +49,8 @@ export abstract class SegmentArrival extends Connection {
     this.noteSynAcked(ackedBytes - 1, nowMs);
     sender.onSynAcked(seg.ack, nowMs);
     sender.setWindow(seg, seg.window);
-    const rttMs = this.synCount === 1 ? nowMs - this.synSentMs : -1;
-    this.becomeEstablished(rttMs, this.synCount > 1, nowMs);
+    const rttMs = handshake.synCount === 1 ? nowMs - handshake.synSentMs : -1;
+    this.becomeEstablished(rttMs, handshake.synCount > 1, nowMs);
     this.receiver.ackNow();
   }
 
@@ -60,7 +61,7 @@ export abstract class SegmentArrival extends Connection {
       this.#acceptAck(seg, nowMs);
       return;
     }
-    if (!(seg.flags & RST) && this.writer.hasTimestamps && receiver.isOldDuplicate(seg, nowMs)) {
+    if (!(seg.flags & RST) && this.hasTimestamps && receiver.isOldDuplicate(seg, nowMs)) {
       this.context.counters.PAWSEstab++;
       this.#answerInvalid(seg, nowMs);
       return;
@@ -86,8 +87,8 @@ export abstract class SegmentArrival extends Connection {
     this.lastHeardMs = nowMs;
     this.keepAlive?.onHeard();
     if (!(seg.flags & ACK) || !this.#acceptAck(seg, nowMs)) return;
-    if (this.writer.hasTimestamps) this.#noteTimestamp(seg, nowMs);
-    if (this.writer.isEcnUsed) this.#noteEcn(seg);
+    if (this.hasTimestamps) this.#noteTimestamp(seg, nowMs);
+    if (this.sender.isEcnUsed) this.#noteEcn(seg);
     // Sixth: URG.
     if (seg.flags & URG && canReceiveText(this.currentState)) receiver.noteUrgent(seg);
     // Seventh and eighth: text and FIN.
@@ -135,7 +136,7 @@ export abstract class SegmentArrival extends Connection {
       return false;
     }
     const isFinAckedBefore = sender.isFinAcked;
-    if (sender.acceptAck(seg, this.writer.tsNow(nowMs), nowMs)) {
+    if (sender.acceptAck(seg, this.tsNow(nowMs), nowMs)) {
       this.softError = 0;
       this.tuneSendBuffer();
     }
@@ -146,12 +147,12 @@ export abstract class SegmentArrival extends Connection {
   #acceptAckOfSyn(seg: Readonly<Segment>, nowMs: number): boolean {
     const { sender } = this;
     if (seqLe(seg.ack, sender.iss) || seqGt(seg.ack, sender.sndNxt)) {
-      this.#replyReset(seg.ack);
+      this.handshake?.replyReset(seg.ack);
       return false;
     }
     sender.onSynAcked(seg.ack, nowMs);
     sender.setWindow(seg, seg.flags & SYN ? seg.window : seg.window * 2 ** sender.windowShift);
-    this.becomeEstablished(-1, this.synCount > 1, nowMs);
+    this.becomeEstablished(-1, this.handshake !== null && this.handshake.synCount > 1, nowMs);
     return true;
   }
 
@@ -165,16 +166,16 @@ export abstract class SegmentArrival extends Connection {
   #noteTimestamp(seg: Readonly<Segment>, nowMs: number): void {
     this.receiver.noteTimestamp(seg, nowMs);
     if (seg.hasTimestamps && seg.textLen >= this.receiver.peerMssBytes && seg.tsEcr !== 0) {
-      this.tuner.onRtt(Math.max(0, seqDiff(this.writer.tsNow(nowMs), seg.tsEcr)));
+      this.tuner.onRtt(Math.max(0, seqDiff(this.tsNow(nowMs), seg.tsEcr)));
     }
   }
 
   /** RFC 3168 section 6.1.3. */
   #noteEcn(seg: Readonly<Segment>): void {
-    if (seg.flags & CWR) this.writer.hasEcnEcho = false;
+    if (seg.flags & CWR) this.hasEcnEcho = false;
     if (seg.ecn !== Ecn.CE) return;
-    if (!this.writer.hasEcnEcho) this.receiver.quickAck();
-    this.writer.hasEcnEcho = true;
+    if (!this.hasEcnEcho) this.receiver.quickAck();
+    this.hasEcnEcho = true;
   }
 
   #acceptText(seg: Readonly<Segment>, nowMs: number): void {
@@ -234,10 +235,5 @@ export abstract class SegmentArrival extends Connection {
       this.#invalidAnsweredMs = nowMs;
     }
     this.receiver.ackNow();
-  }
-
-  #replyReset(seq: number): void {
-    this.mustReplyReset = true;
-    this.replySeq = seq;
   }
 }

@@ -1,5 +1,5 @@
 import type { IpAddress } from '../wire/ip-address.js';
-import type { Receiver } from './receiver.js';
+import { Receiver } from './receiver.js';
 import { ACK, CWR, ECE, Ecn, FIN, PSH, RST, type Segment, type SegmentSink, SYN, URG } from './segment.js';
 import { seqDiff, seqGt, seqLt } from './sequence.js';
 import type { Sender } from './sender.js';
@@ -10,37 +10,35 @@ import type { TcpContext } from './tcp-settings.js';
 const SACK_BLOCKS_WITH_TIMESTAMPS = 3;
 const SACK_BLOCKS_ALONE = 4;
 
-/** Makes the segments of one connection from the state of its halves, and hands them to the sink. */
-export class SegmentWriter {
-  readonly #context: TcpContext;
-  readonly #sender: Sender;
-  readonly #receiver: Receiver;
+/** Makes the segments of a connection from the state of its halves, and hands them to the sink. */
+export abstract class SegmentWriter {
+  readonly context: TcpContext;
+  readonly sender: Sender;
+  readonly receiver = new Receiver();
   readonly local: IpAddress;
   readonly localPort: number;
   readonly remote: IpAddress;
   readonly remotePort: number;
 
+  /** Both sides agreed on timestamps, RFC 7323. */
   hasTimestamps = false;
-  /** RFC 3168: both sides agreed on ECN; the peer is to be told of congestion. */
-  isEcnUsed = false;
-  hasEcnEcho = false;
+  /** RFC 3168: the peer is to be told of congestion. */
+  protected hasEcnEcho = false;
 
   /** Segments sent, and those with text. */
-  segmentCount = 0;
-  textCount = 0;
+  segmentOutCount = 0;
+  textOutCount = 0;
 
   constructor(
     context: TcpContext,
     sender: Sender,
-    receiver: Receiver,
     local: IpAddress,
     localPort: number,
     remote: IpAddress,
     remotePort: number,
   ) {
-    this.#context = context;
-    this.#sender = sender;
-    this.#receiver = receiver;
+    this.context = context;
+    this.sender = sender;
     this.local = local;
     this.localPort = localPort;
     this.remote = remote;
@@ -49,24 +47,24 @@ export class SegmentWriter {
 
   /** Our timestamp at `nowMs`. */
   tsNow(nowMs: number): number {
-    return (Math.floor(nowMs) + this.#sender.tsOffset) | 0;
+    return (Math.floor(nowMs) + this.sender.tsOffset) | 0;
   }
 
   /** An acknowledgement without text. */
-  ack(nowMs: number, sink: SegmentSink): void {
-    const seg = this.#begin(ACK, this.#sender.sndNxt, nowMs);
-    this.#receiver.addSackBlocks(seg, this.hasTimestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE);
+  protected writeAck(nowMs: number, sink: SegmentSink): void {
+    const seg = this.#begin(ACK, this.sender.sndNxt, nowMs);
+    this.receiver.addSackBlocks(seg, this.hasTimestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE);
     this.#emitAck(seg, sink);
   }
 
   /** A segment below the window, which the peer must answer: keepalive and zero-window probe, as Linux sends them. */
-  probe(nowMs: number, sink: SegmentSink): void {
-    this.#emitAck(this.#begin(ACK, (this.#sender.sndUna - 1) | 0, nowMs), sink);
+  protected writeProbe(nowMs: number, sink: SegmentSink): void {
+    this.#emitAck(this.#begin(ACK, (this.sender.sndUna - 1) | 0, nowMs), sink);
   }
 
   /** `sent`, which the sender has just counted, with its text. `mssBytes`: what the path takes. */
-  text(sent: Readonly<SentSegment>, nowMs: number, sink: SegmentSink): void {
-    const sender = this.#sender;
+  protected writeText(sent: Readonly<SentSegment>, nowMs: number, sink: SegmentSink): void {
+    const sender = this.sender;
     const isRetransmission = (sent.flags & SentFlag.EVER_RETRANS) !== 0;
     let flags = ACK;
     if (sent.flags & SentFlag.FIN) flags |= FIN;
@@ -77,7 +75,7 @@ export class SegmentWriter {
     const isProbe = (sent.flags & SentFlag.MTU_PROBE) !== 0 && !isRetransmission;
     if (len > sender.mssBytes && !isProbe) seg.segmentBytes = sender.mssBytes;
     // RFC 3168 section 6.1.4: a bare FIN is no data packet.
-    if (this.isEcnUsed && !isRetransmission && len > 0) {
+    if (this.sender.isEcnUsed && !isRetransmission && len > 0) {
       seg.ecn = Ecn.ECT_0;
       if (sender.recovery.hasCongestionSignal) {
         seg.flags |= CWR;
@@ -88,52 +86,52 @@ export class SegmentWriter {
       seg.flags |= URG;
       seg.urgentPointer = Math.min(seqDiff(sender.sndUp, sent.seq), 0xffff);
     }
-    if (isRetransmission) this.#context.counters.RetransSegs++;
+    if (isRetransmission) this.context.counters.RetransSegs++;
     this.#emitAck(seg, sink);
   }
 
   /** A SYN, or the SYN and ACK of a simultaneous open; the caller adds options. */
-  beginSyn(flags: number, nowMs: number): Segment {
-    const seg = this.#begin(flags, this.#sender.iss, nowMs);
+  protected beginSyn(flags: number, nowMs: number): Segment {
+    const seg = this.#begin(flags, this.sender.iss, nowMs);
     // RFC 7323 section 2.2: never scaled.
-    seg.window = Math.min(this.#receiver.freeBytes, 0xffff);
+    seg.window = Math.min(this.receiver.freeBytes, 0xffff);
     return seg;
   }
 
   /** Text from the ring for a SYN. */
-  setSynText(seg: Segment, len: number): void {
+  protected setSynText(seg: Segment, len: number): void {
     this.#setText(seg, 0, len);
   }
 
-  emit(seg: Segment, sink: SegmentSink): void {
-    this.#context.counters.OutSegs++;
-    this.segmentCount++;
-    if (seg.textLen > 0) this.textCount++;
+  protected write(seg: Segment, sink: SegmentSink): void {
+    this.context.counters.OutSegs++;
+    this.segmentOutCount++;
+    if (seg.textLen > 0) this.textOutCount++;
     sink.emit(seg);
   }
 
   /** A reset of this connection. */
-  reset(nowMs: number, sink: SegmentSink): void {
-    const seg = this.#begin(RST | ACK, this.#sender.sndNxt, nowMs);
-    this.#context.counters.OutRsts++;
-    this.emit(seg, sink);
+  protected writeReset(nowMs: number, sink: SegmentSink): void {
+    const seg = this.#begin(RST | ACK, this.sender.sndNxt, nowMs);
+    this.context.counters.OutRsts++;
+    this.write(seg, sink);
   }
 
   /** A reset that answers an unacceptable acknowledgement: <SEQ=SEG.ACK><CTL=RST>, RFC 9293 section 3.5.2. */
-  resetAt(seq: number, sink: SegmentSink): void {
+  protected writeResetAt(seq: number, sink: SegmentSink): void {
     const seg = this.#header(RST, seq);
-    this.#context.counters.OutRsts++;
-    this.emit(seg, sink);
+    this.context.counters.OutRsts++;
+    this.write(seg, sink);
   }
 
   #emitAck(seg: Segment, sink: SegmentSink): void {
-    this.#receiver.onAckSent();
-    this.emit(seg, sink);
+    this.receiver.onAckSent();
+    this.write(seg, sink);
   }
 
   #begin(flags: number, seq: number, nowMs: number): Segment {
     const seg = this.#header(flags, seq);
-    const receiver = this.#receiver;
+    const receiver = this.receiver;
     if (flags & ACK) {
       seg.ack = receiver.rcvNxt;
       if (!(flags & SYN)) seg.window = receiver.offerWindow(receiver.windowShift);
@@ -148,7 +146,7 @@ export class SegmentWriter {
   }
 
   #header(flags: number, seq: number): Segment {
-    const seg = this.#context.segment;
+    const seg = this.context.segment;
     seg.clear();
     seg.src = this.local;
     seg.dst = this.remote;
@@ -161,12 +159,12 @@ export class SegmentWriter {
 
   #setText(seg: Segment, offset: number, len: number): void {
     if (len <= 0) return;
-    const { ring } = this.#sender;
+    const { ring } = this.sender;
     if (ring.span(offset, len) === len) {
       seg.setText(ring.bytes, ring.spanAt, len);
       return;
     }
-    const { gatherBytes } = this.#context;
+    const { gatherBytes } = this.context;
     ring.copyTo(offset, gatherBytes, 0, len);
     seg.setText(gatherBytes, 0, len);
   }

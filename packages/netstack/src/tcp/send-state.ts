@@ -14,7 +14,7 @@ import type { TcpSettings } from './tcp-settings.js';
 export abstract class SendState {
   readonly settings: Readonly<TcpSettings>;
   /** Read live: they may change at any time. */
-  readonly options: Readonly<TcpOptions>;
+  options: TcpOptions;
   readonly rtt = new RttEstimator();
   #ring = NO_RING;
   #ringBytes = RING_BYTES_MIN;
@@ -68,13 +68,12 @@ export abstract class SendState {
 
   /** Sequence number of the first byte in the ring. */
   protected dataSeq = 0;
-  protected cwndLimitedSeq = 0;
   /** What the flights that were given back have delivered, and the last rate that they saw. */
   #deliveredBytes = 0;
   #deliveryBytesPerMs = 0;
   #isDeliveryAppLimited = false;
 
-  constructor(settings: Readonly<TcpSettings>, options: Readonly<TcpOptions>, cc: CongestionControl) {
+  constructor(settings: Readonly<TcpSettings>, options: TcpOptions, cc: CongestionControl) {
     this.settings = settings;
     this.options = options;
     this.#cc = cc;
@@ -149,7 +148,6 @@ export abstract class SendState {
     this.sndUna = iss;
     this.sndNxt = (iss + 1) | 0;
     this.dataSeq = (iss + 1) | 0;
-    this.cwndLimitedSeq = iss;
     this.progressMs = nowMs;
   }
 
@@ -159,7 +157,6 @@ export abstract class SendState {
     this.sndUna = ack;
     this.sndNxt = ack;
     this.dataSeq = ack;
-    this.cwndLimitedSeq = (ack - 1) | 0;
     this.progressMs = nowMs;
     this.retryCount = 0;
   }
@@ -218,6 +215,7 @@ export abstract class SendState {
     this.#deliveredBytes = flight.rate.deliveredBytes;
     this.flight = NO_FLIGHT;
     flight.release();
+    this.#cc.onRest();
   }
 
   protected consume(len: number): void {

@@ -23,14 +23,11 @@ const GSO_BYTES_MAX = 65535 - 60 - 40;
 export class Sender extends SendState {
   timer: SendTimer = SendTimer.NONE;
   timerAtMs = Infinity;
-  #smallEnd = 0;
-  #hasSmall = false;
   #corkedSinceMs = -1;
   #pacedUntilMs = 0;
   /** When pacing or corking lets the next segment go. */
   #wakeAtMs = Infinity;
   #mayOverrideSws = false;
-  #mustProbe = false;
 
   /** Earliest time at which something may have to be done. */
   get pollAtMs(): number {
@@ -77,7 +74,7 @@ export class Sender extends SendState {
    */
   next(nowMs: number): SentSegment | null {
     this.#wakeAtMs = Infinity;
-    if (this.#mustProbe && this.queue.tail !== null) return this.#nextProbe(this.queue.tail, nowMs);
+    if (this.flight.mustProbe && this.queue.tail !== null) return this.#nextProbe(this.queue.tail, nowMs);
     if (nowMs < this.#pacedUntilMs && this.#hasWork) {
       this.#wakeAtMs = this.#pacedUntilMs;
       return null;
@@ -108,7 +105,7 @@ export class Sender extends SendState {
       case SendTimer.RETRANSMIT:
         return this.#onRetransmitTimer(nowMs);
       case SendTimer.LOSS_PROBE:
-        this.#mustProbe = true;
+        this.flight.mustProbe = true;
         this.#arm(SendTimer.RETRANSMIT, nowMs + this.rtt.rtoMs);
         return SendEvent.NONE;
       case SendTimer.REORDER:
@@ -126,7 +123,7 @@ export class Sender extends SendState {
     this.freeRing();
     this.dataSeq = this.sndNxt;
     this.#wakeAtMs = Infinity;
-    this.#mustProbe = false;
+    this.flight.mustProbe = false;
     this.#arm(SendTimer.NONE, Infinity);
     this.rest();
   }
@@ -140,7 +137,7 @@ export class Sender extends SendState {
     this.consume(consumed);
     this.dataSeq = (this.dataSeq + consumed) | 0;
     if (this.hasUrgent && seqGe(ack, this.sndUp)) this.hasUrgent = false;
-    if (this.#hasSmall && seqGe(ack, this.#smallEnd)) this.#hasSmall = false;
+    if (this.flight.hasSmall && seqGe(ack, this.flight.smallEnd)) this.flight.hasSmall = false;
     this.progressMs = nowMs;
     const { queue } = this;
     if (queue.count === 0 && queue.renoSackedBytes > 0) queue.renoSackedBytes = 0;
@@ -159,9 +156,9 @@ export class Sender extends SendState {
   }
 
   #isCwndLimited(): boolean {
-    if (seqLe(this.sndUna, this.cwndLimitedSeq)) return true;
+    if (seqLe(this.sndUna, this.flight.cwndLimitedSeq)) return true;
     // Kept near, so that it does not wrap to the front.
-    this.cwndLimitedSeq = (this.sndUna - 1) | 0;
+    this.flight.cwndLimitedSeq = (this.sndUna - 1) | 0;
     // RFC 7661: in slow start, what was used of the window may double.
     return this.cc.isInSlowStart && this.cc.cwndBytes < 2 * this.recovery.sample.priorInFlightBytes;
   }
@@ -172,7 +169,7 @@ export class Sender extends SendState {
       if (this.timer === SendTimer.PERSIST && this.sndWnd === 0) return;
       if (this.timer === SendTimer.PERSIST) this.rtt.backoff = 0;
       this.#arm(SendTimer.NONE, Infinity);
-      this.#mustProbe = false;
+      this.flight.mustProbe = false;
       return;
     }
     if (reorderWaitMs > 0) this.#arm(SendTimer.REORDER, nowMs + reorderWaitMs);
@@ -235,7 +232,7 @@ export class Sender extends SendState {
     const room = this.cc.cwndBytes - inFlightBytes;
     const textLen = this.textLen(lost);
     if (Math.min(textLen, this.mssBytes) > room && inFlightBytes > 0) {
-      this.cwndLimitedSeq = this.sndNxt;
+      this.flight.cwndLimitedSeq = this.sndNxt;
       return null;
     }
     const lenMax = this.isGsoUsed ? Math.min(this.#gsoBytesMax(), Math.floor(room / this.mssBytes) * this.mssBytes) : 0;
@@ -269,7 +266,7 @@ export class Sender extends SendState {
 
   /** Loss probe: new text if there is some, else the last segment again. RFC 8985 section 7.3. */
   #nextProbe(tail: SentSegment, nowMs: number): SentSegment {
-    this.#mustProbe = false;
+    this.flight.mustProbe = false;
     const window = seqDiff((this.sndUna + this.sndWnd) | 0, this.sndNxt);
     const len = Math.min(this.unsentBytes, this.mssBytes);
     if (len > 0 && len <= window) {
@@ -309,7 +306,7 @@ export class Sender extends SendState {
     }
     const len = this.#cut(windowLen);
     if (len < 0) {
-      this.cwndLimitedSeq = this.sndNxt;
+      this.flight.cwndLimitedSeq = this.sndNxt;
       return null;
     }
     if (len < this.mssBytes && !this.#maySendSmall(len, unsent, hasFin && window > unsent, nowMs)) {
@@ -364,7 +361,7 @@ export class Sender extends SendState {
       return true;
     }
     if (this.options.isNoDelay || (this.hasUrgent && seqGt(this.sndUp, this.sndNxt))) return true;
-    return !this.#hasSmall;
+    return !this.flight.hasSmall;
   }
 
   #waitForWindow(nowMs: number): null {
@@ -387,8 +384,8 @@ export class Sender extends SendState {
     rate.onSend(sent, isPipeEmpty, nowMs);
     this.sndNxt = end;
     if (len < this.mssBytes) {
-      this.#hasSmall = true;
-      this.#smallEnd = end;
+      this.flight.hasSmall = true;
+      this.flight.smallEnd = end;
     }
     this.#corkedSinceMs = -1;
     this.recovery.onSent(sent.len);

@@ -1,6 +1,7 @@
 import type { TcpInfo } from '@tsv/abi';
 import { tcpInfo } from './tcp-info.js';
 import { SegmentArrival } from './segment-arrival.js';
+import type { Handshake } from './handshake.js';
 import { AckNeed, Urgent } from './receiver.js';
 import { ACK, RST, type Segment, type SegmentSink, SYN } from './segment.js';
 import { seqGe, seqGt, seqLt } from './sequence.js';
@@ -61,26 +62,27 @@ export class TcpEndpoint extends SegmentArrival {
 
   /** Runs the timers that are due and emits all that may be sent now. */
   output(nowMs: number, sink: SegmentSink): void {
-    this.nowMs = nowMs;
+    this.context.nowMs = nowMs;
     this.wantsOutput = false;
     this.#runTimers(nowMs, sink);
-    if (this.mustReplyReset) {
-      this.mustReplyReset = false;
-      this.writer.resetAt(this.replySeq, sink);
+    const { handshake } = this;
+    if (handshake?.mustReplyReset === true) {
+      handshake.mustReplyReset = false;
+      this.writeResetAt(handshake.replySeq, sink);
     }
     if (this.mustReset) {
       this.mustReset = false;
-      this.writer.reset(nowMs, sink);
+      this.writeReset(nowMs, sink);
     }
     if (this.currentState === TcpState.CLOSE) return;
-    if (this.mustSendSyn) this.sendSyn(nowMs, sink);
+    if (this.handshake?.mustSendSyn === true) this.sendSyn(this.handshake, nowMs, sink);
     this.#transmit(nowMs, sink);
     if (this.sendTimes !== null || this.sender.ring.len > 0) this.#noteSendLimit(nowMs);
     const { receiver } = this;
     if (receiver.ackNeed === AckNeed.NONE) return;
     if (receiver.ackNeed === AckNeed.NOW || nowMs >= receiver.ackAtMs) {
       if (receiver.ackNeed === AckNeed.DELAYED) this.context.counters.DelayedACKs++;
-      this.writer.ack(nowMs, sink);
+      this.writeAck(nowMs, sink);
     }
   }
 
@@ -96,7 +98,8 @@ export class TcpEndpoint extends SegmentArrival {
   send(src: Uint8Array, at = 0, len = src.length - at): number {
     if (this.pendingError !== 0) return this.takeError();
     if (this.isWriteOver) return TcpError.PIPE;
-    const isOpening = this.fastOpen !== null && this.currentState === TcpState.SYN_SENT && this.synCount === 0;
+    const isOpening =
+      this.fastOpen !== null && this.currentState === TcpState.SYN_SENT && this.handshake?.synCount === 0;
     if (!isSynchronized(this.currentState) && !isOpening) {
       return this.currentState === TcpState.CLOSE ? TcpError.PIPE : TcpError.WOULD_BLOCK;
     }
@@ -107,7 +110,7 @@ export class TcpEndpoint extends SegmentArrival {
     this.wantsOutput = true;
     if (this.isSynDeferred) {
       this.fastOpen!.isDeferred = false;
-      this.mustSendSyn = true;
+      this.handshake!.mustSendSyn = true;
     }
     return count;
   }
@@ -239,13 +242,13 @@ export class TcpEndpoint extends SegmentArrival {
   #runTimers(nowMs: number, sink: SegmentSink): void {
     if (nowMs >= this.stateAtMs) this.#onStateTimer();
     const { keepAlive } = this;
-    if (keepAlive !== null && nowMs >= keepAlive.atMs && keepAlive.run(this, nowMs)) this.writer.probe(nowMs, sink);
+    if (keepAlive !== null && nowMs >= keepAlive.atMs && keepAlive.run(this, nowMs)) this.writeProbe(nowMs, sink);
     if (nowMs < this.sender.timerAtMs) return;
     if (this.sender.timer === SendTimer.RETRANSMIT) this.context.counters.TCPTimeouts++;
     if (this.sender.timer === SendTimer.LOSS_PROBE) this.context.counters.TCPLossProbes++;
     switch (this.sender.runTimer(nowMs)) {
       case SendEvent.PROBE_WINDOW:
-        this.writer.probe(nowMs, sink);
+        this.writeProbe(nowMs, sink);
         return;
       case SendEvent.GIVE_UP:
         this.giveUp();
@@ -260,8 +263,7 @@ export class TcpEndpoint extends SegmentArrival {
     switch (this.currentState) {
       case TcpState.SYN_SENT:
       case TcpState.SYN_RECV:
-        if (this.synCount > this.options.synRetries || this.hasSynTimedOut) this.giveUp();
-        else this.mustSendSyn = true;
+        this.#onSynTimer(this.handshake!);
         return;
       case TcpState.FIN_WAIT2:
       case TcpState.TIME_WAIT:
@@ -272,15 +274,20 @@ export class TcpEndpoint extends SegmentArrival {
     }
   }
 
+  #onSynTimer(handshake: Handshake): void {
+    if (handshake.synCount > this.options.synRetries || this.hasSynTimedOut) this.giveUp();
+    else handshake.mustSendSyn = true;
+  }
+
   #transmit(nowMs: number, sink: SegmentSink): void {
-    const { sender, receiver, writer } = this;
+    const { sender, receiver } = this;
     if (!canTransmit(this.currentState)) return;
     let sent = sender.next(nowMs);
     if (sent === null) return;
     // What lies beyond a gap goes in a segment of its own, which has room for it.
-    if (receiver.ackNeed === AckNeed.NOW && receiver.hasSackToTell) writer.ack(nowMs, sink);
+    if (receiver.ackNeed === AckNeed.NOW && receiver.hasSackToTell) this.writeAck(nowMs, sink);
     if (receiver.ackNeed === AckNeed.DELAYED) receiver.isInteractive = true;
-    for (; sent !== null; sent = sender.next(nowMs)) writer.text(sent, nowMs, sink);
+    for (; sent !== null; sent = sender.next(nowMs)) this.writeText(sent, nowMs, sink);
     sender.hasMore = false;
   }
 

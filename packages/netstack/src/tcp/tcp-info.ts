@@ -18,7 +18,7 @@ const ATO_MS = 40;
 
 /** What TCP_INFO tells of `connection`: tcp(7). Times are microseconds where Linux has them so. */
 export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
-  const { sender, receiver, writer } = connection;
+  const { sender, receiver } = connection;
   const { queue, rtt, cc, recovery } = sender;
   const maxPacing = connection.options.maxPacingBytesPerMs;
   const segments = (bytes: number): number => Math.ceil(bytes / sender.mssBytes);
@@ -64,12 +64,12 @@ export function tcpInfo(connection: Connection, nowMs: number): TcpInfo {
     tcpi_max_pacing_rate: maxPacing === 0 ? Infinity : maxPacing * 1000,
     tcpi_bytes_acked: sender.ackedBytes,
     tcpi_bytes_received: receiver.receivedBytes,
-    tcpi_segs_out: writer.segmentCount,
+    tcpi_segs_out: connection.segmentOutCount,
     tcpi_segs_in: connection.segmentInCount,
     tcpi_notsent_bytes: sender.unsentBytes,
     tcpi_min_rtt: rtt.minRttMs === Infinity ? 0xffffffff : micros(rtt.minRttMs),
     tcpi_data_segs_in: connection.textInCount,
-    tcpi_data_segs_out: writer.textCount,
+    tcpi_data_segs_out: connection.textOutCount,
     tcpi_delivery_rate: Math.floor(sender.deliveryBytesPerMs * 1000),
     tcpi_busy_time: micros(busyMs),
     tcpi_rwnd_limited: micros(times?.windowLimitedMs ?? 0),
@@ -91,12 +91,12 @@ export function listenerInfo(listener: TcpListener): Pick<TcpInfo, 'tcpi_state' 
 }
 
 function optionBits(connection: Connection): number {
-  const { sender, receiver, writer } = connection;
+  const { sender, receiver } = connection;
   return (
-    (writer.hasTimestamps ? TCPI_OPT_TIMESTAMPS : 0) |
+    (connection.hasTimestamps ? TCPI_OPT_TIMESTAMPS : 0) |
     (receiver.isSackUsed ? TCPI_OPT_SACK : 0) |
     (sender.windowShift + receiver.windowShift > 0 ? TCPI_OPT_WSCALE : 0) |
-    (writer.isEcnUsed ? TCPI_OPT_ECN : 0) |
+    (sender.isEcnUsed ? TCPI_OPT_ECN : 0) |
     (connection.fastOpen?.isTextTaken === true ? TCPI_OPT_SYN_DATA : 0)
   );
 }

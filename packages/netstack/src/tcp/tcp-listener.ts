@@ -39,7 +39,7 @@ export class TcpListener {
   readonly local: IpAddress;
   readonly localPort: number;
   /** Options that accepted connections inherit. */
-  readonly options: TcpOptions;
+  options: TcpOptions;
   readonly #isns: IsnGenerator;
   readonly #cookies: SynCookies;
   #ownCookies: FastOpenCookies | null = null;
@@ -250,8 +250,8 @@ export class TcpListener {
   }
 
   #createEndpoint(syn: Readonly<SynReceived>, pathMss: number): TcpEndpoint {
-    const options = this.options.clone();
-    return new TcpEndpoint(this.context, syn.local, syn.localPort, syn.remote, syn.remotePort, pathMss, options);
+    const { context, options } = this;
+    return new TcpEndpoint(context, syn.local, syn.localPort, syn.remote, syn.remotePort, pathMss, options);
   }
 
   /** RFC 7413 section 4.2.2. */

@@ -49,14 +49,21 @@ export class TcpOptions {
     this.congestionControl = settings.congestionControl;
   }
 
-  /** Those of a new socket. What nobody sets is read from one object that all sockets share. */
+  /** As {@link TcpOptions.of}, all in one object, which must not be changed. */
+  static shared(settings: TcpSettings): TcpOptions {
+    return defaultsOf(settings);
+  }
+
+  /** Those of a new connection. What nobody sets is read from one object that all connections share. */
   static of(settings: TcpSettings): TcpOptions {
     return Object.create(defaultsOf(settings)) as TcpOptions;
   }
 
-  /** The options that an accepted connection inherits. */
+  /** Options that say the same and may be changed. */
   clone(): TcpOptions {
-    return Object.assign(Object.create(Object.getPrototypeOf(this) as object) as TcpOptions, this);
+    const parent = Object.getPrototypeOf(this) as TcpOptions;
+    if (parent === TcpOptions.prototype) return Object.create(this) as TcpOptions;
+    return Object.assign(Object.create(parent) as TcpOptions, this);
   }
 }
 

@@ -104,6 +104,8 @@ export class TcpContext {
   readonly counters = new TcpCounters();
   /** The segment that is being sent. */
   readonly segment = new Segment();
+  /** The time, as far as the endpoints were told. */
+  nowMs = 0;
   readonly gatherBytes = new Uint8Array(GATHER_BYTES);
   /** What clients know of their peers. */
   readonly fastOpenPeers = new FastOpenPeers();

@@ -162,7 +162,7 @@ export class InetStreamSocket extends InetSocket {
     const { socket } = this;
     if (flags & MSG_ERRQUEUE) return receiveQueuedError(socket, this.isIpv6, io, message, t);
     const moved = this.#receiveText(io, message, flags);
-    if (moved >= 0 && socket.tcpOptions.tellsInput) this.#tellInput(message);
+    if (moved >= 0 && socket.tcpOptionValues.tellsInput) this.#tellInput(message);
     return moved;
   }
 

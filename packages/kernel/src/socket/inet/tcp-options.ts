@@ -28,17 +28,17 @@ import { isFastOpenKey, TcpState, type TcpSocket } from '@tsv/netstack';
 export function getTcpOption(socket: TcpSocket, name: number, dst: DataView, lenMax: number): number {
   switch (name) {
     case TCP_CONGESTION:
-      return storeName(dst, socket.tcpOptions.congestionControl, lenMax);
+      return storeName(dst, socket.tcpOptionValues.congestionControl, lenMax);
     case TCP_INFO:
       return storeInfo(socket, dst);
     case TCP_CC_INFO:
       return storeModel(socket, dst);
     case TCP_FASTOPEN_KEY:
-      return storeKey(dst, socket.tcpOptions.fastOpenKey);
+      return storeKey(dst, socket.tcpOptionValues.fastOpenKey);
     case TCP_ULP:
       return 0;
     case TCP_TIMESTAMP:
-      return storeInt(dst, socket.endpoint?.writer.tsNow(socket.stack.nowMs) ?? Math.floor(socket.stack.nowMs) | 0);
+      return storeInt(dst, socket.endpoint?.tsNow(socket.stack.nowMs) ?? Math.floor(socket.stack.nowMs) | 0);
     case TCP_REPAIR:
       return storeInt(dst, 0);
     case TCP_REPAIR_QUEUE:

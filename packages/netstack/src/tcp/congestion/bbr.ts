@@ -22,8 +22,6 @@ type Mode = (typeof Mode)[keyof typeof Mode];
 
 /** BBR version 1: a model of the path's bandwidth and round trip instead of loss. */
 export class Bbr extends CongestionControl {
-  readonly name = 'bbr';
-  override readonly ownsWindow = true;
   readonly #bandwidth = new MaxFilter(BANDWIDTH_WINDOW_ROUNDS);
   #mode: Mode = Mode.STARTUP;
   #pacingGain = HIGH_GAIN;
@@ -43,6 +41,14 @@ export class Bbr extends CongestionControl {
   #caState: CaState = CaState.OPEN;
   #isConserving = false;
   #random = 0;
+
+  get name(): string {
+    return 'bbr';
+  }
+
+  override get ownsWindow(): boolean {
+    return true;
+  }
 
   override start(mssBytes: number, cwndBytes: number, random: number, nowMs: number): void {
     super.start(mssBytes, cwndBytes, random, nowMs);

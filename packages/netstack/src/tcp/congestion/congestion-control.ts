@@ -12,15 +12,19 @@ export const SSTHRESH_SEGMENTS_MIN = 2;
 
 /** How much may be in flight. One object a connection; windows are in bytes. */
 export abstract class CongestionControl {
-  /** Name for TCP_CONGESTION. */
-  abstract readonly name: string;
-  /** Sets the window in all states and paces by itself. Otherwise recovery reduces it by PRR (RFC 6937). */
-  readonly ownsWindow: boolean = false;
   mssBytes = 536;
   cwndBytes = 0;
   ssthreshBytes = Infinity;
   /** Sending rate; 0 for as fast as the window allows. */
   pacingBytesPerMs = 0;
+
+  /** Name for TCP_CONGESTION. */
+  abstract get name(): string;
+
+  /** Sets the window in all states and paces by itself. Otherwise recovery reduces it by PRR (RFC 6937). */
+  get ownsWindow(): boolean {
+    return false;
+  }
 
   /** Starts with the window `cwndBytes`. `random`: any 32-bit number. */
   start(mssBytes: number, cwndBytes: number, _random: number, _nowMs: number): void {
@@ -41,6 +45,11 @@ export abstract class CongestionControl {
 
   /** The last reduction was for nothing; the window is restored to what it was. */
   onUndo(): void {
+    return;
+  }
+
+  /** Nothing is in flight any more, and nothing is left to be sent. */
+  onRest(): void {
     return;
   }
 

@@ -19,6 +19,19 @@ export class HyStart {
   #cssBaselineMs = Infinity;
   #cssRoundCount = 0;
 
+  /** One that knows nothing yet. */
+  static take(): HyStart {
+    return spares.pop() ?? new HyStart();
+  }
+
+  /** Gives it back. Nobody touches it after this. */
+  release(): void {
+    if (spares.length === SPARE_COUNT_MAX) return;
+    this.reset();
+    this.#roundEndBytes = 0;
+    spares.push(this);
+  }
+
   /** Takes an acknowledgement in slow start. True when slow start should end. */
   onAck(sample: Readonly<AckSample>): boolean {
     if (sample.priorDeliveredBytes >= this.#roundEndBytes) {
@@ -57,3 +70,6 @@ export class HyStart {
     }
   }
 }
+
+const SPARE_COUNT_MAX = 1024;
+const spares: HyStart[] = [];

@@ -3,7 +3,9 @@ import { CongestionControl } from './congestion-control.js';
 
 /** Congestion control of RFC 5681 and RFC 6582. */
 export class NewReno extends CongestionControl {
-  readonly name = 'reno';
+  get name(): string {
+    return 'reno';
+  }
 
   onAck(sample: Readonly<AckSample>): void {
     if (!sample.isCwndLimited) return;

@@ -105,7 +105,7 @@ export class VirtualHost implements SegmentSink {
 
   receive(seg: Segment, nowMs: number): void {
     const endpoint = this.endpoints.find(
-      (e) => e.writer.localPort === seg.dstPort && e.writer.remotePort === seg.srcPort && e.state !== TcpState.CLOSE,
+      (e) => e.localPort === seg.dstPort && e.remotePort === seg.srcPort && e.state !== TcpState.CLOSE,
     );
     if (endpoint !== undefined) {
       endpoint.input(seg, nowMs);

@@ -116,7 +116,7 @@ function writeExtensions(
     writer.view.setUint32(at + 12, socket.options.sendBytesMax, true);
   }
   if (!(socket instanceof TcpSocket)) return;
-  if (wants(INET_DIAG_CONG)) writer.string(INET_DIAG_CONG, socket.tcpOptions.congestionControl);
+  if (wants(INET_DIAG_CONG)) writer.string(INET_DIAG_CONG, socket.tcpOptionValues.congestionControl);
   if (!wants(INET_DIAG_INFO) || socket.endpoint === null) return;
   const at = writer.attribute(INET_DIAG_INFO, SIZEOF_TCP_INFO);
   storeTcpInfo(writer.view, at, socket.endpoint.info(request.stack.nowMs));
