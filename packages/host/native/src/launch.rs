@@ -79,6 +79,8 @@ pub struct Launched {
     pub pidfd: OwnedFd,
 }
 
+const CLONE_NEWUSER: u32 = libc::CLONE_NEWUSER.cast_unsigned();
+
 /// Pipes between the caller and the new process: `go` says that the maps are written, `report` brings an error.
 struct Pipes {
     go: (OwnedFd, OwnedFd),
@@ -100,17 +102,25 @@ impl Launch {
         let (argv, envp) = (pointers(&self.argv), pointers(&self.envp));
         let mut targets = self.fds.clone();
 
-        let (pid, pidfd) = match sys::fork_with(self.namespaces.into()).map_err(failed(Step::Clone))? {
-            sys::Forked::Child => self.become_program(&pipes, &argv, &envp, &mut targets),
-            sys::Forked::Parent { pid, pidfd } => (pid, pidfd),
-        };
+        // One in a user namespace waits for its maps; all others need nothing of the caller before they are the program.
+        let has_maps = self.namespaces & CLONE_NEWUSER != 0;
+        if !has_maps {
+            tell(&pipes.go.1).map_err(failed(Step::Clone))?;
+        }
+        let child = sys::run_in_child(self.namespaces.into(), !has_maps, || {
+            self.become_program(&pipes, &argv, &envp, &mut targets);
+        });
+        let sys::Child { pid, pidfd } = child.map_err(failed(Step::Clone))?;
         let launched = Launched { pid, pidfd };
         drop(pipes.report.1);
-        let outcome = self.write_maps(pid).map_err(failed(Step::Map)).and_then(|()| {
-            let told = rustix::io::write(&pipes.go.1, &[1]);
-            told.map_err(failed(Step::Clone))?;
-            read_report(&pipes.report.0)
-        });
+        let outcome = if has_maps {
+            self.write_maps(pid)
+                .map_err(failed(Step::Map))
+                .and_then(|()| tell(&pipes.go.1).map_err(failed(Step::Clone)))
+        } else {
+            Ok(())
+        };
+        let outcome = outcome.and_then(|()| read_report(&pipes.report.0));
         drop(pipes.go);
         match outcome {
             Ok(()) => Ok(launched),
@@ -123,10 +133,6 @@ impl Launch {
     }
 
     fn write_maps(&self, pid: i32) -> Result<()> {
-        const CLONE_NEWUSER: u32 = libc::CLONE_NEWUSER.cast_unsigned();
-        if self.namespaces & CLONE_NEWUSER == 0 {
-            return Ok(());
-        }
         let put = |file: &str, text: &str| {
             write(format!("/proc/{pid}/{file}"), text)
                 .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
@@ -139,8 +145,8 @@ impl Launch {
     }
 
     /// The new process until it is the program. Nothing here allocates: another thread of the parent may have held the
-    /// allocator's lock.
-    fn become_program(&self, pipes: &Pipes, argv: &[*const c_char], envp: &[*const c_char], fds: &mut [RawFd]) -> ! {
+    /// allocator's lock. Returns when it cannot be.
+    fn become_program(&self, pipes: &Pipes, argv: &[*const c_char], envp: &[*const c_char], fds: &mut [RawFd]) {
         let error = match self.prepare(pipes, fds) {
             Ok(()) => LaunchError {
                 step: Step::Exec,
@@ -151,7 +157,6 @@ impl Launch {
         let [a, b, c, d] = error.errno.raw_os_error().to_ne_bytes();
         // If the parent is gone, nobody wants to know.
         let _ = rustix::io::write(&pipes.report.1, &[error.step as u8, a, b, c, d]);
-        sys::exit_at_once(127)
     }
 
     fn execute(&self, argv: &[*const c_char], envp: &[*const c_char]) -> Errno {
@@ -224,6 +229,11 @@ fn place_descriptors(fds: &mut [RawFd], report: RawFd) -> Result<()> {
         sys::dup3(*fd, place, 0)?;
     }
     sys::close_on_exec_from(count)
+}
+
+/// Lets the new process go on.
+fn tell(go: &OwnedFd) -> Result<()> {
+    rustix::io::write(go, &[1]).map(|_| ())
 }
 
 /// Waits for the end of the file, which execve(2) brings, or an error.

@@ -177,50 +177,70 @@ pub fn mount(
     checked(unsafe { libc::mount(source, target.as_ptr(), kind, flags, data.cast()) }).map(|_| ())
 }
 
-/// Which side of `fork_with` this is.
+/// A new process.
 #[derive(Debug)]
-pub enum Forked {
-    /// The new process, of one thread.
-    Child,
-    /// The calling process.
-    Parent {
-        /// The child's pid.
-        pid: i32,
-        /// The child's pidfd.
-        pidfd: OwnedFd,
-    },
+pub struct Child {
+    /// Its pid.
+    pub pid: i32,
+    /// Its pidfd.
+    pub pidfd: OwnedFd,
 }
 
-/// clone(2) without CLONE_VM: a copy of this process with the calling thread only, in new namespaces. In the child,
-/// locks of other threads stay held: it must not allocate, and soon exec or exit. Its signals are blocked.
-pub fn fork_with(namespaces: u64) -> Result<Forked> {
-    const KNOWN: c_int = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWNET
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP;
-    if namespaces & !u64::from(KNOWN.cast_unsigned()) != 0 {
+/// Namespaces that a new process can have of its own, clone(2).
+const NAMESPACES: c_int = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP;
+const CHILD_STACK_BYTES: usize = 64 * 1024;
+
+/// Runs `body` in a new process of one thread, in new namespaces; it has to exec, or the process exits. Locks of other
+/// threads stay held in it: it must not allocate. Its signals are blocked. The process has a copy of this one's memory, and
+/// both go on; or it `borrows` the memory itself, and the calling thread goes on when it has executed or exited, vfork(2):
+/// nothing is copied then, and no page of this process is copied on its next write.
+pub fn run_in_child(namespaces: u64, borrows: bool, body: impl FnOnce()) -> Result<Child> {
+    let flags = c_int::try_from(namespaces).map_err(|_| Errno::INVAL)?;
+    if flags & !NAMESPACES != 0 {
         return Err(Errno::INVAL);
     }
-    let old = set_signal_mask(&full_signal_set());
-    let flags = namespaces | u64::from((libc::CLONE_PIDFD | libc::SIGCHLD).cast_unsigned());
+    let sharing = if borrows { libc::CLONE_VM | libc::CLONE_VFORK } else { 0 };
+    let flags = flags | sharing | libc::CLONE_PIDFD | libc::SIGCHLD;
     let mut pidfd: c_int = -1;
-    // SAFETY: without CLONE_VM and a stack, this is fork(2): the child runs in memory of its own.
-    let returned = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
-    if returned == 0 {
-        return Ok(Forked::Child);
-    }
-    let result = i32::try_from(returned)
-        .ok()
-        .filter(|pid| *pid > 0)
-        .ok_or_else(last_errno);
+    let mut stack = vec![0u128; CHILD_STACK_BYTES / size_of::<u128>()];
+    let top = stack.as_mut_ptr_range().end;
+    let mut body = Some(body);
+    let old = set_signal_mask(&full_signal_set());
+    // SAFETY: the stack and the body are copies, or outlive the child's use of them: clone returns then when the child has
+    // executed or exited. The pidfd is stored before.
+    let returned = unsafe {
+        libc::clone(
+            run_body(&body),
+            top.cast(),
+            flags,
+            (&raw mut body).cast(),
+            &raw mut pidfd,
+        )
+    };
+    let result = checked(returned);
     set_signal_mask(&old);
     let pid = result?;
     // SAFETY: CLONE_PIDFD has stored a descriptor that nobody else has.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Forked::Parent { pid, pidfd })
+    Ok(Child { pid, pidfd })
+}
+
+/// What a new process begins with, to call a body of this type.
+fn run_body<F: FnOnce()>(_: &Option<F>) -> extern "C" fn(*mut libc::c_void) -> c_int {
+    extern "C" fn run<F: FnOnce()>(body: *mut libc::c_void) -> c_int {
+        // SAFETY: `run_in_child` gives a body of this type, which nobody else uses.
+        if let Some(body) = unsafe { &mut *body.cast::<Option<F>>() }.take() {
+            body();
+        }
+        exit_at_once(127)
+    }
+    run::<F>
 }
 
 fn full_signal_set() -> libc::sigset_t {
