@@ -23,6 +23,7 @@ export * from './mount.js';
 export * from './mqueue.js';
 export * from './msghdr.js';
 export * from './netlink.js';
+export * from './nfnetlink.js';
 export * from './poll.js';
 export * from './prctl.js';
 export * from './ptrace.js';

@@ -91,8 +91,9 @@ export {
   type IpPrefix,
   parsePrefix,
 } from './wire/ip-address.js';
-export { Conntrack, CtState } from './filter/conntrack.js';
-export { Flow } from './filter/flow.js';
+export { Conntrack, type ConntrackListener, CtState, FLOW_COUNT_MAX } from './filter/conntrack.js';
+export { Flow, type FlowEnd, FlowState } from './filter/flow.js';
+export { Tuple } from './filter/tuple.js';
 export { type FlowDecision, type FlowPolicy, type FlowRequest, FlowVerdict } from './filter/flow-policy.js';
 export { type LogSink, Netfilter, TableSet } from './filter/netfilter.js';
 export {
@@ -120,4 +121,6 @@ export { Splice } from './policy/splice.js';
 export { type EgressOptions, EgressPolicy, type FlowHook } from './policy/egress-policy.js';
 export { DhcpClient, DhcpState } from './dhcp/dhcp-client.js';
 export * from './wire/protocol.js';
+export { ICMP_ECHO, ICMP_ECHOREPLY } from './wire/icmpv4.js';
+export { ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST } from './wire/icmpv6.js';
 export type { DhcpReply } from './dhcp/dhcp-message.js';

@@ -25,8 +25,14 @@ export class NetNamespace {
   readonly netlinkSockets = new Set<NetlinkSocket>();
   /** packet(7) sockets. */
   readonly packetSockets = new Set<PacketSocketFile>();
+  #ueventCount = 0;
 
   constructor(userNs: UserNamespace) {
     this.userNs = userNs;
+  }
+
+  /** The number of the next message of NETLINK_KOBJECT_UEVENT. */
+  takeUeventNumber(): number {
+    return ++this.#ueventCount;
   }
 }

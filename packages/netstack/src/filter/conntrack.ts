@@ -27,8 +27,11 @@ const UNREPLIED_TIMEOUT_MS = 300_000;
 /** nf_conntrack_udp_timeout, nf_conntrack_udp_timeout_stream, nf_conntrack_icmp_timeout, nf_conntrack_generic_timeout. */
 const UDP_TIMEOUT_MS = 30_000;
 const UDP_STREAM_TIMEOUT_MS = 120_000;
+/** Datagrams that are answered after that time are a stream. */
+const UDP_STREAM_AFTER_MS = 2000;
 const ICMP_TIMEOUT_MS = 30_000;
 const GENERIC_TIMEOUT_MS = 600_000;
+const ID_MAX = 0x7fff_ffff;
 /** Ports tried before an address translation gives up. */
 const PORT_TRIES = 128;
 const PORT_MIN = 1024;
@@ -37,6 +40,14 @@ const PORT_COUNT = 65_536 - PORT_MIN;
 /** What a packet is to its connection, `ctstate` of iptables. */
 export const CtState = { INVALID: 1, NEW: 2, ESTABLISHED: 4, RELATED: 8, UNTRACKED: 16 } as const;
 export type CtState = (typeof CtState)[keyof typeof CtState];
+
+/** Hears of the flows in the table. */
+export interface ConntrackListener {
+  flowAdded(flow: Flow, nowMs: number): void;
+  /** It was answered for the first time, is assured, or its TCP state changed. */
+  flowChanged(flow: Flow, nowMs: number): void;
+  flowRemoved(flow: Flow): void;
+}
 
 /** The connections that packets belong to. */
 export class Conntrack extends Timer {
@@ -52,11 +63,14 @@ export class Conntrack extends Timer {
   state: CtState = CtState.INVALID;
   /** Connections that were not tracked because the table was full. */
   droppedCount = 0;
+  listener: ConntrackListener | null = null;
+  #lastId: number;
 
   constructor(stack: Stack) {
     super();
     this.#stack = stack;
     this.#seed = stack.random.u32() | 0;
+    this.#lastId = stack.random.u32() >>> 1;
   }
 
   get count(): number {
@@ -88,7 +102,7 @@ export class Conntrack extends Timer {
     }
     if (end !== null) this.#remove(end.flow);
     if (isEchoReply(packet)) return; // The answer to nothing.
-    this.flow = new Flow(tuple);
+    this.flow = new Flow(tuple, this.#stack.nowMs);
     this.state = CtState.NEW;
     this.#see(this.flow, packet);
   }
@@ -103,11 +117,26 @@ export class Conntrack extends Timer {
       return false;
     }
     flow.isConfirmed = true;
+    this.#lastId = (this.#lastId % ID_MAX) + 1;
+    flow.id = this.#lastId;
     this.#link(flow.original);
     this.#link(flow.reply);
     this.#count++;
     this.#armFor(flow);
+    this.listener?.flowAdded(flow, this.#stack.nowMs);
     return true;
+  }
+
+  /** Lets a flow of the table live for `timeoutMs` from now on, as if a packet had come. */
+  setTimeout(flow: Flow, timeoutMs: number): void {
+    flow.expiresMs = this.#stack.nowMs + timeoutMs;
+    this.#armFor(flow);
+  }
+
+  /** The flow that packets with this tuple belong to, in either direction; null if there is none. */
+  flowOfTuple(tuple: Tuple): Flow | null {
+    const end = this.#find(tuple);
+    return end === null || end.flow.expiresMs <= this.#stack.nowMs ? null : end.flow;
   }
 
   /** Forgets a flow; the next packet of it begins a new one. */
@@ -211,10 +240,18 @@ export class Conntrack extends Timer {
     const direction = this.isReply ? 1 : 0;
     flow.packets[direction]++;
     flow.bytes[direction] += packet.end - packet.networkAt;
+    const { nowMs } = this.#stack;
+    const { hasReply, isAssured, state } = flow;
     if (this.isReply) flow.hasReply = true;
     if (packet.protocol === IPPROTO_TCP) flow.seeTcp(packet.bytes[packet.transportAt + 13]!, this.isReply);
-    flow.expiresMs = this.#stack.nowMs + timeoutOf(flow, packet.protocol);
-    if (flow.isConfirmed) this.#armFor(flow);
+    else if (packet.protocol === IPPROTO_UDP && flow.hasReply && nowMs - flow.beganMs > UDP_STREAM_AFTER_MS) {
+      flow.isAssured = true;
+    }
+    flow.expiresMs = nowMs + timeoutOf(flow, packet.protocol);
+    if (!flow.isConfirmed) return;
+    this.#armFor(flow);
+    const hasChanged = flow.hasReply !== hasReply || flow.isAssured !== isAssured || flow.state !== state;
+    if (hasChanged) this.listener?.flowChanged(flow, nowMs);
   }
 
   /** Sees to it that the table is swept soon after the flow is over. */
@@ -277,6 +314,7 @@ export class Conntrack extends Timer {
     this.#unlink(flow.reply);
     flow.isConfirmed = false;
     this.#count--;
+    this.listener?.flowRemoved(flow);
   }
 
   /** Forgets what is over, or else a part of the flows that nobody has answered, as `early_drop()` of Linux. */

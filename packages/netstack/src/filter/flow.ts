@@ -45,6 +45,12 @@ export class Flow {
   state: FlowState = FlowState.NONE;
   /** Whether the peer has answered. */
   hasReply = false;
+  /** Whether it has shown that it lasts: a TCP connection is made, or datagrams go both ways for a while. */
+  isAssured = false;
+  /** A number that no other flow of the table has; 0 before it is confirmed. */
+  id = 0;
+  /** When its first packet came. */
+  readonly beganMs: number;
   /** Whether it is in the table: it came through all hooks. */
   isConfirmed = false;
   /** Whether source and destination have been settled by the nat table. */
@@ -63,7 +69,8 @@ export class Flow {
   /** The program that takes the connection over; null if none does. */
   takeOver: ((connection: TakenConnection) => void) | null = null;
 
-  constructor(original: Tuple) {
+  constructor(original: Tuple, nowMs: number) {
+    this.beganMs = nowMs;
     this.original = { tuple: new Tuple(), flow: this, isReply: false, hash: 0, next: null };
     this.reply = { tuple: new Tuple(), flow: this, isReply: true, hash: 0, next: null };
     this.original.tuple.copyFrom(original);
@@ -91,6 +98,7 @@ export class Flow {
   /** Follows a TCP segment with these control bits. */
   seeTcp(flags: number, isReply: boolean): void {
     this.state = stateOnSegment(this.state, flags, isReply);
+    if (this.hasReply && this.state === FlowState.ESTABLISHED) this.isAssured = true;
   }
 }
 

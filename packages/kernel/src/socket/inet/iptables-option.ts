@@ -1,6 +1,7 @@
 import { CAP_NET_ADMIN, EFAULT, ENOMEM, EPERM, SOCK_RAW, SOL_IP, SOL_IPV6 } from '@tsv/abi';
 import { IptablesSockopt, Netfilter } from '@tsv/netstack';
 import type { Task } from '../../task/task.js';
+import { ConntrackEvents } from '../netlink/netfilter/conntrack-events.js';
 import type { InetSocket } from './inet-socket.js';
 
 /** Bytes of a table that one call may bring. */
@@ -46,6 +47,9 @@ function sockoptOf(file: InetSocket): IptablesSockopt {
 }
 
 function netfilterOf(file: InetSocket): Netfilter {
-  file.net.netfilter ??= new Netfilter(file.stack);
-  return file.net.netfilter;
+  const { net } = file;
+  if (net.netfilter !== null) return net.netfilter;
+  net.netfilter = new Netfilter(file.stack);
+  net.netfilter.conntrack.listener = new ConntrackEvents(net);
+  return net.netfilter;
 }

@@ -1,10 +1,10 @@
 import {
   AF_NETLINK,
-  EOPNOTSUPP,
   EPROTONOSUPPORT,
   ESOCKTNOSUPPORT,
   NETLINK_GENERIC,
   NETLINK_KOBJECT_UEVENT,
+  NETLINK_NETFILTER,
   NETLINK_ROUTE,
   NETLINK_SOCK_DIAG,
   MAX_LINKS,
@@ -18,20 +18,17 @@ import type { SocketFamily } from '../socket-families.js';
 import type { SocketFile } from '../socket-file.js';
 import { diagProtocol } from './diag/diag-protocol.js';
 import { genericProtocol } from './generic-protocol.js';
+import { netfilterProtocol } from './netfilter/netfilter-protocol.js';
 import type { NetlinkProtocol } from './netlink-protocol.js';
 import { NetlinkSocket } from './netlink-socket.js';
 import { routeProtocol } from './route/route-protocol.js';
-
-/** NETLINK_KOBJECT_UEVENT: devices do not come and go, so nothing is ever told, and nothing can be asked. */
-const ueventProtocol: NetlinkProtocol = {
-  groupCount: 32,
-  handle: () => -EOPNOTSUPP,
-};
+import { ueventProtocol } from './uevent.js';
 
 const PROTOCOLS: ReadonlyMap<number, NetlinkProtocol> = new Map([
   [NETLINK_ROUTE, routeProtocol],
   [NETLINK_SOCK_DIAG, diagProtocol],
   [NETLINK_KOBJECT_UEVENT, ueventProtocol],
+  [NETLINK_NETFILTER, netfilterProtocol],
   [NETLINK_GENERIC, genericProtocol],
 ]);
 

@@ -8,4 +8,6 @@ export interface NetlinkProtocol {
   handle(request: NetlinkRequest, reply: NetlinkReply): 0 | Errno;
   /** Multicast groups that there are. */
   readonly groupCount: number;
+  /** Whether only who has CAP_NET_ADMIN may listen to the groups. */
+  readonly isForAdmins?: boolean;
 }

@@ -108,6 +108,15 @@ export class NetlinkRequest {
     return attribute === undefined || attribute.len < 4 ? undefined : this.view.getUint32(attribute.at, true);
   }
 
+  /** Numbers in network order, as netfilter has them. */
+  be16(attribute: Attribute | undefined): number | undefined {
+    return attribute === undefined || attribute.len < 2 ? undefined : this.view.getUint16(attribute.at);
+  }
+
+  be32(attribute: Attribute | undefined): number | undefined {
+    return attribute === undefined || attribute.len < 4 ? undefined : this.view.getUint32(attribute.at);
+  }
+
   /** The byte string in an attribute, up to its NUL. */
   string(attribute: Attribute | undefined): string | undefined {
     if (attribute === undefined) return undefined;

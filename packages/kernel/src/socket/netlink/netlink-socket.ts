@@ -115,6 +115,7 @@ export class NetlinkSocket extends SocketFile {
     const pid = view.getUint32(NL_PID, true);
     const groups = view.getUint32(NL_GROUPS, true);
     if (this.#pid !== 0 && pid !== this.#pid && pid !== 0) return -EINVAL;
+    if (groups !== 0 && !this.#mayListen(t)) return -EPERM;
     const status = this.#pid === 0 ? this.#take(pid, t) : 0;
     if (status < 0) return status;
     for (let group = 1; group <= 32; group++) {
@@ -212,10 +213,12 @@ export class NetlinkSocket extends SocketFile {
     return 4;
   }
 
-  override setOption(level: number, name: number, src: DataView, len: number): 0 | Errno {
+  /** Errors: EINVAL, ENOPROTOOPT, EPERM for groups that are for others. */
+  override setOption(level: number, name: number, src: DataView, len: number, t: Task): 0 | Errno {
     if (level !== SOL_NETLINK) return -ENOPROTOOPT;
     const value = len >= 4 ? src.getInt32(0, true) : 0;
     if (name === NETLINK_ADD_MEMBERSHIP || name === NETLINK_DROP_MEMBERSHIP) {
+      if (!this.#mayListen(t)) return -EPERM;
       if (value < 1 || value > this.#handler.groupCount) return -EINVAL;
       if (name === NETLINK_ADD_MEMBERSHIP) this.#groups.add(value);
       else this.#groups.delete(value);
@@ -234,6 +237,10 @@ export class NetlinkSocket extends SocketFile {
 
   protected override release(): void {
     this.net.netlinkSockets.delete(this);
+  }
+
+  #mayListen(t: Task): boolean {
+    return this.#handler.isForAdmins !== true || t.creds.hasCapIn(this.net.userNs, CAP_NET_ADMIN);
   }
 
   #handleAll(t: Task, bytes: Uint8Array): void {

@@ -71,6 +71,17 @@ export class NetlinkWriter {
     this.view.setUint32(at, value, true);
   }
 
+  /** Numbers in network order, as netfilter has them. */
+  be16(type: number, value: number): void {
+    const at = this.attribute(type, 2);
+    this.view.setUint16(at, value);
+  }
+
+  be32(type: number, value: number): void {
+    const at = this.attribute(type, 4);
+    this.view.setUint32(at, value);
+  }
+
   /** A byte string and its NUL. */
   string(type: number, text: string): void {
     const at = this.attribute(type, text.length + 1);

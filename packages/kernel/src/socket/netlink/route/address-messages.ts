@@ -38,7 +38,7 @@ import { broadcastOf } from '../../device/net-device.js';
 import type { NetlinkReply } from '../netlink-reply.js';
 import type { NetlinkRequest } from '../netlink-request.js';
 import type { NetlinkWriter } from '../netlink-writer.js';
-import { notifyGroup } from './route-notifications.js';
+import { notifyGroup } from '../notify-group.js';
 
 const FOREVER_SEC = 0xffffffff;
 

@@ -35,6 +35,7 @@ import { NetNamespace } from '../../../namespace/net-namespace.js';
 import { deviceNamed, isDeviceName, setDeviceUp } from '../../device/net-device.js';
 import { DummyLink, createVeth, localLinkAddress, type VirtualLink } from '../../device/virtual-links.js';
 import type { Attribute, NetlinkRequest } from '../netlink-request.js';
+import { notifyUevent } from '../uevent.js';
 import { findLink } from './link-messages.js';
 import { notifyLink } from './route-notifications.js';
 
@@ -70,6 +71,7 @@ export function deleteLink(request: NetlinkRequest): 0 | Errno {
     if (gone !== undefined) {
       netStacks.bridgePorts.release(gone);
       notifyLink(request, end.net, gone, RTM_DELLINK);
+      notifyUevent(end.net, 'remove', gone);
     }
     netStacks.of(end.net).removeNic(end.nicId);
     netStacks.forgetLink(end.link);
@@ -110,7 +112,9 @@ function setLink(request: NetlinkRequest, attributes: Attributes, nic: Nic): 0 |
   if (name !== undefined && index > 0 && name !== nic.name) {
     if (!isDeviceName(name)) return -EINVAL;
     if (deviceNamed(stack, name) !== undefined) return -EEXIST;
+    const oldName = nic.name;
     nic.name = name;
+    notifyUevent(request.net, 'move', nic, oldName);
   }
   const target = targetNamespace(request, attributes);
   if (typeof target === 'number') return target;
@@ -224,6 +228,7 @@ function addDevice(
   const virtual: VirtualLink = { kind, link, peer: null, net, nicId: nic.id };
   netStacks.rememberLink(virtual);
   notifyLink(request, net, nic, RTM_NEWLINK);
+  notifyUevent(net, 'add', nic);
   return virtual;
 }
 
@@ -236,6 +241,7 @@ function moveLink(request: NetlinkRequest, nic: Nic, net: NetNamespace): 0 | Err
   if (deviceNamed(to, nic.name) !== undefined) return -EEXIST;
   request.bridgePorts.release(nic);
   notifyLink(request, request.net, nic, RTM_DELLINK);
+  notifyUevent(request.net, 'remove', nic);
   request.stack.removeNic(nic.id);
   const moved = to.addNic(nic.name, nic.link, { isDown: true });
   if (virtual !== undefined) {
@@ -243,6 +249,7 @@ function moveLink(request: NetlinkRequest, nic: Nic, net: NetNamespace): 0 | Err
     virtual.nicId = moved.id;
   }
   notifyLink(request, net, moved, RTM_NEWLINK);
+  notifyUevent(net, 'add', moved);
   return 0;
 }
 

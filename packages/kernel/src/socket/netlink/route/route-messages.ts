@@ -63,7 +63,7 @@ import { broadcastOf } from '../../device/net-device.js';
 import type { NetlinkReply } from '../netlink-reply.js';
 import type { Attribute, NetlinkRequest } from '../netlink-request.js';
 import type { NetlinkWriter } from '../netlink-writer.js';
-import { notifyGroup } from './route-notifications.js';
+import { notifyGroup } from '../notify-group.js';
 
 const RTA_UID = 25;
 const TABLE_BYTE_MAX = 255;

@@ -40,7 +40,7 @@ import { deviceNamed } from '../../device/net-device.js';
 import type { NetlinkReply } from '../netlink-reply.js';
 import type { Attribute, NetlinkRequest } from '../netlink-request.js';
 import type { NetlinkWriter } from '../netlink-writer.js';
-import { notifyGroup } from './route-notifications.js';
+import { notifyGroup } from '../notify-group.js';
 
 /** The local table is asked before all others, and stays so. */
 const LOCAL_RULES: readonly RoutingRule[] = [false, true].map((isIpv6) => ({
