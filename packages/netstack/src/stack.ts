@@ -16,6 +16,7 @@ import { IFA_F_NOPREFIXROUTE, type NicAddress } from './net/nic-address.js';
 import type { PacketFilter } from './net/packet-filter.js';
 import { Path } from './net/path.js';
 import { Random, type RandomSource } from './net/random.js';
+import { Redirects } from './net/redirects.js';
 import {
   type Route,
   RouteTable,
@@ -101,6 +102,7 @@ export class Stack {
   readonly ipv4: Ipv4;
   readonly ipv6: Ipv6;
   readonly icmp: Icmp;
+  readonly redirects: Redirects;
   readonly ping = new Ping();
   readonly raw = new Raw();
   readonly udp: Udp;
@@ -139,6 +141,7 @@ export class Stack {
     this.ipv4 = new Ipv4(this);
     this.ipv6 = new Ipv6(this);
     this.icmp = new Icmp(this);
+    this.redirects = new Redirects(this);
     this.udp = new Udp(this);
     this.tcp = new Tcp(this);
     this.loopback = this.addNic('lo', new LoopbackLink(), {
@@ -286,6 +289,7 @@ export class Stack {
       else this.icmp.sendError6(ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, 0, packet);
       return packet.release();
     }
+    this.redirects.forget(packet.dst);
     const report = this.#report;
     report.origin = SO_EE_ORIGIN_LOCAL;
     report.type = isIpv4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH;
@@ -513,7 +517,8 @@ export class Stack {
     const pmtu = this.#pmtu.get(dst);
     const learned = pmtu !== undefined && pmtu.untilMs > this.nowMs ? pmtu.mtu : Infinity;
     const mtu = Math.min(mtuOf(nic, route), learned);
-    return new Path(source, dst, nic, gateway ?? dst, mtu, this.routes.generation);
+    const nextHop = this.redirects.nextHopFor(dst, nic, gateway) ?? gateway ?? dst;
+    return new Path(source, dst, nic, nextHop, mtu, this.routes.generation);
   }
 
   /** A source address of another interface, as Linux takes one; IPv4 may do without, as DHCP must. */

@@ -11,6 +11,7 @@ import {
   ICMP_ECHOREPLY,
   ICMP_FRAG_NEEDED,
   ICMP_HEADER_BYTES,
+  ICMP_REDIRECT,
   icmpChecksum,
   icmpCode,
   icmpFragNeededMtu,
@@ -78,6 +79,7 @@ export class Icmp {
     const type = icmpType(bytes, at);
     if (type === ICMP_ECHO) return this.#reply(nic, packet, ICMP_ECHOREPLY, IPPROTO_ICMP);
     if (type === ICMP_ECHOREPLY) this.#stack.ping.deliver(packet, icmpId(bytes, at));
+    else if (type === ICMP_REDIRECT) this.#stack.redirects.input4(nic, packet);
     else if (icmpIsError(type)) this.#inputError4(packet);
     packet.release();
   }
@@ -135,6 +137,11 @@ export class Icmp {
     packet.flags |= PacketFlag.CHECKSUM_PARTIAL;
     this.#stack.stats.icmp6OutMsgs++;
     this.#stack.ipv6.send(packet, path, IPPROTO_ICMPV6, 0, 0);
+  }
+
+  /** Whether `dst` may be told of something now: the limit of errors is that of redirects, too. */
+  mayTell(dst: IpAddress): boolean {
+    return this.#limit.allows(dst, this.#stack.nowMs);
   }
 
   /** No error answers a packet that was not sent to one node, or not by one: RFC 1122 section 3.2.2. */

@@ -12,6 +12,8 @@ import {
   ICMP_PARAMETERPROB,
   ICMP_PKT_FILTERED,
   ICMP_PROT_UNREACH,
+  ICMP_REDIRECT,
+  ICMP_REDIR_HOST,
   ICMP_HOST_UNREACH,
   ICMP_TIME_EXCEEDED,
 } from '../wire/icmpv4.js';
@@ -314,12 +316,20 @@ export class Ipv4 {
       return packet.release();
     }
     if (filter !== null && !filter.accepts(NF_INET_FORWARD, packet, nic, path.nic)) return;
+    if (path.nic === nic) this.#redirect(nic, packet, path);
     decrementIpv4Ttl(packet.bytes, packet.networkAt);
     packet.hopLimit--;
     packet.flags |= PacketFlag.FORWARDED;
     stats.ipForwDatagrams++;
     if (filter !== null && !filter.accepts(NF_INET_POST_ROUTING, packet, nic, path.nic)) return;
     this.#transmit(packet, path);
+  }
+
+  /** Tells a neighbour that its packet goes back to the link it came from: RFC 1812 section 5.2.7.2. */
+  #redirect(nic: Nic, packet: PacketBuffer, { nextHop }: Path): void {
+    if (packet.flow?.isTranslated === true) return;
+    if (!this.#stack.redirects.shouldSend4(nic, packet.src, nextHop)) return;
+    this.#stack.icmp.sendError4(ICMP_REDIRECT, ICMP_REDIR_HOST, nextHop.w3 >>> 0, packet);
   }
 }
 

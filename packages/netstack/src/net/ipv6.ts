@@ -316,6 +316,7 @@ export class Ipv6 {
       return packet.release();
     }
     if (filter !== null && !filter.accepts(NF_INET_FORWARD, packet, nic, path.nic)) return;
+    if (path.nic === nic && packet.flow?.isTranslated !== true) this.#stack.ndp.redirect(nic, packet, path.nextHop);
     packet.hopLimit--;
     storeIpv6HopLimit(packet.bytes, packet.networkAt, packet.hopLimit);
     packet.flags |= PacketFlag.FORWARDED;

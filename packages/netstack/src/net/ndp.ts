@@ -1,11 +1,12 @@
 import { Timer } from '@tsv/clock';
-import { PacketBuffer, PacketFlag } from '../buffer/packet-buffer.js';
+import { copyBytes, PacketBuffer, PacketFlag } from '../buffer/packet-buffer.js';
 import type { Stack } from '../stack.js';
 import { interfaceIdentifier, type LinkAddress } from '../wire/ethernet.js';
 import { icmpCode, storeIcmp } from '../wire/icmpv4.js';
 import {
   NDISC_NEIGHBOUR_ADVERTISEMENT,
   NDISC_NEIGHBOUR_SOLICITATION,
+  NDISC_REDIRECT,
   NDISC_ROUTER_ADVERTISEMENT,
   NDISC_ROUTER_SOLICITATION,
 } from '../wire/icmpv6.js';
@@ -18,16 +19,21 @@ import {
   ND_NA_FLAG_OVERRIDE,
   ND_NA_FLAG_ROUTER,
   ND_NA_FLAG_SOLICITED,
+  ND_OPT_REDIRECTED_HEADER,
   ND_OPT_SOURCE_LINKADDR,
   ND_OPT_TARGET_LINKADDR,
+  ND_REDIRECT_BYTES,
+  ND_REDIRECTED_HEADER_BYTES,
   ND_ROUTER_ADVERTISEMENT_BYTES,
   ND_ROUTER_SOLICITATION_BYTES,
   ND_SOLICITATION_BYTES,
   ndAdvertisementFlags,
   ndOptionsAreWellFormed,
   storeNdLinkOption,
+  storeNdRedirectDestination,
   storeNdTarget,
 } from '../wire/ndp.js';
+import { IPV6_HEADER_BYTES, IPV6_MTU_MIN } from '../wire/ipv6.js';
 import { IPPROTO_ICMPV6 } from '../wire/protocol.js';
 import type { Nic } from './nic.js';
 import { AddressState, type NicAddress } from './nic-address.js';
@@ -124,6 +130,8 @@ export class Ndp {
         return this.#advertised(nic, packet);
       case NDISC_ROUTER_ADVERTISEMENT:
         return this.#routerAdvertised(nic, packet);
+      case NDISC_REDIRECT:
+        return this.#stack.redirects.input6(nic, packet);
     }
   }
 
@@ -132,6 +140,38 @@ export class Ndp {
     const source = this.#stack.sourceFor(nic, target);
     if (source === null) return;
     this.#sendSolicitation(nic, source, to === null ? solicitedNodeAddress(target) : target, target);
+  }
+
+  /**
+   * Tells the neighbour that sent `about`, a packet which goes back to the link it came from, to send to `nextHop` at
+   * once: RFC 4861 section 8.2. The packet's IPv6 header is at `about.at`.
+   */
+  redirect(nic: Nic, about: PacketBuffer, nextHop: IpAddress): void {
+    const own = nic.addresses.find((entry) => entry.address.isLinkLocal && !entry.address.isIpv4 && entry.isAssigned);
+    const isNeighbour = about.src.isLinkLocal || nic.isOnLink(about.src);
+    const isKnown = nextHop.isLinkLocal || nextHop.equals(about.dst);
+    if (own === undefined || nic.neighbours === null || !isNeighbour || !isKnown || about.dst.isMulticast) return;
+    if (!this.#stack.icmp.mayTell(about.src)) return;
+    const linkAddress = nic.neighbours.get(nextHop)?.linkAddress ?? null;
+    const linkLen = linkAddress === null ? 0 : ND_LINK_OPTION_BYTES;
+    const quoteMax = IPV6_MTU_MIN - IPV6_HEADER_BYTES - ND_REDIRECT_BYTES - linkLen - ND_REDIRECTED_HEADER_BYTES;
+    // Options come in units of eight bytes.
+    const quoteLen = Math.min(about.len, quoteMax) & ~7;
+    const packet = this.#message(
+      NDISC_REDIRECT,
+      0,
+      ND_REDIRECT_BYTES + linkLen + ND_REDIRECTED_HEADER_BYTES + quoteLen,
+    );
+    const { bytes, at } = packet;
+    storeNdTarget(bytes, at, nextHop);
+    storeNdRedirectDestination(bytes, at, about.dst);
+    const optionsAt = at + ND_REDIRECT_BYTES;
+    if (linkAddress !== null) storeNdLinkOption(bytes, optionsAt, ND_OPT_TARGET_LINKADDR, linkAddress);
+    const headerAt = optionsAt + linkLen;
+    bytes[headerAt] = ND_OPT_REDIRECTED_HEADER;
+    bytes[headerAt + 1] = (ND_REDIRECTED_HEADER_BYTES + quoteLen) / 8;
+    copyBytes(about.bytes, about.at, bytes, headerAt + ND_REDIRECTED_HEADER_BYTES, quoteLen);
+    this.#send(nic, packet, own.address, about.src.clone());
   }
 
   /** Sends the next router solicitation: RFC 4861 section 6.3.7. */

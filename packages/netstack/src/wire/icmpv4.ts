@@ -20,6 +20,9 @@ export const ICMP_FRAG_NEEDED = 4;
 export const ICMP_NET_ANO = 9;
 export const ICMP_HOST_ANO = 10;
 export const ICMP_PKT_FILTERED = 13;
+/** Redirects for a host; codes up to 3 are for networks and types of service, too. */
+export const ICMP_REDIR_HOST = 1;
+export const ICMP_REDIR_CODE_MAX = 3;
 export const ICMP_EXC_TTL = 0;
 export const ICMP_EXC_FRAGTIME = 1;
 

@@ -7,6 +7,7 @@ export const ND_SOLICITATION_BYTES = 24;
 export const ND_ADVERTISEMENT_BYTES = 24;
 export const ND_ROUTER_SOLICITATION_BYTES = 8;
 export const ND_ROUTER_ADVERTISEMENT_BYTES = 16;
+export const ND_REDIRECT_BYTES = 40;
 
 /** Bits of the first reserved byte of a neighbour advertisement. */
 export const ND_NA_FLAG_ROUTER = 0x80;
@@ -16,16 +17,20 @@ export const ND_NA_FLAG_OVERRIDE = 0x20;
 export const ND_OPT_SOURCE_LINKADDR = 1;
 export const ND_OPT_TARGET_LINKADDR = 2;
 export const ND_OPT_PREFIX_INFORMATION = 3;
+export const ND_OPT_REDIRECTED_HEADER = 4;
 export const ND_OPT_MTU = 5;
 export const ND_OPT_RDNSS = 25;
 /** Bytes of an option with an Ethernet address. */
 export const ND_LINK_OPTION_BYTES = 8;
 export const ND_PREFIX_OPTION_BYTES = 32;
+/** What stands before the packet in a redirected header option. */
+export const ND_REDIRECTED_HEADER_BYTES = 8;
 
 export const ND_PREFIX_FLAG_ONLINK = 0x80;
 export const ND_PREFIX_FLAG_AUTO = 0x40;
 
 const TARGET = 8;
+const REDIRECT_DESTINATION = 24;
 
 export function loadNdTarget(bytes: Uint8Array, at: number, into: IpAddress): void {
   into.loadIpv6(bytes, at + TARGET);
@@ -33,6 +38,14 @@ export function loadNdTarget(bytes: Uint8Array, at: number, into: IpAddress): vo
 
 export function storeNdTarget(bytes: Uint8Array, at: number, target: IpAddress): void {
   target.storeIpv6(bytes, at + TARGET);
+}
+
+export function loadNdRedirectDestination(bytes: Uint8Array, at: number, into: IpAddress): void {
+  into.loadIpv6(bytes, at + REDIRECT_DESTINATION);
+}
+
+export function storeNdRedirectDestination(bytes: Uint8Array, at: number, destination: IpAddress): void {
+  destination.storeIpv6(bytes, at + REDIRECT_DESTINATION);
 }
 
 export function ndAdvertisementFlags(bytes: Uint8Array, at: number): number {

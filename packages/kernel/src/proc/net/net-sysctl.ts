@@ -35,6 +35,11 @@ const SETTINGS: Readonly<Record<string, NetSetting>> = {
       net.unprivilegedPortStart = value;
     },
   },
+  'ipv4/conf/all/accept_redirects': redirecting('acceptsIpv4'),
+  'ipv4/conf/all/secure_redirects': redirecting('isSecure'),
+  'ipv4/conf/all/shared_media': redirecting('hasSharedMedia'),
+  'ipv4/conf/all/send_redirects': redirecting('sendsIpv4'),
+  'ipv6/conf/all/accept_redirects': redirecting('acceptsIpv6'),
   'ipv4/tcp_sack': switched('isSackOn'),
   'ipv4/tcp_timestamps': switched('isTimestampsOn'),
   'ipv4/tcp_window_scaling': switched('isWindowScalingOn'),
@@ -124,6 +129,19 @@ function forwarding(field: 'forwardsIpv4' | 'forwardsIpv6'): NetSetting {
     get: (stack) => Number(stack[field]),
     set: (value, stack) => {
       stack[field] = value !== 0;
+    },
+  };
+}
+
+type RedirectSetting = 'acceptsIpv4' | 'acceptsIpv6' | 'isSecure' | 'hasSharedMedia' | 'sendsIpv4';
+
+function redirecting(field: RedirectSetting): NetSetting {
+  return {
+    min: 0,
+    max: 1,
+    get: ({ redirects }) => Number(redirects[field]),
+    set: (value, { redirects }) => {
+      redirects[field] = value !== 0;
     },
   };
 }
