@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { DhcpClient, DhcpState } from './dhcp-client.js';
-import { DHCPACK, DHCPDISCOVER, DHCPNAK, DHCPOFFER, DHCPRELEASE, DHCPREQUEST, parseDhcpReply } from './dhcp-message.js';
+import {
+  DHCPACK,
+  DHCPDISCOVER,
+  DHCPNAK,
+  DHCPOFFER,
+  DHCPRELEASE,
+  DHCPREQUEST,
+  type DhcpReply,
+  parseDhcpReply,
+} from './dhcp-message.js';
 import { POLLIN } from '@tsv/abi';
 import { WaitEntry } from '@tsv/waiter';
 import { SocketAddress } from '../socket/socket-address.js';
@@ -62,7 +71,8 @@ function office() {
   b.addNic('eth0', cable[1], { addresses: [parsePrefix('10.0.0.1/24')] });
   const server = new Server(network, b);
   const changes: (string | null)[] = [];
-  const client = new DhcpClient(a, nic, (lease) => changes.push(lease === null ? null : String(lease.address)));
+  const changed = (lease: DhcpReply | null): number => changes.push(lease === null ? null : String(lease.address));
+  const client = new DhcpClient(a, nic, changed, false);
   return { network, a, nic, server, client, changes };
 }
 

@@ -1,6 +1,7 @@
 import { EAGAIN, POLLIN } from '@tsv/abi';
 import { Timer } from '@tsv/clock';
 import { WaitEntry } from '@tsv/waiter';
+import { AddressDefence, type AddressOwner } from '../net/address-defence.js';
 import type { Nic } from '../net/nic.js';
 import { RTPROT_DHCP } from '../net/route-table.js';
 import { SocketAddress } from '../socket/socket-address.js';
@@ -11,6 +12,7 @@ import {
   DHCP_CLIENT_PORT,
   DHCP_SERVER_PORT,
   DHCPACK,
+  DHCPDECLINE,
   DHCPDISCOVER,
   DHCPNAK,
   DHCPOFFER,
@@ -29,6 +31,10 @@ export const DhcpState = {
   BOUND: 3,
   RENEWING: 4,
   REBINDING: 5,
+  /** Asks whether somebody has the address already. */
+  CHECKING: 6,
+  /** Somebody had it; waits before it begins anew. */
+  DECLINED: 7,
 } as const;
 export type DhcpState = (typeof DhcpState)[keyof typeof DhcpState];
 
@@ -40,6 +46,8 @@ const RETRY_JITTER_MS = 1_000;
 const REQUEST_COUNT_MAX = 4;
 /** Least time between renewals, RFC 2131 section 4.4.5. */
 const RENEW_MS_MIN = 60_000;
+/** RFC 2131 section 3.1, step 5. */
+const DECLINE_WAIT_MS = 10_000;
 const MESSAGE_BYTES_MAX = 1_500;
 
 class Readable extends WaitEntry {
@@ -56,7 +64,7 @@ class Readable extends WaitEntry {
 }
 
 /** Gets an IPv4 address, routes and name servers for an interface, and keeps them: RFC 2131. */
-export class DhcpClient extends Timer {
+export class DhcpClient extends Timer implements AddressOwner {
   readonly #stack: Stack;
   readonly #nic: Nic;
   readonly #onChange: ((lease: DhcpReply | null) => void) | null;
@@ -69,10 +77,22 @@ export class DhcpClient extends Timer {
   #offer: DhcpReply | null = null;
   #lease: DhcpReply | null = null;
   #leasedMs = 0;
+  /** What the server gave and nobody else must have; null without a check. */
+  #defence: AddressDefence | null = null;
+  readonly #checksAddress: boolean;
 
-  /** `onChange` hears of each new lease, and null when there is none any more. The link must be Ethernet. */
-  constructor(stack: Stack, nic: Nic, onChange: ((lease: DhcpReply | null) => void) | null = null) {
+  /**
+   * `onChange` hears of each new lease, and null when there is none any more. Before its first use an address is checked
+   * for five seconds or so, unless `checksAddress` is false. The link must be Ethernet.
+   */
+  constructor(
+    stack: Stack,
+    nic: Nic,
+    onChange: ((lease: DhcpReply | null) => void) | null = null,
+    checksAddress = true,
+  ) {
     super();
+    this.#checksAddress = checksAddress;
     this.#stack = stack;
     this.#nic = nic;
     this.#onChange = onChange;
@@ -139,9 +159,26 @@ export class DhcpClient extends Timer {
       case DhcpState.RENEWING:
       case DhcpState.REBINDING:
         return this.#keepLease(nowMs);
+      case DhcpState.DECLINED:
+        return this.#discover();
+      case DhcpState.CHECKING:
       case DhcpState.STOPPED:
         return;
     }
+  }
+
+  /** Part of {@link AddressOwner}: the lease that the server gave counts from now on. */
+  addressFree(): void {
+    this.#use(this.#offer!);
+  }
+
+  /** Part of {@link AddressOwner}: RFC 2131 section 4.4.1. */
+  addressTaken(): void {
+    const { address, server } = (this.#lease ?? this.#offer)!;
+    this.#loseLease();
+    this.#send(DHCPDECLINE, null, address, server, IPV4_BROADCAST);
+    this.#state = DhcpState.DECLINED;
+    this.#stack.timers.arm(this, this.#stack.nowMs + DECLINE_WAIT_MS);
   }
 
   #replied(reply: DhcpReply): void {
@@ -151,8 +188,8 @@ export class DhcpClient extends Timer {
       this.#retryCount = 0;
       return this.#request();
     }
-    const isAwaited = this.#state >= DhcpState.REQUESTING && this.#state !== DhcpState.BOUND;
-    if (!isAwaited) return;
+    const { REQUESTING, RENEWING, REBINDING } = DhcpState;
+    if (this.#state !== REQUESTING && this.#state !== RENEWING && this.#state !== REBINDING) return;
     if (reply.type === DHCPNAK) {
       this.#loseLease();
       return this.#discover();
@@ -197,14 +234,26 @@ export class DhcpClient extends Timer {
   }
 
   #bind(reply: DhcpReply): void {
-    const { nowMs, timers } = this.#stack;
     const before = this.#lease;
-    if (before !== null && !isSame(before, reply)) this.#loseLease();
-    this.#lease = { ...reply, server: reply.server ?? before?.server ?? this.#offer?.server ?? null };
-    this.#leasedMs = nowMs;
+    const lease = { ...reply, server: reply.server ?? before?.server ?? this.#offer?.server ?? null };
+    this.#leasedMs = this.#stack.nowMs;
+    if (!this.#checksAddress || before?.address.equals(reply.address) === true) return this.#use(lease);
+    this.#loseLease();
+    this.#offer = lease;
+    this.#state = DhcpState.CHECKING;
+    this.#stack.timers.disarm(this);
+    this.#defence = new AddressDefence(this.#stack, this.#nic, lease.address, this);
+    this.#defence.start();
+  }
+
+  #use(lease: DhcpReply): void {
+    const before = this.#lease;
+    const isNew = before === null || !isSame(before, lease);
+    if (before !== null && isNew) this.#uninstall(before);
+    this.#lease = lease;
     this.#state = DhcpState.BOUND;
-    timers.arm(this, nowMs + reply.renewalSec * 1000);
-    if (before === null || !isSame(before, reply)) this.#install(reply);
+    this.#stack.timers.arm(this, this.#leasedMs + lease.renewalSec * 1000);
+    if (isNew) this.#install(lease);
   }
 
   #install(lease: DhcpReply): void {
@@ -219,9 +268,15 @@ export class DhcpClient extends Timer {
   }
 
   #loseLease(): void {
+    this.#defence?.stop();
+    this.#defence = null;
     const lease = this.#lease;
     if (lease === null) return;
     this.#lease = null;
+    this.#uninstall(lease);
+  }
+
+  #uninstall(lease: DhcpReply): void {
     this.#nic.removeAddress(lease.address);
     this.#stack.routes.removeWhere((route) => route.protocol === RTPROT_DHCP && route.nicId === this.#nic.id);
     this.#onChange?.(null);

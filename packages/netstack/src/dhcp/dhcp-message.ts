@@ -95,7 +95,7 @@ export function makeDhcpRequest(request: DhcpRequest): Uint8Array {
   if (requestedAddress !== null) put(OPT_REQUESTED_IP, ipv4Bytes(requestedAddress));
   if (server !== null) put(OPT_SERVER_ID, ipv4Bytes(server));
   // RFC 2131 table 5: who gives an address back asks for nothing.
-  if (type !== DHCPRELEASE)
+  if (type !== DHCPRELEASE && type !== DHCPDECLINE)
     put(OPT_PARAMETERS, [OPT_SUBNET_MASK, OPT_ROUTER, OPT_DNS, OPT_MTU, OPT_RENEWAL_TIME, OPT_REBINDING_TIME]);
   message[at] = OPT_END;
   return message;

@@ -11,7 +11,7 @@ import {
   loadArpTarget,
   storeArp,
 } from '../wire/arp.js';
-import { ETH_ALEN, ETH_P_ARP, isLinkMulticast, type LinkAddress } from '../wire/ethernet.js';
+import { ETH_ALEN, ETH_P_ARP, isLinkMulticast, type LinkAddress, linkAddressEquals } from '../wire/ethernet.js';
 import type { Nic } from './nic.js';
 
 /** Handles an ARP packet, RFC 826 "Packet Reception". The packet is ours to release. */
@@ -25,6 +25,7 @@ export function arpInput(stack: Stack, nic: Nic, packet: PacketBuffer): void {
   loadArpTarget(bytes, at, dst);
   const linkAt = arpSenderLinkAt(at);
   const operation = arpOperation(bytes, at);
+  if (nic.defence !== null && !linkAddressEquals(bytes, linkAt, nic.link.linkAddress!)) nic.defence.heard(src, dst);
   const isForUs = stack.isLocalOn(nic, dst);
   const isSane = !isLinkMulticast(bytes, linkAt) && !src.isMulticast && !src.isLoopback && !stack.isLocalOn(nic, src);
   if (isSane && operation === ARPOP_REPLY && !src.isUnspecified) {

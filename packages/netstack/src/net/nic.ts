@@ -22,6 +22,7 @@ import { IPV6_MTU_MIN } from '../wire/ipv6.js';
 import { IPV4_ALL_SYSTEMS, IPV6_ALL_NODES, type IpAddress, type IpPrefix, prefixBitsOf } from '../wire/ip-address.js';
 import { IPPROTO_UDP } from '../wire/protocol.js';
 import { arpInput } from './arp.js';
+import type { AddressDefence } from './address-defence.js';
 import { gsoSegment, gsoTextLen } from './gso.js';
 import { NicAddress } from './nic-address.js';
 import { NicGroups } from './nic-groups.js';
@@ -58,6 +59,8 @@ export class Nic implements LinkSink, NeighbourSolicitor {
   acceptsAnyAddress = false;
   /** Bytes of the largest IP packet; at most the link's. Set by {@link Nic.setMtu}. */
   mtu: number;
+  /** Hears ARP for the address that it defends; null if none is defended. */
+  defence: AddressDefence | null = null;
   /** Whether {@link Stack.flushLater} knows of it. */
   needsFlush = false;
   #isUp = false;
@@ -301,7 +304,11 @@ export class Nic implements LinkSink, NeighbourSolicitor {
   /** Sends an ARP request or probe: with a null `to` to everybody. */
   #arpRequest(target: IpAddress, to: LinkAddress | null): void {
     const source = this.#stack.sourceFor(this, target);
-    if (source === null) return;
+    if (source !== null) this.sendArpRequest(source, target, to);
+  }
+
+  /** Asks `to`, or with null everybody, who has `target`; of `source` 0.0.0.0 without saying who asks. */
+  sendArpRequest(source: IpAddress, target: IpAddress, to: LinkAddress | null): void {
     const packet = Packet.allocate(ARP_BYTES);
     packet.etherType = ETH_P_ARP;
     const at = packet.extend(ARP_BYTES);

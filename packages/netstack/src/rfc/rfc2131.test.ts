@@ -7,6 +7,7 @@ import { IpAddress } from '../wire/ip-address.js';
 const DISCOVER = 1;
 const OFFER = 2;
 const REQUEST = 3;
+const DECLINE = 4;
 const ACK = 5;
 const NAK = 6;
 const RELEASE = 7;
@@ -65,10 +66,11 @@ function sentIn(frames: readonly Frame[]): Sent[] {
 
 class Office {
   readonly wire = new EthernetWire({ addresses: [] });
-  readonly client = new DhcpClient(this.wire.stack, this.wire.nic);
+  readonly client: DhcpClient;
   sent: Sent[] = [];
 
-  constructor() {
+  constructor(checksAddress = false) {
+    this.client = new DhcpClient(this.wire.stack, this.wire.nic, null, checksAddress);
     this.wire.pass(10_000);
     this.client.start();
     this.look();
@@ -268,5 +270,98 @@ describe('RFC 2131 section 4.4.6, giving it back', () => {
     expect(
       office.wire.inject(ARP, arp(1, PEERS, SERVER, null, GIVEN), BROADCAST).filter(({ type }) => type === ARP),
     ).toEqual([]);
+  });
+});
+
+describe('RFC 2131 section 4.4.1 and RFC 5227, an address that somebody has', () => {
+  /** A client that has got its acknowledgement and asks who has the address. */
+  function checking(): Office {
+    const office = new Office(true);
+    const [request] = office.answer(office.sent[0]!, OFFER);
+    office.answer(request!, ACK);
+    return office;
+  }
+
+  /** What goes out in `ms`: kind of ARP packet and when, in seconds. */
+  function arps(office: Office, ms: number): [kind: string, sec: number][] {
+    const startMs = office.wire.nowMs;
+    const packets = office.wire.pass(ms).filter(({ type }) => type === ARP);
+    return packets.map(({ payload, atMs }) => [kindOf(payload), (atMs - startMs) / 1000]);
+  }
+
+  function kindOf(payload: readonly number[]): string {
+    const [sender, target] = [payload.slice(14, 18).join('.'), payload.slice(24, 28).join('.')];
+    if (sender === '0.0.0.0' && target === GIVEN) return 'probe';
+    return sender === GIVEN && target === GIVEN ? 'announcement' : 'other';
+  }
+
+  it('5227 2.1.1 and 2.3: three probes a second or two apart, then two announcements, and it is used', () => {
+    const office = checking();
+    const heard = arps(office, 12_000);
+    expect(heard.map(([kind]) => kind)).toEqual(['probe', 'probe', 'probe', 'announcement', 'announcement']);
+    const gaps = heard.slice(1).map(([, sec], i) => sec - heard[i]![1]);
+    expect(heard[0]![1]).toBeLessThan(1);
+    for (const gap of gaps.slice(0, 2)) expect(gap >= 1 && gap < 2).toBe(true);
+    expect([gaps[2], gaps[3]]).toEqual([2, 2]);
+    expect(office.has).toBe(true);
+  });
+
+  it('is not used before', () => {
+    const office = checking();
+    office.pass(3_000);
+    expect(office.has).toBe(false);
+  });
+
+  it.each([
+    ['who answers a probe', arp(2, PEERS, GIVEN, OURS, '0.0.0.0')],
+    ['who asks from it', arp(1, PEERS, GIVEN, null, SERVER)],
+    ['who probes it too', arp(1, PEERS, '0.0.0.0', null, GIVEN)],
+  ])('2131 4.4.1: it is declined to the server for one %s', (_what, packet) => {
+    const office = checking();
+    office.pass(1_500);
+    const [decline] = sentIn(office.wire.inject(ARP, packet, BROADCAST));
+    expect(decline).toMatchObject({ type: DECLINE, ciaddr: '0.0.0.0', dst: '255.255.255.255' });
+    const { options } = decline!;
+    expect([options.get(REQUESTED_IP), options.get(SERVER_ID), options.has(PARAMETERS)]).toEqual([
+      addressBytes(GIVEN),
+      addressBytes(SERVER),
+      false,
+    ]);
+    expect(office.has).toBe(false);
+  });
+
+  it('3.1: and another is looked for ten seconds later', () => {
+    const office = checking();
+    office.pass(1_500);
+    office.wire.inject(ARP, arp(2, PEERS, GIVEN, OURS, '0.0.0.0'));
+    expect(office.pass(9_999)).toEqual([]);
+    expect(office.pass(1).map(({ type }) => type)).toEqual([DISCOVER]);
+  });
+
+  it('our own probes, which a bridge may send back, are no conflict', () => {
+    const office = checking();
+    office.pass(1_500);
+    office.wire.inject(ARP, arp(1, OURS, '0.0.0.0', null, GIVEN), BROADCAST, OURS);
+    office.pass(10_000);
+    expect(office.has).toBe(true);
+  });
+
+  it('5227 2.4 (b): one in use is defended once, and given up to who insists', () => {
+    const office = checking();
+    office.pass(20_000);
+    const claim = arp(1, PEERS, GIVEN, null, GIVEN);
+    const defence = office.wire.inject(ARP, claim, BROADCAST).filter(({ type }) => type === ARP);
+    expect([defence.map(({ payload }) => kindOf(payload)), office.has]).toEqual([['announcement'], true]);
+    office.pass(10_000);
+    office.wire.inject(ARP, claim, BROADCAST);
+    expect(office.has).toBe(true);
+    office.wire.inject(ARP, claim, BROADCAST);
+    expect(office.has).toBe(false);
+  });
+
+  it('a client that is stopped meanwhile asks no more', () => {
+    const office = checking();
+    office.client.stop();
+    expect(arps(office, 10_000)).toEqual([]);
   });
 });
