@@ -29,24 +29,33 @@ const addons = {
 };
 
 /**
- * Loads what only the text of --help needs when that is asked for: it makes regular expressions and a segmenter of all of
- * Unicode as soon as it is loaded, which takes longer than everything else.
+ * Functions of modules that are not to be loaded before one of them is called, by what imports them. What makes the text of
+ * --help makes regular expressions and a segmenter of all of Unicode as soon as it is loaded; TCP streams load all of
+ * Node.js's streams.
  */
-const helpText = {
-  name: 'help text',
+const LATE_FUNCTIONS = [
+  { importer: /\/yargs\//, path: /^(cliui|string-width)$/, name: 'default' },
+  { importer: /\/(slirp|port-forward)\.ts$/, path: /^(\.|@tsv\/netstack)\/net(\.js)?$/, name: 'connect' },
+  { importer: /\/slirp\.ts$/, path: /^\.\/tcp-stream\.js$/, name: 'streamOf' },
+];
+
+const lateFunctions = {
+  name: 'late functions',
   setup(context) {
-    context.onResolve({ filter: /^(cliui|string-width)$/ }, ({ path, importer, pluginData }) =>
-      pluginData === 'real' || !importer.includes('/yargs/') ? null : { path, namespace: 'lazy', pluginData: importer },
-    );
-    context.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path, pluginData }) => {
-      const { path: real } = await context.resolve(path, {
-        kind: 'import-statement',
-        importer: pluginData,
-        resolveDir: dirname(pluginData),
-        pluginData: 'real',
-      });
-      const contents = `export default (...args) => require(${JSON.stringify(real)}).default(...args);`;
-      return { contents, resolveDir: dirname(pluginData) };
+    context.onResolve({ filter: /.*/ }, ({ path, importer, pluginData }) => {
+      if (pluginData === 'real') return null;
+      const late = LATE_FUNCTIONS.find((module) => module.importer.test(importer) && module.path.test(path));
+      return late && { path, namespace: 'late', pluginData: { importer, name: late.name } };
+    });
+    context.onLoad({ filter: /.*/, namespace: 'late' }, async ({ path, pluginData: { importer, name } }) => {
+      const resolveDir = dirname(importer);
+      const kind = 'import-statement';
+      const { path: real } = await context.resolve(path, { kind, importer, resolveDir, pluginData: 'real' });
+      const call = `(...args) => require(${JSON.stringify(real)}).${name}(...args)`;
+      return {
+        contents: name === 'default' ? `export default ${call};` : `export const ${name} = ${call};`,
+        resolveDir,
+      };
     });
   },
 };
@@ -55,7 +64,7 @@ const helpText = {
 const lateBuiltins = {
   name: 'late builtins',
   setup(context) {
-    const filter = /^node:(child_process|crypto|dgram|http|net|tls|tty|v8|worker_threads)$/;
+    const filter = /^node:(child_process|crypto|dgram|http|net|stream|tls|v8|worker_threads)$/;
     context.onResolve({ filter }, ({ path, kind }) =>
       kind === 'import-statement' ? { path: `late:${path}`, external: true } : null,
     );
@@ -94,7 +103,7 @@ const options = {
   supported: { 'dynamic-import': false },
   // What packages/cli/bin/bundle.js calls; a script, because modules of Node.js 20 cannot have a code cache.
   banner: {
-    js: "(function (exports, require, module, __filename) { const importMetaUrl = require('node:url').pathToFileURL(__filename).href;",
+    js: '(function (exports, require, module, __filename) { const importMetaUrl = `file://${encodeURI(__filename).replace(/[?#]/g, encodeURIComponent)}`;',
   },
   footer: { js: '})' },
   // An initializer of class fields is a function of its own, several times slower than assignments in the constructor.
@@ -111,7 +120,7 @@ for (const [name, entry] of Object.entries({ tsv: 'packages/cli/src/main.ts', ..
     ...options,
     entryPoints: [root + entry],
     outfile: `${outdir}/${name}.cjs`,
-    plugins: [addons, lateBuiltins, scripts, helpText],
+    plugins: [addons, lateBuiltins, scripts, lateFunctions],
   });
 }
 const codeCache = fileURLToPath(new URL('code-cache.mjs', import.meta.url));

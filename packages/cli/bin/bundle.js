@@ -2,7 +2,6 @@
 // Loads the scripts of the command line, each when it is used, with the code that V8 made of it when it was built. A cache of
 // another version of Node.js is ignored by V8.
 const { existsSync, readFileSync } = require('node:fs');
-const { createRequire } = require('node:module');
 const { join } = require('node:path');
 const { Script } = require('node:vm');
 
@@ -14,7 +13,6 @@ const SCRIPT = /^@tsv\/cli\/([^/]+)$/;
 const ADDON = /^@tsv\/([^/]+)\/native$/;
 /** How they name what is to be loaded late. */
 const LATE = 'late:';
-const requireHere = createRequire(join(DIRECTORY, 'tsv.cjs'));
 const loaded = new Map();
 
 /** A script of the bundle by its name: what it exports, and itself. */
@@ -37,20 +35,20 @@ function requireFromScript(id) {
   const script = SCRIPT.exec(id)?.[1];
   if (script !== undefined) return loadScript(script).exports;
   const addon = ADDON.exec(id)?.[1];
-  return addon === undefined ? requireHere(id) : loadAddon(id, addon);
+  return addon === undefined ? require(id) : loadAddon(id, addon);
 }
 
 /** What a package has built. To find a package takes Node.js several times as long as to load its addon. */
 function loadAddon(id, name) {
   const directory = ADDON_PARENTS.map((parent) => join(parent, name, 'native')).find(existsSync);
-  if (directory === undefined) return requireHere(id);
+  if (directory === undefined) return require(id);
   const module = { exports: {} };
   try {
     process.dlopen(module, join(directory, `${name}.linux-x64-gnu.node`));
     return module.exports;
   } catch (error) {
     if (error.code !== 'ERR_DLOPEN_FAILED') throw error;
-    return requireHere(join(directory, 'index.js')); // It knows what other kinds there are, and tells what is wrong.
+    return require(join(directory, 'index.js')); // It knows what other kinds there are, and tells what is wrong.
   }
 }
 

@@ -5,7 +5,8 @@ import { SocketAddress } from '../socket/socket-address.js';
 import { TcpSocket } from '../socket/tcp-socket.js';
 import type { Stack } from '../stack.js';
 import { IpAddress } from '../wire/ip-address.js';
-import { isUnderWay, ReadyEntry, systemError, TcpStream } from './tcp-stream.js';
+import { ReadyEntry } from './ready-entry.js';
+import { isUnderWay, systemError, TcpStream } from './tcp-stream.js';
 
 export { HostClock, HostRandom, StackDriver } from './driver.js';
 export { TcpStream } from './tcp-stream.js';

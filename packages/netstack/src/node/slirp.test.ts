@@ -6,7 +6,7 @@ import { EAGAIN, POLLIN } from '@tsv/abi';
 import { StackDriver } from './driver.js';
 import { connect, createServer } from './net.js';
 import { HostNat, type HostNatOptions } from './slirp.js';
-import { ReadyEntry } from './tcp-stream.js';
+import { ReadyEntry } from './ready-entry.js';
 import { PipeLink } from '../link/pipe.js';
 import { SocketAddress } from '../socket/socket-address.js';
 import { UdpSocket } from '../socket/udp-socket.js';

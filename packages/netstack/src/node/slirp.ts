@@ -1,7 +1,7 @@
 /// <reference types="node" />
 import { createSocket, type Socket as HostUdp } from 'node:dgram';
 import { readFileSync } from 'node:fs';
-import * as net from 'node:net';
+import { connect as connectHost, createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { EAGAIN, POLLIN } from '@tsv/abi';
 import type { PacketBuffer } from '../buffer/packet-buffer.js';
 import type { LinkEndpoint } from '../link/link-endpoint.js';
@@ -19,7 +19,8 @@ import { IpAddress, type IpPrefix } from '../wire/ip-address.js';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../wire/protocol.js';
 import { StackDriver } from './driver.js';
 import { connect } from './net.js';
-import { ReadyEntry, TcpStream } from './tcp-stream.js';
+import { ReadyEntry } from './ready-entry.js';
+import { streamOf, type TcpStream } from './tcp-stream.js';
 
 /** Flows of each kind at once; further ones are refused. */
 export const FLOW_COUNT_MAX = 4_096;
@@ -48,7 +49,7 @@ export interface HostNatOptions {
 
 /** A connection attempt that waits for the host, or for the last step of its handshake. */
 interface PendingFlow {
-  readonly host: net.Socket;
+  readonly host: Socket;
   readonly listenKey: string;
 }
 
@@ -76,8 +77,8 @@ export class HostNat implements TcpForwarder, UdpForwarder {
   readonly #pending = new Map<string, PendingFlow>();
   readonly #listeners = new Map<string, FlowListener>();
   readonly #udpFlows = new Set<UdpFlow>();
-  readonly #servers = new Set<net.Server>();
-  readonly #spliced = new Set<net.Socket>();
+  readonly #servers = new Set<Server>();
+  readonly #spliced = new Set<Socket>();
 
   constructor(link: LinkEndpoint, options: HostNatOptions) {
     const { random } = options;
@@ -96,11 +97,8 @@ export class HostNat implements TcpForwarder, UdpForwarder {
   }
 
   /** Passes connections to a port of the host on to an address behind the link. Resolves when it listens. */
-  async forwardPort(
-    from: { host: string; port: number },
-    to: { host: string; port: number },
-  ): Promise<net.AddressInfo> {
-    const server = net.createServer({ allowHalfOpen: true }, (host) => {
+  async forwardPort(from: { host: string; port: number }, to: { host: string; port: number }): Promise<AddressInfo> {
+    const server = createServer({ allowHalfOpen: true }, (host) => {
       this.#splice(connect(this.stack, { ...to, allowHalfOpen: true }), host);
     });
     await new Promise<void>((resolve, reject) => {
@@ -108,7 +106,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
       server.listen(from.port, from.host, resolve);
     });
     this.#servers.add(server);
-    return server.address() as net.AddressInfo;
+    return server.address() as AddressInfo;
   }
 
   /** Part of {@link TcpForwarder}. */
@@ -119,7 +117,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
     if (this.#pending.has(key)) return packet.release(); // The SYN was sent again.
     const to = this.#destination(IPPROTO_TCP, address, dstPort);
     if (to === null || this.flowCount >= FLOW_COUNT_MAX) return this.stack.tcp.refuse(packet);
-    const host = net.connect({ host: to.host, port: to.port, allowHalfOpen: true });
+    const host = connectHost({ host: to.host, port: to.port, allowHalfOpen: true });
     this.#pending.set(key, { host, listenKey: `${String(address)} ${dstPort}` });
     host.setTimeout(CONNECT_TIMEOUT_MS, () => host.destroy());
     let isDone = false;
@@ -206,7 +204,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
         socket.close();
         continue;
       }
-      this.#splice(new TcpStream(socket, { allowHalfOpen: true }), flow.host);
+      this.#splice(streamOf(socket), flow.host);
       this.#forget(key, true);
     }
   }
@@ -222,7 +220,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
   }
 
   /** Joins a connection of the stack and one of the host. What one side ends or breaks, the other learns. */
-  #splice(inner: TcpStream, host: net.Socket): void {
+  #splice(inner: TcpStream, host: Socket): void {
     this.#spliced.add(host);
     inner.pipe(host);
     host.pipe(inner);
@@ -238,7 +236,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
   }
 
   #openUdp(socket: UdpSocket, to: HostDestination): void {
-    const host = createSocket(net.isIPv6(to.host) ? 'udp6' : 'udp4');
+    const host = createSocket(isIPv6(to.host) ? 'udp6' : 'udp4');
     const timer = setTimeout(() => this.#closeUdp(flow), UDP_IDLE_MS).unref();
     const flow: UdpFlow = { socket, host, timer };
     this.#udpFlows.add(flow);
@@ -280,7 +278,7 @@ export class HostUpstream implements DnsUpstream {
 
   query(message: Uint8Array, forwarder: DnsForwarder): void {
     const { host, port } = this.#server;
-    const socket = createSocket(net.isIPv6(host) ? 'udp6' : 'udp4');
+    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
     this.#sockets.add(socket);
     const end = (): void => {
       if (this.#sockets.delete(socket)) socket.close();
@@ -319,5 +317,5 @@ function firstNameServer(): string | undefined {
     throw error;
   }
   const servers = [...text.matchAll(/^nameserver[ \t]+([^\s#;]+)/gm)].map(([, address]) => address!);
-  return servers.find((address) => net.isIP(address) !== 0);
+  return servers.find((address) => IpAddress.tryParse(address.replace(/%.*/, '')) !== undefined);
 }

@@ -2,10 +2,10 @@
 import { Duplex } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
 import { EAGAIN, EINPROGRESS, EISCONN, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, SHUT_WR } from '@tsv/abi';
-import { WaitEntry } from '@tsv/waiter';
 import { SocketAddress } from '../socket/socket-address.js';
 import type { TcpSocket } from '../socket/tcp-socket.js';
 import { TcpState } from '../tcp/tcp-state.js';
+import { ReadyEntry } from './ready-entry.js';
 
 /** What text is read into: one buffer for all streams, of which each takes as much as it reads. */
 const SLAB_BYTES = 65_536;
@@ -13,26 +13,6 @@ const SLAB_BYTES = 65_536;
 const SLAB_BYTES_MIN = 8_192;
 let slab: Uint8Array = new Uint8Array(0);
 const ALL_EVENTS = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP;
-
-/** Calls back once in a microtask after the sockets that it waits for have become ready. */
-export class ReadyEntry extends WaitEntry {
-  readonly #run: () => void;
-  #isQueued = false;
-
-  constructor(run: () => void) {
-    super();
-    this.#run = run;
-  }
-
-  notified(): void {
-    if (this.#isQueued) return;
-    this.#isQueued = true;
-    queueMicrotask(() => {
-      this.#isQueued = false;
-      this.#run();
-    });
-  }
-}
 
 /** An Error as Node's own: `code` is the name of the errno, which is negative. */
 export function systemError(errno: number, attempt: string): NodeJS.ErrnoException {
@@ -169,4 +149,9 @@ export class TcpStream extends Duplex {
 /** Whether a connect that returned `result` goes on or is done. */
 export function isUnderWay(result: number): boolean {
   return result === 0 || result === -EINPROGRESS || result === -EISCONN;
+}
+
+/** A connection as a stream; either side may end first. */
+export function streamOf(socket: TcpSocket): TcpStream {
+  return new TcpStream(socket, { allowHalfOpen: true });
 }
