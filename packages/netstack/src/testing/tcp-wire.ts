@@ -145,6 +145,11 @@ export class TcpWire {
 
   /** The peer sends a segment, an acknowledgement if it does not say otherwise; returns what is answered at once. */
   say(fields: SegFields, ip: { readonly src?: string; readonly ecn?: number } = {}): Heard[] {
+    return this.inject(this.packetOf(fields, ip));
+  }
+
+  /** The packet that {@link TcpWire.say} would send. */
+  packetOf(fields: SegFields, ip: { readonly src?: string; readonly ecn?: number } = {}): number[] {
     const { seq = 0, ack = 0, flags = ACK, sacks = [], ...rest } = fields;
     const ours = (n: number): number => this.#iss + 1 + n;
     const segment = seg({
@@ -161,8 +166,7 @@ export class TcpWire {
     segment.dstPort = this.localPort;
     const bytes = new Uint8Array(segmentHeaderBytes(segment) + segment.textLen);
     encodeSegment(segment, bytes, 0, segmentPseudoSum(segment, bytes.length, new Uint8Array(32)));
-    const packet = ipv4({ src: ip.src ?? '10.0.0.2', protocol: IPPROTO_TCP, tos: ip.ecn ?? 0 }, ...bytes);
-    return this.inject(packet);
+    return ipv4({ src: ip.src ?? '10.0.0.2', protocol: IPPROTO_TCP, tos: ip.ecn ?? 0 }, ...bytes);
   }
 
   /** The peer has all text before `count`, and the `sacks` beyond. */
