@@ -13,7 +13,7 @@ export { describeFrame, TextObserver } from './link/packet-text.js';
 export { FifoQdisc, TokenBucketQdisc, type TokenBucketOptions } from './link/qdisc.js';
 export { type PacketObserver, PcapngObserver, Sniffer } from './link/sniffer.js';
 export { Nic, NicStats } from './net/nic.js';
-export { AddressState, IFA_F_NOPREFIXROUTE, NicAddress } from './net/nic-address.js';
+export { AddressState, IFA_F_NOPREFIXROUTE, IFA_F_TEMPORARY, NicAddress } from './net/nic-address.js';
 export {
   NF_INET_FORWARD,
   NF_INET_LOCAL_IN,
@@ -66,6 +66,7 @@ export { isFastOpenKey } from './socket/fast-open-options.js';
 export { TcpSocket } from './socket/tcp-socket.js';
 export { UdpSocket } from './socket/udp-socket.js';
 export { type NicOptions, Stack, type StackOptions } from './stack.js';
+export { TemporaryUse } from './net/temporary-addresses.js';
 export { FastOpenUse } from './tcp/fast-open.js';
 export { tcpInfo } from './tcp/tcp-info.js';
 export { TcpState } from './tcp/tcp-state.js';

@@ -29,6 +29,7 @@ import {
 import { FR_ACT_TO_TBL, RoutingRules, RT_TABLE_MAIN, ruleFits } from './net/routing-rules.js';
 import { selectSource } from './net/source-selection.js';
 import { StackStats } from './net/stack-stats.js';
+import { TemporaryUse } from './net/temporary-addresses.js';
 import { Raw } from './raw/raw.js';
 import { Tcp } from './socket/tcp.js';
 import { Udp } from './udp/udp.js';
@@ -335,7 +336,8 @@ export class Stack {
 
   /** The address of `nic` to use towards `dst`, or null: RFC 6724 section 5. */
   sourceFor(nic: Nic, dst: IpAddress): IpAddress | null {
-    return selectSource(nic.addresses, dst)?.address ?? null;
+    const prefersTemporary = this.ndp.temporary.use === TemporaryUse.PREFERRED;
+    return selectSource(nic.addresses, dst, prefersTemporary)?.address ?? null;
   }
 
   /**

@@ -36,9 +36,10 @@ import {
 import { IPV6_HEADER_BYTES, IPV6_MTU_MIN } from '../wire/ipv6.js';
 import { IPPROTO_ICMPV6 } from '../wire/protocol.js';
 import type { Nic } from './nic.js';
-import { AddressState, type NicAddress } from './nic-address.js';
+import { AddressState, IFA_F_TEMPORARY, type NicAddress } from './nic-address.js';
 import { Path } from './path.js';
 import { RouterDiscovery } from './router-discovery.js';
+import type { TemporaryAddresses } from './temporary-addresses.js';
 
 /** RFC 4861 section 10 and RFC 4862 section 5.1. */
 const MAX_RTR_SOLICITATIONS = 3;
@@ -75,6 +76,11 @@ export class Ndp {
   constructor(stack: Stack) {
     this.#stack = stack;
     this.#routers = new RouterDiscovery(stack);
+  }
+
+  /** Addresses that change from day to day: RFC 8981. */
+  get temporary(): TemporaryAddresses {
+    return this.#routers.temporary;
   }
 
   /** Checks the addresses that the interface has, gives it its link-local one, and starts to look for routers. */
@@ -209,6 +215,7 @@ export class Ndp {
   #dadFailed(entry: NicAddress): void {
     entry.state = AddressState.DUPLICATE;
     this.#stack.timers.disarm(entry);
+    if ((entry.flags & IFA_F_TEMPORARY) !== 0) this.temporary.taken(entry);
   }
 
   /** RFC 4861 sections 7.1.1 and 7.2.3, RFC 4862 section 5.4.3. */

@@ -2,6 +2,8 @@ import { Timer } from '@tsv/clock';
 import type { IpAddress } from '../wire/ip-address.js';
 import type { Nic } from './nic.js';
 
+/** One that changes from day to day (RFC 8981), linux/if_addr.h. */
+export const IFA_F_TEMPORARY = 0x01;
 /** No route to the prefix goes with the address, linux/if_addr.h. */
 export const IFA_F_NOPREFIXROUTE = 0x200;
 

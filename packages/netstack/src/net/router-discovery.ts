@@ -26,6 +26,7 @@ import {
 import type { Nic } from './nic.js';
 import { AddressState, IFA_F_NOPREFIXROUTE, type NicAddress } from './nic-address.js';
 import { type Route, RTPROT_RA } from './route-table.js';
+import { TemporaryAddresses } from './temporary-addresses.js';
 
 /** Routers, prefixes and addresses that advertisements may make on one interface: anybody on the link can send them. */
 export const RA_ROUTE_COUNT_MAX = 16;
@@ -60,9 +61,11 @@ export class RouterDiscovery {
   readonly #stack: Stack;
   readonly #learned: LearnedRoute[] = [];
   readonly #prefix = new IpAddress();
+  readonly temporary: TemporaryAddresses;
 
   constructor(stack: Stack) {
     this.#stack = stack;
+    this.temporary = new TemporaryAddresses(stack, (entry) => this.armLifetimes(entry));
   }
 
   /** Takes an advertisement that is well-formed; its options start at `optionsAt`. */
@@ -89,6 +92,7 @@ export class RouterDiscovery {
   /** Forgets everything about an interface that goes down. */
   forget(nic: Nic): void {
     for (const learned of this.#learned.filter((entry) => entry.nic === nic)) this.drop(learned);
+    this.temporary.forget(nic);
   }
 
   /** Removes a route whose time is over. */
@@ -132,6 +136,7 @@ export class RouterDiscovery {
     if (flags & ND_PREFIX_FLAG_ONLINK) this.#learn(nic, prefix.masked(prefixLen), prefixLen, null, validMs);
     if (flags & ND_PREFIX_FLAG_AUTO && prefixLen === SLAAC_PREFIX_LEN && preferredMs <= validMs) {
       this.#configure(nic, prefix, validMs, preferredMs);
+      this.temporary.advertised(nic, prefix, validMs, preferredMs);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { IpAddress } from '../wire/ip-address.js';
 import { prefixBitsOf } from '../wire/ip-address.js';
-import { AddressState, type NicAddress } from './nic-address.js';
+import { AddressState, IFA_F_TEMPORARY, type NicAddress } from './nic-address.js';
 
 /** Address scopes, RFC 6724 section 3.1. */
 const SCOPE_LINK_LOCAL = 2;
@@ -9,19 +9,24 @@ const SCOPE_GLOBAL = 14;
 
 /**
  * The best of `candidates` as the source of packets to `dst`, RFC 6724 section 5; for IPv4 the address whose prefix
- * holds `dst`, else the first. Undefined if none fits.
+ * holds `dst`, else the first. `prefersTemporary`: RFC 8981 addresses go before others, not after them. Undefined if none
+ * fits.
  */
-export function selectSource(candidates: readonly NicAddress[], dst: IpAddress): NicAddress | undefined {
+export function selectSource(
+  candidates: readonly NicAddress[],
+  dst: IpAddress,
+  prefersTemporary = false,
+): NicAddress | undefined {
   let best: NicAddress | undefined;
   for (const candidate of candidates) {
     if (!candidate.isAssigned || candidate.address.isIpv4 !== dst.isIpv4) continue;
-    if (best === undefined || isBetter(candidate, best, dst)) best = candidate;
+    if (best === undefined || isBetter(candidate, best, dst, prefersTemporary)) best = candidate;
   }
   return best;
 }
 
 /** Whether `a` is strictly better than `b`, which came earlier. */
-function isBetter(a: NicAddress, b: NicAddress, dst: IpAddress): boolean {
+function isBetter(a: NicAddress, b: NicAddress, dst: IpAddress, prefersTemporary: boolean): boolean {
   if (dst.isIpv4) return holds(a, dst) && !holds(b, dst);
   if (b.address.equals(dst)) return false; // Rule 1.
   if (a.address.equals(dst)) return true;
@@ -31,6 +36,8 @@ function isBetter(a: NicAddress, b: NicAddress, dst: IpAddress): boolean {
   if (isDeprecatedA !== isDeprecatedB) return isDeprecatedB; // Rule 3.
   const [labelA, labelB, labelDst] = [labelOf(a.address), labelOf(b.address), labelOf(dst)];
   if (labelA !== labelB) return labelA === labelDst; // Rule 6.
+  const [isTemporaryA, isTemporaryB] = [isTemporary(a), isTemporary(b)];
+  if (isTemporaryA !== isTemporaryB) return isTemporaryA === prefersTemporary; // Rule 7.
   return commonBits(a, dst) > commonBits(b, dst); // Rule 8.
 }
 
@@ -40,6 +47,10 @@ function holds(entry: NicAddress, dst: IpAddress): boolean {
 
 function isDeprecated(entry: NicAddress): boolean {
   return entry.state === AddressState.DEPRECATED;
+}
+
+function isTemporary(entry: NicAddress): boolean {
+  return (entry.flags & IFA_F_TEMPORARY) !== 0;
 }
 
 /** Common leading bits, at most the length of the source's prefix: RFC 6724 section 2.2. */

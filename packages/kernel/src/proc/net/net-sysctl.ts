@@ -1,5 +1,5 @@
 import { CAP_NET_ADMIN, EINVAL, EPERM, type Errno } from '@tsv/abi';
-import type { Stack } from '@tsv/netstack';
+import type { Stack, TemporaryUse } from '@tsv/netstack';
 import type { Caller } from '@tsv/vfs';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
 import { Task } from '../../task/task.js';
@@ -40,6 +40,8 @@ const SETTINGS: Readonly<Record<string, NetSetting>> = {
   'ipv4/conf/all/shared_media': redirecting('hasSharedMedia'),
   'ipv4/conf/all/send_redirects': redirecting('sendsIpv4'),
   'ipv6/conf/all/accept_redirects': redirecting('acceptsIpv6'),
+  'ipv6/conf/all/use_tempaddr': temporaryUse(),
+  'ipv6/conf/default/use_tempaddr': temporaryUse(),
   'ipv4/tcp_sack': switched('isSackOn'),
   'ipv4/tcp_timestamps': switched('isTimestampsOn'),
   'ipv4/tcp_window_scaling': switched('isWindowScalingOn'),
@@ -142,6 +144,18 @@ function redirecting(field: RedirectSetting): NetSetting {
     get: ({ redirects }) => Number(redirects[field]),
     set: (value, { redirects }) => {
       redirects[field] = value !== 0;
+    },
+  };
+}
+
+/** For all interfaces alike. */
+function temporaryUse(): NetSetting {
+  return {
+    min: 0,
+    max: 2,
+    get: (stack) => stack.ndp.temporary.use,
+    set: (value, stack) => {
+      stack.ndp.temporary.use = value as TemporaryUse;
     },
   };
 }

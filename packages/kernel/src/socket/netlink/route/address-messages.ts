@@ -33,7 +33,7 @@ import {
   SIZEOF_IFA_CACHEINFO,
   type Errno,
 } from '@tsv/abi';
-import { AddressState, type Nic, type NicAddress } from '@tsv/netstack';
+import { AddressState, type Nic, type NicAddress, IFA_F_TEMPORARY } from '@tsv/netstack';
 import { broadcastOf } from '../../device/net-device.js';
 import type { NetlinkReply } from '../netlink-reply.js';
 import type { NetlinkRequest } from '../netlink-request.js';
@@ -79,7 +79,7 @@ export function changeAddress(request: NetlinkRequest): 0 | Errno {
     return replaces && known.prefixLen === prefixLen ? 0 : -EEXIST;
   }
   const flags = request.u32(attributes.get(IFA_FLAGS)) ?? bytes[at + IFA_FLAGS_U8]!;
-  const entry = nic.addAddress({ address, prefixLen }, flags);
+  const entry = nic.addAddress({ address, prefixLen }, flags & ~IFA_F_TEMPORARY);
   if (entry === null) return -EEXIST;
   notifyAddress(request, entry, RTM_NEWADDR);
   return 0;
@@ -116,7 +116,7 @@ function writeAddress(writer: NetlinkWriter, entry: NicAddress, nowMs: number): 
 
 /** `IFA_F_*` of an address. */
 export function flagsOf(entry: NicAddress): number {
-  let flags = entry.flags & ~0xff;
+  let flags = entry.flags & (~0xff | IFA_F_TEMPORARY);
   if (entry.validUntilMs === Infinity) flags |= IFA_F_PERMANENT;
   if (entry.state === AddressState.TENTATIVE) flags |= IFA_F_TENTATIVE;
   if (entry.state === AddressState.DEPRECATED) flags |= IFA_F_DEPRECATED;
