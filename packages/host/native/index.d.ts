@@ -349,6 +349,8 @@ export interface ProcessOptions {
   root?: ByteString
   /** The program by a descriptor, in the place of `file`. */
   program?: number
+  /** Whether it begins with all signals blocked: one that comes before it is ready for them waits. */
+  blocksSignals?: boolean
 }
 
 /** ptsname(3), or a negated errno. */

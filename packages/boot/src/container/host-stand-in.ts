@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { LaunchError, close, openStandIn, startProcess, unixSocketpair } from '@tsv/host';
 import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, EPERM, O_CLOEXEC, SOCK_STREAM, errnoText } from '@tsv/abi';
 import { toByteString } from '../byte-string.js';
@@ -10,10 +10,6 @@ export interface HostStandIn {
   readonly process: HostProcess;
   readonly socketFd: number;
 }
-
-/** How long a new stand-in may take to be ready. */
-const READY_TRIES = 10_000;
-const READY_PAUSE_MS = 1;
 
 /** What engines find when they look into a stand-in. */
 export interface StandInView {
@@ -47,32 +43,9 @@ export function startStandIn(terminalFd: number, view: StandInView | null): Host
   }
   close(pidfd);
   const process = identifyProcess(pid);
-  if (process !== null && awaitsSignals(pid)) return { process, socketFd: ours };
+  if (process !== null) return { process, socketFd: ours };
   close(ours);
   throw new SandboxError('Cannot start a stand-in: it has ended at once');
-}
-
-/** Waits until a new stand-in has blocked signals: one that came before would end it. Returns false when it has ended. */
-function awaitsSignals(pid: number): boolean {
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let tries = 0; tries < READY_TRIES; tries++) {
-    const status = readStatus(pid);
-    if (status === null) return false;
-    if (/^SigBlk:\t0*[1-9a-f]/m.test(status)) return true;
-    Atomics.wait(pause, 0, 0, READY_PAUSE_MS);
-  }
-  return false;
-}
-
-/** /proc/PID/status, or null when the process has ended. */
-function readStatus(pid: number): string | null {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'latin1');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESRCH') return null;
-    throw error;
-  }
 }
 
 function launch(
@@ -97,6 +70,8 @@ function launch(
       gidMap: '',
       parentDeathSignal: 0,
       landlock: -1,
+      // One that came before it takes signals would end it.
+      blocksSignals: true,
     },
     result,
   );

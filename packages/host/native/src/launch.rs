@@ -39,6 +39,8 @@ pub struct Launch {
     pub root: Option<CString>,
     /// The program by a descriptor that is closed by execve(2), in the place of `file`.
     pub program: Option<RawFd>,
+    /// Whether it begins with all signals blocked: one that comes before it is ready for them waits.
+    pub blocks_signals: bool,
 }
 
 /// The step of the new process that failed, for messages.
@@ -195,7 +197,10 @@ impl Launch {
             sys::landlock_restrict_self(ruleset.as_fd()).map_err(failed(Step::Landlock))?;
         }
         place_descriptors(fds, pipes.report.1.as_raw_fd()).map_err(failed(Step::Descriptors))?;
-        sys::reset_signals();
+        sys::reset_signal_handlers();
+        if !self.blocks_signals {
+            sys::unblock_signals();
+        }
         Ok(())
     }
 }
@@ -333,6 +338,24 @@ mod tests {
             fds,
             ..Launch::default()
         }
+    }
+
+    #[test]
+    fn it_begins_with_its_signals_blocked_if_told_to() {
+        let blocked = |blocks_signals| {
+            // A shell would unblock them.
+            let argv = ["grep", "SigBlk", "/proc/self/status"].map(|text| CString::new(text).expect("no NUL"));
+            let launch = Launch {
+                file: c"/bin/grep".into(),
+                argv: argv.into(),
+                blocks_signals,
+                ..Launch::default()
+            };
+            output_of(launch).0
+        };
+        assert_eq!(blocked(false), "SigBlk:\t0000000000000000\n");
+        // SIGKILL and SIGSTOP cannot be blocked, and two are the C library's own.
+        assert_eq!(blocked(true), "SigBlk:\tfffffffe7ffbfeff\n");
     }
 
     fn output_of(mut launch: Launch) -> (String, sys::Ended) {

@@ -259,12 +259,16 @@ fn set_signal_mask(set: &libc::sigset_t) -> libc::sigset_t {
     unsafe { old.assume_init() }
 }
 
-/// All signals are handled as by default and none is blocked, for a program that is about to start.
-pub fn reset_signals() {
+/// All signals are handled as by default, for a program that is about to start.
+pub fn reset_signal_handlers() {
     for signo in 1..=64 {
         // SAFETY: the default takes no handler; signals that cannot be set are refused.
         unsafe { libc::signal(signo, libc::SIG_DFL) };
     }
+}
+
+/// Lets all signals through.
+pub fn unblock_signals() {
     let mut empty = MaybeUninit::zeroed();
     // SAFETY: there is room for a set.
     unsafe { libc::sigemptyset(empty.as_mut_ptr()) };

@@ -155,6 +155,8 @@ pub struct ProcessOptions {
     pub root: Option<ByteString>,
     /// The program by a descriptor, in the place of `file`.
     pub program: Option<i32>,
+    /// Whether it begins with all signals blocked: one that comes before it is ready for them waits.
+    pub blocks_signals: Option<bool>,
 }
 
 /// Starts a program in namespaces of its own, with PR_SET_NO_NEW_PRIVS. Stores its pid and a descriptor that is readable
@@ -229,6 +231,7 @@ fn to_launch(options: ProcessOptions) -> rustix::io::Result<Launch> {
         landlock,
         root: options.root.map(|root| root.c_str().map(CStr::to_owned)).transpose()?,
         program: options.program,
+        blocks_signals: options.blocks_signals == Some(true),
     })
 }
 
