@@ -5,6 +5,7 @@ import { Pma } from './pma.js';
 import { RangeList } from './range-list.js';
 import { Translation } from './translation.js';
 import { VM_LOCKED, Vma } from './vma.js';
+import { WrittenPages } from './written-pages.js';
 
 /**
  * The mappings of one address space, as the guest sees them (VMAs) and by the pages that back them (PMAs), and their
@@ -27,6 +28,8 @@ export class AddressMap implements MappingObserver {
   lockedBytes = 0;
   /** Tasks that use it: with several, one may run while another changes mappings. */
   userCount = 1;
+  /** Shared by address spaces that were forked from each other. */
+  written = new WrittenPages();
   /** None of its guest threads is known to be stopped: its pages are not given back now. */
   isForeignAccess = false;
   readonly #mappableUses = new Map<Mappable, number>();
@@ -160,6 +163,12 @@ export class AddressMap implements MappingObserver {
     this.#splitPagesAt(vma.end);
     const from = this.pmas.indexFrom(vma.start);
     return this.pmas.items.slice(from, this.pmas.indexFrom(vma.end));
+  }
+
+  /** Splits PMAs so that none reaches into `[start, end)` or out of it. */
+  isolatePages(start: number, end: number): void {
+    this.#splitPagesAt(start);
+    this.#splitPagesAt(end);
   }
 
   /** Takes the PMAs out of `[start, end)`; the caller has their references and the platform's mappings to care for. */

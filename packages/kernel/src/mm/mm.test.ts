@@ -20,7 +20,8 @@ import { Placement } from './map-request.js';
 import { SharedAnonymous } from './shared-anonymous.js';
 import { FakeHostFile, MAX_ADDR, MMAP_BASE, MmFixture } from './testing/mm-fixture.js';
 import { UserIo } from './user-io.js';
-import { VM_GROWSDOWN, VM_SHARED } from './vma.js';
+import { VM_DONTCOPY, VM_GROWSDOWN, VM_SHARED, VM_WIPEONFORK } from './vma.js';
+import { WRITTEN_PAGES_MAX } from './written-pages.js';
 
 const RW = PROT_READ | PROT_WRITE;
 let fixture: MmFixture;
@@ -232,6 +233,62 @@ describe('Mm.fork', () => {
     const { pfn } = fixture.mirror.pages.get(addr)!;
     fixture.guestStore(addr, 2);
     expect(fixture.mirror.pages.get(addr)).toMatchObject({ pfn, prot: RW });
+  });
+  it('copies at once what was written after the last fork, by either side', () => {
+    const addr = fixture.map({ len: 64 * PAGE_BYTES });
+    const [ofParent, ofChild] = [addr + 8 * PAGE_BYTES, addr + 40 * PAGE_BYTES];
+    for (const page of [addr, ofParent, ofChild]) fixture.guestStore(page, 1);
+    const first = fixture.fork();
+    fixture.guestStore(ofParent, 2);
+    first.guestStore(ofChild, 3);
+    first.mm.decRef();
+
+    const child = fixture.fork();
+    const writable = [addr, ofParent, ofChild].map((page) =>
+      [fixture, child].map(({ mirror }) => mirror.pages.get(page)!.prot === RW),
+    );
+    expect(writable).toEqual([
+      [false, false],
+      [true, true],
+      [false, true],
+    ]);
+    expect(child.mismatches()).toEqual([]);
+    fixture.guestStore(ofParent, 4);
+    child.guestStore(ofParent, 5);
+    child.guestStore(ofChild, 6);
+    expect([fixture, child].map((of) => [of.guestLoad(ofParent), of.guestLoad(ofChild)])).toEqual([
+      [4, 1],
+      [5, 6],
+    ]);
+    child.mm.decRef();
+  });
+  it('copies nothing at once while another thread may write', () => {
+    const addr = fixture.map({});
+    fixture.guestStore(addr, 1);
+    fixture.fork().mm.decRef();
+    fixture.guestStore(addr, 2);
+    fixture.mm.incRef();
+    const child = fixture.fork();
+    expect(fixture.mirror.pages.get(addr)!.prot).toBe(PROT_READ);
+    child.mm.decRef();
+    fixture.mm.decRef();
+  });
+  it('copies at once what a child has of it, and no more than is remembered', () => {
+    const addr = fixture.map({ len: 64 * PAGE_BYTES });
+    const pages = Array.from({ length: WRITTEN_PAGES_MAX + 2 }, (_, i) => addr + 2 * i * PAGE_BYTES);
+    const [wiped, leftOut] = [pages.at(-1)!, pages.at(-2)!];
+    for (const page of pages) {
+      fixture.guestStore(page, 1);
+      fixture.fork().mm.decRef();
+      fixture.guestStore(page, 2);
+    }
+    fixture.mm.addressMap.setFlags(wiped, wiped + PAGE_BYTES, VM_WIPEONFORK, 0);
+    fixture.mm.addressMap.setFlags(leftOut, leftOut + PAGE_BYTES, VM_DONTCOPY, 0);
+    const child = fixture.fork();
+    expect(child.mismatches()).toEqual([]);
+    expect(pages.filter((page) => child.mirror.pages.get(page)?.prot === RW)).toEqual(pages.slice(2, -2));
+    expect([child.guestLoad(wiped), child.guestLoad(leftOut)]).toEqual([0, -EFAULT]);
+    child.mm.decRef();
   });
   it('shares shared memory', () => {
     const mappable = new SharedAnonymous(fixture.memory, 2 * PAGE_BYTES);

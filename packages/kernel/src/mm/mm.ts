@@ -240,11 +240,15 @@ export class Mm extends GuestMemory {
     return addr;
   }
 
-  /** Copies the address space; private pages are copied when either side writes to them. Errors: EAGAIN, ENOMEM. */
+  /**
+   * Copies the address space; private pages are copied when either side writes to them, or now when that was so after earlier
+   * forks. Errors: EAGAIN, ENOMEM.
+   */
   fork(): Mm | Errno {
     const from = this.addressMap;
-    const space = forkPages(from);
-    if (typeof space === 'number') return space;
+    const forked = forkPages(from);
+    if (typeof forked === 'number') return forked;
+    const { space, copies } = forked;
     const { memory, layout, limits } = this;
     const child = new Mm({ memory, space, layout, limits, reader: from.reader });
     child.brkStart = this.brkStart;
@@ -262,7 +266,7 @@ export class Mm extends GuestMemory {
     child.vdsoAddr = this.vdsoAddr;
     child.membarrierRegistrations = this.membarrierRegistrations;
     child.exeFile = this.exeFile;
-    inheritPages(from, child.addressMap);
+    inheritPages(from, child.addressMap, copies);
     child.code.inherit(this.code);
     return child;
   }

@@ -1,5 +1,5 @@
 import { EFAULT, ENOMEM, EIO } from '@tsv/abi';
-import { CHUNK_PAGES, PAGE_BYTES, UsageKind, chunkAt, chunkOf } from '@tsv/platform';
+import { CHUNK_PAGES, PAGE_BYTES, UsageKind, chunkAt, chunkOf, type MemoryFile } from '@tsv/platform';
 import { MemoryIo } from '@tsv/vfs';
 import type { AddressMap } from './address-map.js';
 import { pageCeil, pagesIn, type Pma } from './pma.js';
@@ -189,6 +189,7 @@ export function writeFile(map: AddressMap, vma: Vma, addr: number, src: Uint8Arr
 /** Makes the page at `addr` writable, and neighbours that are in the same state. Returns 0. Errors: ENOMEM. */
 function breakCow(map: AddressMap, vma: Vma, pma: Pma, addr: number): number {
   const { memory } = map;
+  map.written.note(addr);
   const isOwn = memory.refCount(pma.pfnAt(addr)) === 1;
   const bytes = isOwn ? REUSE_BYTES : AROUND_BYTES;
   const low = Math.max(addr - (addr % bytes), vma.start, pma.start);
@@ -209,15 +210,17 @@ function copyPages(map: AddressMap, vma: Vma, pma: Pma, start: number, end: numb
   const pageCount = pagesIn(end - start);
   const pfn = memory.allocate(pageCount, UsageKind.ANONYMOUS, copyHintPfn(map, pma, start));
   if (pfn < 0) return pfn;
-  const dst = memory.chunks[chunkOf(pfn)]!;
-  for (let i = 0; i < pageCount; i++) {
-    const from = pma.pfnAt(start) + i;
-    const fromAt = chunkAt(from);
-    dst.set(memory.chunks[chunkOf(from)]!.subarray(fromAt, fromAt + PAGE_BYTES), chunkAt(pfn) + i * PAGE_BYTES);
-  }
+  for (let i = 0; i < pageCount; i++) copyPage(memory, pma.pfnAt(start) + i, pfn + i);
   map.releasePages(start, end);
   map.addPages(vma, start, end, pfn, false);
   return 0;
+}
+
+/** Copies a page of the memory file. */
+export function copyPage(memory: MemoryFile, from: number, to: number): void {
+  const fromAt = chunkAt(from);
+  const bytes = memory.chunks[chunkOf(from)]!.subarray(fromAt, fromAt + PAGE_BYTES);
+  memory.chunks[chunkOf(to)]!.set(bytes, chunkAt(to));
 }
 
 /** Where a copy of pages at `start` of `pma` continues the copy that was made before it. */
