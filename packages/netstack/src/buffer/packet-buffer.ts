@@ -11,6 +11,8 @@ const MTU_BYTES = 2048;
 const LARGE_BYTES = 65536 + HEADROOM_BYTES;
 const LARGE_COUNT_MAX = 64;
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Bits of {@link PacketBuffer.flags}. */
 export const PacketFlag = {
   /** The transport checksum is known to be right, or the packet never left the machine: it need not be verified. */
@@ -32,6 +34,12 @@ export const PacketFlag = {
   /** The sender wants no copy of what it sends to a group (IP_MULTICAST_LOOP off). */
   NO_LOOP: 1 << 8,
 } as const;
+
+/** Whose memory a packet may be in. */
+export interface PacketLender {
+  /** The packet in its memory number `slot` was released. */
+  takeBack(slot: number): void;
+}
 
 /**
  * A packet and what the layers have learned of it. The data is `bytes[at..end)`; layers move `at` past their header on
@@ -84,10 +92,31 @@ export class PacketBuffer {
   next: PacketBuffer | null = null;
   #isFree = false;
   readonly #poolBytes: number;
+  /** For a packet in the memory of somebody else: whose, and which. */
+  #lender: PacketLender | null = null;
+  #slot = 0;
+  #lentBytes: Uint8Array = NO_BYTES;
 
   private constructor(bytes: Uint8Array, poolBytes: number) {
     this.bytes = bytes;
     this.#poolBytes = poolBytes;
+  }
+
+  /** A packet of `lender` in its memory number `slot`, which is `bytes`. It is used whenever the memory is lent. */
+  static lendable(lender: PacketLender, slot: number, bytes: Uint8Array): PacketBuffer {
+    const packet = new PacketBuffer(bytes, NOT_POOLED);
+    packet.#lender = lender;
+    packet.#slot = slot;
+    packet.#lentBytes = bytes;
+    packet.#isFree = true;
+    return packet;
+  }
+
+  /** Begins to be a packet whose data is `bytes[at..end)`. Preconditions: it is lendable, and with its lender. */
+  lend(at: number, end: number): void {
+    this.#reset(at);
+    this.end = end;
+    this.bytes = this.#lentBytes;
   }
 
   /** A packet without data that has `headroom` bytes in front and can take `lenMax` bytes. */
@@ -206,8 +235,12 @@ export class PacketBuffer {
 
   /** Gives the packet back. Nobody touches it after this. */
   release(): void {
-    if (this.#poolBytes === NOT_POOLED) return;
+    if (this.#poolBytes === NOT_POOLED && this.#lender === null) return;
     if (this.#isFree) throw new Error('PacketBuffer.release: the packet was released before');
+    if (this.#lender !== null) {
+      this.#isFree = true;
+      return this.#lender.takeBack(this.#slot);
+    }
     const pool = poolOf(this.#poolBytes);
     if (pool.length >= (this.#poolBytes === LARGE_BYTES ? LARGE_COUNT_MAX : POOL_COUNT_MAX)) return;
     this.#isFree = true;

@@ -1,5 +1,5 @@
 import { EAGAIN } from '@tsv/abi';
-import { copyBytes, PacketBuffer, PacketFlag } from '../buffer/packet-buffer.js';
+import { copyBytes, type PacketBuffer, PacketFlag } from '../buffer/packet-buffer.js';
 import { checksumFold } from '../checksum/checksum.js';
 import { gsoHeaderLen } from '../net/gso.js';
 import { checksumFieldOf, completeChecksum, packetPseudoSum } from '../net/transport-checksum.js';
@@ -21,6 +21,7 @@ import {
   virtioGsoType,
 } from '../wire/virtio-net.js';
 import { noteTcpHeaders } from './frame-headers.js';
+import { FrameSlots } from './frame-slots.js';
 import { Gro } from './gro.js';
 import type { LinkEndpoint, LinkSink } from './link-endpoint.js';
 
@@ -49,13 +50,10 @@ export interface FdLinkOptions {
 }
 
 const GSO_BYTES_MAX = 65_535;
-/** Frames of one batch, received and sent. */
-const RECEIVE_COUNT = 32;
+/** Frames of one batch that is sent. */
 const SEND_COUNT = 256;
 /** What is gathered before it is sent; a frame that does not fit is sent by itself behind it. */
 const SEND_BYTES = 1 << 20;
-/** Slots are whole cache lines, and frames in them as far from a word boundary as in packet buffers. */
-const SLOT_ALIGN = 64;
 
 /**
  * A link over a descriptor of the host: a TAP or TUN device, or a packet socket on one of its interfaces. It is driven
@@ -75,9 +73,7 @@ export class FdLink implements LinkEndpoint {
   readonly #device: FrameDevice;
   readonly #virtioBytes: number;
   readonly #linkBytes: number;
-  readonly #slotBytes: number;
-  readonly #slots: Uint8Array;
-  readonly #lens = new Int32Array(RECEIVE_COUNT);
+  readonly #slots: FrameSlots;
   readonly #sendBytes = new Uint8Array(SEND_BYTES);
   readonly #ends = new Int32Array(SEND_COUNT);
   readonly #gro: Gro | null;
@@ -95,8 +91,7 @@ export class FdLink implements LinkEndpoint {
     this.#virtioBytes = options.hasVirtioHeader ? VIRTIO_NET_HDR_BYTES : 0;
     this.#linkBytes = options.linkAddress === null ? 0 : ETHERNET_HEADER_BYTES;
     const frameBytesMax = (options.hasVirtioHeader ? GSO_BYTES_MAX : options.mtu + 4) + this.#linkBytes;
-    this.#slotBytes = Math.ceil((frameBytesMax + this.#virtioBytes) / SLOT_ALIGN) * SLOT_ALIGN;
-    this.#slots = new Uint8Array(this.#slotBytes * RECEIVE_COUNT);
+    this.#slots = new FrameSlots(frameBytesMax + this.#virtioBytes);
     this.#gro = options.gro === false ? null : new Gro();
   }
 
@@ -114,12 +109,15 @@ export class FdLink implements LinkEndpoint {
    * Preconditions: the stack is not running.
    */
   receive(): number {
-    const count = this.#device.receive(this.#slots, this.#slotBytes, this.#lens);
+    const slots = this.#slots;
+    slots.begin();
+    const { batchBytes, batchLens } = slots;
+    const count = this.#device.receive(batchBytes, slots.slotBytes, batchLens);
     if (count <= 0) return count === -EAGAIN ? 0 : count;
     const sink = this.#sink;
     if (sink === null) return count;
     sink.begin?.();
-    for (let i = 0; i < count; i++) this.#take(sink, i * this.#slotBytes, this.#lens[i]!);
+    for (let i = 0; i < count; i++) this.#take(sink, i, batchBytes, batchLens[i]!);
     const held = this.#gro?.take() ?? null;
     if (held !== null) sink.deliver(held);
     sink.end?.();
@@ -168,32 +166,20 @@ export class FdLink implements LinkEndpoint {
   }
 
   /** Hands over a received frame, or keeps it for the next one to be joined to it. */
-  #take(sink: LinkSink, at: number, len: number): void {
-    const frameAt = at + this.#virtioBytes;
-    const frameLen = len - this.#virtioBytes;
-    if (frameLen < this.#linkBytes || len > this.#slotBytes) {
+  #take(sink: LinkSink, index: number, batchBytes: Uint8Array, len: number): void {
+    if (len - this.#virtioBytes < this.#linkBytes || len > this.#slots.slotBytes) {
       this.receiveDroppedCount++;
       return;
     }
-    const packet = PacketBuffer.copyOf(this.#slots, frameAt, frameLen);
+    const packet = this.#slots.packet(index, this.#virtioBytes, len);
     const isTcp = noteTcpHeaders(packet, this.#linkBytes);
-    if (this.#virtioBytes > 0) this.#loadHeader(packet, at, isTcp);
+    if (this.#virtioBytes > 0) loadHeader(packet, batchBytes, index * this.#slots.slotBytes, isTcp);
     const gro = this.#gro;
     if (gro === null) return sink.deliver(packet);
     if (isTcp && gro.join(packet)) return packet.release();
     const held = gro.take();
     if (held !== null) sink.deliver(held);
     if (!isTcp || !gro.hold(packet)) sink.deliver(packet);
-  }
-
-  #loadHeader(packet: PacketBuffer, at: number, isTcp: boolean): void {
-    const flags = virtioFlags(this.#slots, at);
-    // What has not been on a wire is right, though its checksum may not be computed yet.
-    if (flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) packet.flags |= PacketFlag.CHECKSUM_VERIFIED | PacketFlag.CHECKSUM_PARTIAL;
-    else if (flags & VIRTIO_NET_HDR_F_DATA_VALID) packet.flags |= PacketFlag.CHECKSUM_VERIFIED;
-    const type = virtioGsoType(this.#slots, at) & ~VIRTIO_NET_HDR_GSO_ECN;
-    const isTcpGso = type === VIRTIO_NET_HDR_GSO_TCPV4 || type === VIRTIO_NET_HDR_GSO_TCPV6;
-    if (isTcp && isTcpGso) packet.segmentBytes = virtioGsoSize(this.#slots, at);
   }
 
   #storeHeader(packet: PacketBuffer, at: number): void {
@@ -217,4 +203,15 @@ export class FdLink implements LinkEndpoint {
     const pseudo = packetPseudoSum(packet, packet.end - transportAt);
     storeU16(packet.bytes, transportAt + field, ~checksumFold(pseudo) & 0xffff);
   }
+}
+
+/** Notes what the virtio-net header at `bytes[at]` says of a packet. */
+function loadHeader(packet: PacketBuffer, bytes: Uint8Array, at: number, isTcp: boolean): void {
+  const flags = virtioFlags(bytes, at);
+  // What has not been on a wire is right, though its checksum may not be computed yet.
+  if (flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) packet.flags |= PacketFlag.CHECKSUM_VERIFIED | PacketFlag.CHECKSUM_PARTIAL;
+  else if (flags & VIRTIO_NET_HDR_F_DATA_VALID) packet.flags |= PacketFlag.CHECKSUM_VERIFIED;
+  const type = virtioGsoType(bytes, at) & ~VIRTIO_NET_HDR_GSO_ECN;
+  const isTcpGso = type === VIRTIO_NET_HDR_GSO_TCPV4 || type === VIRTIO_NET_HDR_GSO_TCPV6;
+  if (isTcp && isTcpGso) packet.segmentBytes = virtioGsoSize(bytes, at);
 }

@@ -100,7 +100,11 @@ export class Tcp implements SegmentSink {
     else if (connection.endpoint.isReusableBy(seg) && this.#findListener(seg, packet.nicId) !== undefined) {
       this.#forget(connection);
       this.#inputUnknown(seg, packet);
-    } else this.#inputKnown(connection, seg);
+    } else {
+      seg.packet = packet;
+      this.#inputKnown(connection, seg);
+      if (seg.takePacket() === null) return;
+    }
     packet.release();
   }
 

@@ -96,8 +96,8 @@ function expectSane(script: Script): void {
   expect(queue.inFlightBytes).toBeGreaterThanOrEqual(0);
   if (queue.count > 0) expect([queue.head!.seq, queue.tail!.end]).toEqual([sender.sndUna, sender.sndNxt]);
   expect(seqDiff(receiver.rcvEdge, receiver.rcvNxt)).toBeGreaterThanOrEqual(0);
-  expect(receiver.ring.len).toBeLessThanOrEqual(receiver.bufferBytesMax);
-  expect(receiver.ring.capacityBytes).toBeLessThanOrEqual(4 * receiver.bufferBytesMax);
+  expect(receiver.buffer.len).toBeLessThanOrEqual(receiver.bufferBytesMax);
+  expect(receiver.buffer.capacityBytes).toBeLessThanOrEqual(4 * receiver.bufferBytesMax);
   expect(sender.cc.cwndBytes).toBeGreaterThanOrEqual(0);
   expect(script.endpoint.pollAtMs()).not.toBeNaN();
 }

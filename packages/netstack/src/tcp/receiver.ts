@@ -1,5 +1,6 @@
-import { ByteRing, NO_RING, RING_BYTES_MIN } from './byte-ring.js';
+import { RING_BYTES_MIN } from './byte-ring.js';
 import { NO_RANGES, OutOfOrderRanges } from './out-of-order.js';
+import { NO_TEXT, ReceiveBuffer } from './receive-buffer.js';
 import { FIN, type Segment } from './segment.js';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from './sequence.js';
 
@@ -20,7 +21,7 @@ export type Urgent = (typeof Urgent)[keyof typeof Urgent];
 
 /** The receiving half of a connection: RCV.* of RFC 9293 section 3.3.1, reassembly, windows and acknowledgements. */
 export class Receiver {
-  #ring = NO_RING;
+  #buffer = NO_TEXT;
   #ringBytes = RING_BYTES_MIN;
   /** Made with the first range: most connections never have one. */
   #outOfOrder = NO_RANGES;
@@ -79,8 +80,8 @@ export class Receiver {
   }
 
   /** Text that was received and not read. */
-  get ring(): ByteRing {
-    return this.#ring;
+  get buffer(): Readonly<ReceiveBuffer> {
+    return this.#buffer;
   }
 
   /** Ranges received beyond a gap. */
@@ -91,7 +92,7 @@ export class Receiver {
   /** Takes the text of a SYN (RFC 7413). */
   acceptSynText(seg: Readonly<Segment>): void {
     this.#store(0, seg, seg.textAt, seg.textLen);
-    this.#advanceTo(seqAdd(this.rcvNxt, seg.textLen));
+    this.#commitTo(seqAdd(this.rcvNxt, seg.textLen));
   }
 
   /** RCV.WND: what the peer may send. */
@@ -99,9 +100,9 @@ export class Receiver {
     return Math.max(0, seqDiff(this.rcvEdge, this.rcvNxt));
   }
 
-  /** Sequence number of the first byte in the ring. */
+  /** Sequence number of the first byte that waits to be read. */
   get readSeq(): number {
-    return seqAdd(this.rcvNxt, -this.ring.len - (this.isFinReceived ? 1 : 0));
+    return seqAdd(this.rcvNxt, -this.buffer.len - (this.isFinReceived ? 1 : 0));
   }
 
   /** Table 6 of RFC 9293 section 3.4. */
@@ -158,7 +159,7 @@ export class Receiver {
   /** Copies up to `len` bytes out and removes them. The urgent mark ends a read (tcp(7)). */
   read(dst: Uint8Array, at: number, len: number): number {
     if (this.urgent !== Urgent.NONE) this.#consume(this.#skippedAtMark);
-    const count = this.ring.copyTo(0, dst, at, Math.min(len, this.#bytesToMark(0)));
+    const count = this.buffer.copyTo(0, dst, at, Math.min(len, this.#bytesToMark(0)));
     this.#consume(count);
     return count;
   }
@@ -166,12 +167,12 @@ export class Receiver {
   /** Copies up to `len` bytes out and leaves them. */
   peek(dst: Uint8Array, at: number, len: number): number {
     const offset = this.urgent === Urgent.NONE ? 0 : this.#skippedAtMark;
-    return this.ring.copyTo(offset, dst, at, Math.min(len, this.#bytesToMark(offset)));
+    return this.buffer.copyTo(offset, dst, at, Math.min(len, this.#bytesToMark(offset)));
   }
 
   /** Removes up to `len` bytes unread. */
   discard(len: number): number {
-    const count = Math.min(len, this.ring.len);
+    const count = Math.min(len, this.buffer.len);
     this.#consume(count);
     return count;
   }
@@ -179,7 +180,7 @@ export class Receiver {
   /** Bytes that may be read, without an urgent byte that is out of line. */
   get readableBytes(): number {
     const hidden = this.#isUrgentHidden && seqGe(this.urgentSeq, this.readSeq) && seqLt(this.urgentSeq, this.rcvNxt);
-    return this.ring.len - (hidden ? 1 : 0);
+    return this.buffer.len - (hidden ? 1 : 0);
   }
 
   /** Whether the next byte is the urgent mark: sockatmark(3). */
@@ -222,7 +223,7 @@ export class Receiver {
 
   /** Room that could be offered. */
   get freeBytes(): number {
-    const free = Math.max(0, this.bufferBytesMax - this.ring.len);
+    const free = Math.max(0, this.bufferBytesMax - this.buffer.len);
     return this.windowClampBytes > 0 ? Math.min(free, this.windowClampBytes) : free;
   }
 
@@ -279,7 +280,7 @@ export class Receiver {
   }
 
   clear(): void {
-    this.#freeRing();
+    this.#freeBuffer();
     this.#outOfOrder = NO_RANGES;
     this.ackNeed = AckNeed.NONE;
     this.ackAtMs = Infinity;
@@ -288,18 +289,18 @@ export class Receiver {
   /** Forgets what lies beyond gaps. */
   clearOutOfOrder(): void {
     this.#outOfOrder = NO_RANGES;
-    if (this.ring.len === 0) this.#freeRing();
+    if (this.buffer.len === 0) this.#freeBuffer();
   }
 
-  #store(offset: number, seg: Readonly<Segment>, at: number, len: number): void {
-    if (this.#ring === NO_RING) this.#ring = ByteRing.take(this.#ringBytes);
-    this.#ring.store(offset, seg.text, at, len);
+  #store(gap: number, seg: Readonly<Segment>, at: number, len: number): void {
+    if (this.#buffer === NO_TEXT) this.#buffer = ReceiveBuffer.take(this.#ringBytes);
+    this.#buffer.store(gap, seg.text, at, len);
   }
 
-  #freeRing(): void {
-    if (this.#ring === NO_RING) return;
-    this.#ringBytes = this.#ring.release();
-    this.#ring = NO_RING;
+  #freeBuffer(): void {
+    if (this.#buffer === NO_TEXT) return;
+    this.#ringBytes = this.#buffer.release();
+    this.#buffer = NO_TEXT;
   }
 
   #covers(seq: number, last: number): boolean {
@@ -321,25 +322,42 @@ export class Receiver {
   }
 
   #acceptInOrder(seg: Readonly<Segment>, at: number, len: number, nowMs: number): number {
-    const before = this.ring.len;
-    this.#store(before, seg, at, len);
-    this.#advanceTo(seqAdd(this.rcvNxt, len));
+    const before = this.buffer.len;
+    if (!this.#keep(seg, at, len)) {
+      this.#store(0, seg, at, len);
+      this.#commitTo(seqAdd(this.rcvNxt, len));
+    }
     if (this.outOfOrder.count > 0) {
       // RFC 5681 section 4.2: what fills a gap is acknowledged at once.
       this.ackNow();
       const next = this.#limit(this.#outOfOrder.advance(this.rcvNxt));
-      if (seqGt(next, this.rcvNxt)) this.#advanceTo(next);
+      if (seqGt(next, this.rcvNxt)) this.#commitTo(next);
     }
     this.scheduleAck(len, nowMs);
-    const readable = this.ring.len - before;
+    const readable = this.buffer.len - before;
     return readable + this.#reachFin();
   }
 
+  /** Keeps the packet that the text is in, if that is worth it; false if the text must be stored. */
+  #keep(seg: Readonly<Segment>, at: number, len: number): boolean {
+    const { packet } = seg;
+    if (packet === null || this.#outOfOrder.count > 0 || !this.#buffer.canKeep(packet, len)) return false;
+    seg.takePacket();
+    if (this.#buffer === NO_TEXT) this.#buffer = ReceiveBuffer.take(this.#ringBytes);
+    this.#buffer.keep(packet, at, len);
+    this.#advanceTo(seqAdd(this.rcvNxt, len));
+    return true;
+  }
+
+  /** As {@link Receiver.#advanceTo}, over text that is stored behind the end. */
+  #commitTo(next: number): void {
+    this.#buffer.commit(seqDiff(next, this.rcvNxt));
+    this.#advanceTo(next);
+  }
+
   #advanceTo(next: number): void {
-    const len = seqDiff(next, this.rcvNxt);
-    this.ring.commit(len);
+    this.receivedBytes += seqDiff(next, this.rcvNxt);
     this.rcvNxt = next;
-    this.receivedBytes += len;
   }
 
   #acceptBeyondGap(seg: Readonly<Segment>, at: number, start: number, last: number): void {
@@ -352,7 +370,7 @@ export class Receiver {
       return;
     }
     if (!this.#outOfOrder.insert(start, last)) return;
-    this.#store(this.ring.len + seqDiff(start, this.rcvNxt), seg, at, seqDiff(last, start));
+    this.#store(seqDiff(start, this.rcvNxt), seg, at, seqDiff(last, start));
   }
 
   #onDuplicate(start: number, end: number): void {
@@ -385,11 +403,11 @@ export class Receiver {
 
   #consume(count: number): void {
     if (count === 0) return;
-    this.#ring.consume(count);
+    this.#buffer.consume(count);
     if (this.urgent !== Urgent.NONE && this.urgent !== Urgent.AWAITED && seqGt(this.readSeq, this.urgentSeq)) {
       this.urgent = Urgent.NONE;
     }
-    if (this.ring.len === 0 && this.outOfOrder.count === 0) this.#freeRing();
+    if (this.buffer.len === 0 && this.outOfOrder.count === 0) this.#freeBuffer();
   }
 
   get #isUrgentHidden(): boolean {
@@ -398,7 +416,7 @@ export class Receiver {
 
   /** A read that starts at the mark skips the urgent byte, unless it is in line. */
   get #skippedAtMark(): number {
-    return this.#isUrgentHidden && this.ring.len > 0 && this.readSeq === this.urgentSeq ? 1 : 0;
+    return this.#isUrgentHidden && this.buffer.len > 0 && this.readSeq === this.urgentSeq ? 1 : 0;
   }
 
   #bytesToMark(offset: number): number {

@@ -1,3 +1,4 @@
+import type { PacketBuffer } from '../buffer/packet-buffer.js';
 import { IPV4_ANY, type IpAddress } from '../wire/ip-address.js';
 
 /** Control bits, RFC 9293 section 3.1 and RFC 3168 section 6.1. */
@@ -65,9 +66,19 @@ export class Segment {
   /** When the text is to be cut into several segments on the way (GSO): the text bytes of each. Else 0. */
   segmentBytes = 0;
 
+  /** The packet that the text is in, if it may be kept: see {@link Segment.takePacket}. */
+  packet: PacketBuffer | null = null;
+
   /** Sequence space that the segment takes: SEG.LEN of RFC 9293 section 3.3.1. */
   get len(): number {
     return this.textLen + ((this.flags & SYN) >> 1) + (this.flags & FIN);
+  }
+
+  /** Takes the packet over, which the caller then releases, or returns null. The text stays where it is. */
+  takePacket(): PacketBuffer | null {
+    const { packet } = this;
+    this.packet = null;
+    return packet;
   }
 
   /** Makes it a segment without options and text. Addresses and ports stay. */

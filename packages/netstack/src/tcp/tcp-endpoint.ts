@@ -181,7 +181,7 @@ export class TcpEndpoint extends SegmentArrival {
       this.receiver.clear();
       return;
     }
-    if (this.receiver.ring.len > 0) {
+    if (this.receiver.buffer.len > 0) {
       this.context.counters.TCPAbortOnClose++;
       this.abort();
       return;
