@@ -78,6 +78,7 @@ global_asm!(
     state_guest = const mailbox::STATE_GUEST,
     state_asleep = const l::STATE_ASLEEP,
     state_trap = const l::STATE_TRAP,
+    state_resting = const l::STATE_RESTING,
     state_starting = const l::STATE_STARTING,
     way_trap = const l::WAY_TRAP,
     way_fast = const l::WAY_FAST,

@@ -112,6 +112,8 @@ tsv_systrap_wait:
     je tsv_systrap_resume
     cmp eax, {state_trap}
     je tsv_systrap_trap
+    cmp eax, {state_resting}
+    je 3f
     pause
     rdtsc
     shl rdx, 32
@@ -120,8 +122,11 @@ tsv_systrap_wait:
     jb 2b
 3:  mov eax, {state_kernel}
     mov ecx, {state_asleep}
-    lock cmpxchg dword ptr [rbx], ecx
-    mov eax, [rbx]
+4:  lock cmpxchg dword ptr [rbx], ecx
+    je 5f
+    cmp eax, {state_resting}
+    je 4b
+5:  mov eax, [rbx]
     cmp eax, {state_guest}
     je tsv_systrap_resume
     cmp eax, {state_trap}

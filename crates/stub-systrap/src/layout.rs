@@ -87,6 +87,10 @@ pub const STATE_STARTING: u32 = 3;
 /// The page is the kernel's, which wants a signal frame: with the FP state, and a way to set all registers.
 pub const STATE_TRAP: u32 = 4;
 
+/// The page is the kernel's, and the answer will take time: the thread goes to sleep instead of looking for it. Written by
+/// the sentry.
+pub const STATE_RESTING: u32 = 5;
+
 /// `way` of a stop that has a signal frame.
 pub const WAY_TRAP: u32 = 0;
 /// `way` of a system call from a patched site.

@@ -16,12 +16,30 @@ function retriesAt(nowMs: number): boolean {
   return pace.mayRetry(nowMs);
 }
 
+interface Looks {
+  readonly lookedUs: number;
+  readonly comesNear: boolean;
+}
+
 describe('Pace', () => {
   it('comes near when twenty milliseconds were lost that spinning has not saved', () => {
     expect(lossToNearUs()).toBe(20_100);
     for (let i = 0; i < 4000; i++) pace.found();
     expect(lossToNearUs()).toBe(10_000);
   });
+
+  it.each`
+    lookedUs | comesNear
+    ${4}     | ${false}
+    ${6}     | ${true}
+  `(
+    'in a crowd, comes near when looking takes longer than it saves: $lookedUs us',
+    ({ lookedUs, comesNear }: Looks) => {
+      let isNear = false;
+      for (let i = 0; i < 25_000; i++) isNear ||= pace.foundInCrowd(lookedUs);
+      expect(isNear).toBe(comesNear);
+    },
+  );
 
   it('stays far when one call in thirty wakes a processor', () => {
     for (let i = 1; i < 100_000; i++) {

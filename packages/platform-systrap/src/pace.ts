@@ -1,5 +1,7 @@
 /** What a stop that the sentry saw while it spun has saved, compared with one that is handed over near. */
 const SAVED_US = 2.5;
+/** The same with more guests than processors: near, each stop is two switches of the host. */
+const SAVED_IN_CROWD_US = 5;
 /** What it costs to wake a thread on another processor. */
 export const WAKE_US = 50;
 /** What spinning may lose in a row when it begins or has saved much, and when it is tried again. */
@@ -33,8 +35,17 @@ export class Pace {
   }
 
   /**
-   * So much time was lost: a guest slept when it was answered, or stopped after the sentry had ceased to look, or there are more
-   * guests than processors. Returns whether to come near.
+   * A guest stopped after the sentry had looked for so long, and another may have waited for the processor that this took.
+   * Returns whether to come near.
+   */
+  foundInCrowd(lookedUs: number): boolean {
+    this.#creditUs = Math.min(CREDIT_MAX_US, this.#creditUs + SAVED_IN_CROWD_US - lookedUs);
+    return this.#creditUs < 0;
+  }
+
+  /**
+   * So much time was lost: a guest slept when it was answered, or stopped after the sentry had ceased to look, or the sentry
+   * looked in vain while there were more guests than processors. Returns whether to come near.
    */
   missed(lostUs: number): boolean {
     this.#creditUs -= lostUs;

@@ -19,6 +19,8 @@ const SPIN_MS_MAX = 0.05;
 const SPIN_MS_MIN = 0.003;
 /** Looks between two at the clock, some microsecond. */
 const LOOKS_PER_CLOCK_LOOK = 256;
+/** What a look takes: the clock is not looked at for each stop. */
+const LOOK_US = 0.006;
 /** Cycles that a stopped thread waits for its answer before it sleeps: 20 to 40 us. */
 const SPIN_CYCLES = 80_000;
 /** How long a handover is waited for before the event loop gets its turn, which is made ready then. */
@@ -67,6 +69,8 @@ export class SystrapPlatform implements Platform {
   /** When looking was first in vain for the stop that comes next, or 0. */
   #lookingSinceMs = 0;
   #doStubsSpin = false;
+  /** The context that was told last, or -1. */
+  #told = -1;
 
   /** Throws when the host does not let this process start stubs. */
   constructor(options: PlatformOptions) {
@@ -80,7 +84,8 @@ export class SystrapPlatform implements Platform {
     const patcher = new SitePatcher(this.#stubs);
     this.#wake = this.#stubs.wakeFunction();
     const wakeSleeper = (index: number): void => {
-      if (!this.#pace.isNear) this.#missed(WAKE_US, performance.now());
+      // Where others run, none that idles has to be woken.
+      if (!this.#pace.isNear && !this.#isCrowded) this.#missed(WAKE_US, performance.now());
       this.#wake(index);
     };
     this.#wait = this.#stubs.waitFunction();
@@ -103,13 +108,14 @@ export class SystrapPlatform implements Platform {
   }
 
   next(): number {
+    this.#restTold();
     let index = this.#queue.take();
     if (index < 0) {
-      if (this.#bell.isRung) this.#found();
+      if (this.#bell.isRung) this.#found(0);
       else if (this.#queue.runningCount > 0) index = this.#await();
       if (index < 0) index = this.#queue.take();
     }
-    return this.#admit(index);
+    return (this.#told = this.#admit(index));
   }
 
   sleep(timeoutMs: number): boolean {
@@ -137,6 +143,13 @@ export class SystrapPlatform implements Platform {
     return -1;
   }
 
+  /** A guest whose call was not answered at once waits for more than that: others that run may have its processor. */
+  #restTold(): void {
+    if (this.#told < 0) return;
+    if (this.#doStubsSpin && this.#queue.runningCount >= this.#freeProcessors) this.#queue.rest(this.#told);
+    this.#told = -1;
+  }
+
   #sleepForInterrupted(timeoutMs: number): boolean {
     const stubborn = this.#queue.findStubborn(performance.now() - INTERRUPT_PATIENCE_MS);
     if (stubborn >= 0) this.#stubs.killContext(stubborn);
@@ -146,31 +159,35 @@ export class SystrapPlatform implements Platform {
   /** Waits for a stop for a while. Returns the context that has stopped, if it did so without a ring, or -1. */
   #await(): number {
     const pace = this.#pace;
-    const isCrowded = this.#queue.runningCount > this.#freeProcessors;
-    if (isCrowded && !pace.isNear) this.#missed(WAKE_US, performance.now());
-    if (!pace.isNear && !isCrowded) return this.#spin();
+    if (!pace.isNear && this.#freeProcessors > 0) return this.#spin();
     this.#adviseStubs(false);
     if (this.#watchList.dismiss()) return -1;
     this.#wait(HANDOVER_US);
-    if (this.#bell.isRung) this.#found();
+    if (this.#bell.isRung) this.#found(0);
     return -1;
   }
 
-  /** Takes what has rung. */
-  #found(): void {
-    this.#seen();
-    this.#collect();
+  /** Guests wait for the processor on which the sentry looks: more go on than there are others. */
+  get #isCrowded(): boolean {
+    return this.#queue.runningCount > this.#freeProcessors;
   }
 
-  /** A guest has stopped: counts how long that was looked for. */
-  #seen(): void {
+  /** Takes what has rung. */
+  #found(looks: number): void {
+    this.#collect();
+    this.#seen(looks);
+  }
+
+  /** A guest has stopped, after so many looks: counts how long that was looked for. */
+  #seen(looks: number): void {
     const sinceMs = this.#lookingSinceMs;
     this.#lookingSinceMs = 0;
     if (this.#pace.isNear) {
       if (this.#pace.handedOver()) this.#tryFar(performance.now());
     } else if (sinceMs === 0) {
       this.#spinMs = SPIN_MS_MAX;
-      this.#pace.found();
+      if (!this.#isCrowded) this.#pace.found();
+      else if (this.#pace.foundInCrowd(looks * LOOK_US)) this.#comeNear(performance.now());
     } else {
       const nowMs = performance.now();
       const lostMs = nowMs - sinceMs;
@@ -179,7 +196,10 @@ export class SystrapPlatform implements Platform {
   }
 
   #missed(lostUs: number, nowMs: number): void {
-    if (!this.#pace.missed(lostUs)) return;
+    if (this.#pace.missed(lostUs)) this.#comeNear(nowMs);
+  }
+
+  #comeNear(nowMs: number): void {
     this.#pace.comeNear(nowMs);
     this.#adviseStubs(false);
     this.#watchList.isOpen = false;
@@ -188,7 +208,7 @@ export class SystrapPlatform implements Platform {
   }
 
   #tryFar(nowMs: number): void {
-    if (this.#queue.runningCount > this.#freeProcessors || !this.#pace.mayRetry(nowMs)) return;
+    if (this.#isCrowded || !this.#pace.mayRetry(nowMs)) return;
     this.#pace.goFar(nowMs);
     this.#stubs.goFar();
     this.#watchList.isOpen = true;
@@ -208,11 +228,11 @@ export class SystrapPlatform implements Platform {
       if (isClockLook && index < 0) index = watchList.findCertainly();
       if (index >= 0) {
         this.#queue.claim(index);
-        this.#seen();
+        this.#seen(looks);
         return index;
       }
       if (bell.isRung || (isClockLook && bell.isCertainlyRung)) {
-        this.#found();
+        this.#found(looks);
         return -1;
       }
       if (!isClockLook) continue;
@@ -220,7 +240,9 @@ export class SystrapPlatform implements Platform {
       if (endMs === 0) endMs = nowMs + this.#spinMs;
       else if (nowMs >= endMs) break;
     }
-    if (this.#lookingSinceMs === 0) this.#lookingSinceMs = performance.now();
+    const nowMs = performance.now();
+    if (this.#isCrowded) this.#missed(this.#spinMs * 1000, nowMs);
+    if (this.#lookingSinceMs === 0) this.#lookingSinceMs = nowMs;
     this.#spinMs = Math.max(SPIN_MS_MIN, this.#spinMs / 2);
     return -1;
   }

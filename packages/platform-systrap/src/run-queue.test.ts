@@ -32,6 +32,22 @@ describe('RunQueue', () => {
     expect(takeAll(queue)).toEqual([2, 0]);
   });
 
+  it('has the thread of a context sleep that stays stopped, and of no other', () => {
+    const { queue, pages } = running(0, 1, 2);
+    for (const index of [0, 1]) {
+      pages[index * WORDS] = STATE_KERNEL;
+      queue.claim(index);
+    }
+    queue.run(1);
+    pages[WORDS] = STATE_KERNEL;
+    const asleep = 2;
+    queue.begin(3);
+    pages[3 * WORDS] = asleep;
+    for (const index of [0, 1, 2, 3]) queue.rest(index);
+    const resting = 5;
+    expect([0, 1, 2, 3].map((index) => pages[index * WORDS])).toEqual([resting, STATE_KERNEL, STATE_GUEST, asleep]);
+  });
+
   it('does not believe a ring for a context that runs, is stopped or is not in use', () => {
     const { queue, pages } = running(0);
     queue.begin(1);

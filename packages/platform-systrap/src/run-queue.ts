@@ -1,4 +1,4 @@
-import { CONTEXT_BYTES, CONTEXT_REASON, REASON_DEAD, STATE_GUEST } from '@tsv/platform';
+import { CONTEXT_BYTES, CONTEXT_REASON, REASON_DEAD, STATE_GUEST, STATE_KERNEL } from '@tsv/platform';
 
 /** What a context does, as only the sentry knows it. */
 export const RunState = { FREE: 0, STOPPED: 1, RUNNING: 2, READY: 3 } as const;
@@ -80,6 +80,12 @@ export class RunQueue {
     return Atomics.exchange(this.#pages, index * PAGE_WORDS, STATE_GUEST);
   }
 
+  /** Has the thread of a context that was told sleep until it is resumed. Nothing happens to one that runs. */
+  rest(index: number): void {
+    if (this.#states[index] === RunState.RUNNING) return;
+    Atomics.compareExchange(this.#pages, index * PAGE_WORDS, STATE_KERNEL, STATE_RESTING);
+  }
+
   /** Whether a context has stopped since it was resumed, and is not queued. */
   hasStopped(index: number): boolean {
     // Not an Atomics call, which costs 15 ns: looks are repeated, and what is missed once is seen the next time.
@@ -157,6 +163,8 @@ export class RunQueue {
 }
 
 const PAGE_WORDS = CONTEXT_BYTES / 4;
+/** `STATE_RESTING` of `crates/stub-systrap`. */
+const STATE_RESTING = 5;
 /** `INTERRUPT_AT` of `crates/stub-systrap`. */
 const INTERRUPT = 576 / 4;
 /** `RUNS_AT`. */
