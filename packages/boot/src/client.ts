@@ -6,6 +6,8 @@ export { ContainerManager } from './container/container-manager.js';
 export { containerStatus, ociState, type ContainerState, type ContainerStatus } from './container/container-state.js';
 export type { DeliveryMode } from './container/delivery-mode.js';
 export type { ExecOptions } from './container/execute-in-container.js';
+export type { SandboxLaunch } from './container/launch-sentry.js';
+export type { PassedFd } from './container/process-starter.js';
 export { serveLateHooks } from './container/late-hooks.js';
 export { PortForwarder } from './container/port-forwarder.js';
 export type { ListedContainer } from './container/state-store.js';

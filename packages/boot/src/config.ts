@@ -45,6 +45,8 @@ export interface RuntimeConfig {
   readonly hostUds: HostUds;
   /** Whether guests see as many CPUs as their quota of CPU time pays for. */
   readonly countsCpusOfQuota: boolean;
+  /** Whether containers stay in the control group of whoever makes them, without limits of their own. */
+  readonly ignoresCgroups: boolean;
   /** Directory of the state of containers. */
   readonly rootDir: string;
   readonly log: LogConfig;
@@ -79,7 +81,10 @@ export type LeakMode = 'disabled' | 'log-names' | 'panic';
 /** Where log lines go and which. */
 export interface LogConfig {
   readonly isDebug: boolean;
-  /** Directory for log files, or null for standard error. */
-  readonly directory: string | null;
+  /**
+   * Where log lines go: a file, in whose path %ID%, %TIMESTAMP% and %COMMAND% are replaced, or a directory for files of these
+   * names, which ends with "/" or is there; null for standard error.
+   */
+  readonly path: string | null;
   readonly format: 'text' | 'json';
 }

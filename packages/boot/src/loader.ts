@@ -1,13 +1,13 @@
 import { POLLIN, SIGKILL, SIGWINCH, syscallName } from '@tsv/abi';
 import type { HostFdWatcher } from '@tsv/gofer';
-import { Kernel, type Pid, type ThreadGroup } from '@tsv/kernel';
+import { FrozenBy, Kernel, freeze, type Pid, type ThreadGroup } from '@tsv/kernel';
 import type { Process, Spec } from '@tsv/oci';
 import type { Watchdog } from '@tsv/host';
 import type { MemoryFile, Platform } from '@tsv/platform';
 import { WaitEntry } from '@tsv/waiter';
 import type { RuntimeConfig } from './config.js';
 import { confineSentry, type HostDirectory } from './confinement/confine-sentry.js';
-import { removeCgroup, withContainerCgroup } from './cgroup/guest-cgroup.js';
+import { cgroupBelow, removeCgroup, withContainerCgroup } from './cgroup/guest-cgroup.js';
 import { ContainerMounter } from './container-mounter.js';
 import { guestHookExecutor } from './container/guest-hooks.js';
 import { childNamespaces } from './container/container-namespaces.js';
@@ -259,14 +259,27 @@ export class Loader {
     }
   }
 
-  /** Runs another process in a container. Returns it and its ID there. Throws {@link SandboxError}. */
-  executeAsync(id: string, process: Process, io: ProcessIo): { pid: number; process: GuestProcess } {
+  /**
+   * Runs another process in a container, in a cgroup below its own. Returns it and its ID there. In a paused container it waits
+   * until that is resumed, where it may. Throws {@link SandboxError}.
+   */
+  executeAsync(
+    id: string,
+    process: Process,
+    io: ProcessIo,
+    place: { readonly cgroup: string; readonly mayBePaused: boolean },
+  ): { pid: number; process: GuestProcess } {
     const container = this.container(id);
     if (!container.isRunning) throw new SandboxError(`Cannot execute in container "${id}": container not running`);
-    if (container.isPaused) throw new SandboxError(`Cannot execute in container "${id}": it is paused`);
+    if (container.isPaused && !place.mayBePaused) {
+      throw new SandboxError(`Cannot execute in container "${id}": it is paused`);
+    }
     const { files, ns, seccomp } = container;
+    const cgroup = cgroupBelow(ns.cgroup.root, place.cgroup);
     const starter = new ProcessStarter(this.#context, { containerId: id, files, ns, seccomp }, process, io);
     const guest = this.#adopt(starter.start());
+    guest.threadGroup.cgroup.move(guest.threadGroup, cgroup);
+    if (container.isPaused) freeze(guest.threadGroup, FrozenBy.PAUSE);
     const pid = guest.threadGroup.pidIn(ns.pidForChildren);
     container.addExecuted(pid, guest);
     return { pid, process: guest };

@@ -24,7 +24,7 @@ function say(message: unknown): void {
 
 /** The log that `config` asks for. */
 export async function openLog(config: LogConfig, name: string): Promise<SandboxLog> {
-  if (!config.isDebug && config.directory === null && config.format === 'text') return QUIET;
+  if (!config.isDebug && config.path === null && config.format === 'text') return QUIET;
   const { createLog } = await import('./sandbox-log.js');
   return createLog(config, name);
 }
@@ -32,7 +32,7 @@ export async function openLog(config: LogConfig, name: string): Promise<SandboxL
 /** Where lines go that somebody asked for by an option of its own, such as `--strace`: to the log file if there is one. */
 export function lineWriter(config: Pick<RuntimeConfig, 'log'>, log: SandboxLog): (line: string) => void {
   return (line) => {
-    if (config.log.directory === null) process.stderr.write(`${line}\n`);
+    if (config.log.path === null) process.stderr.write(`${line}\n`);
     else log.info(line);
   };
 }

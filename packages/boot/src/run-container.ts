@@ -1,6 +1,8 @@
 import type { Spec } from '@tsv/oci';
 import type { RuntimeConfig } from './config.js';
 import { hostStdio } from './container/host-stdio.js';
+import type { PassedFd } from './container/process-starter.js';
+import type { SandboxLaunch } from './container/launch-sentry.js';
 import { openLog } from './quiet-log.js';
 import { UserLog, openUserLog } from './user-log.js';
 import { Sentry } from './sentry.js';
@@ -11,8 +13,7 @@ export interface RunOptions {
   readonly spec: Spec;
   readonly bundleDir: string;
   readonly config: RuntimeConfig;
-  /** Descriptors from 3 on that the container gets too. */
-  readonly preservedCount?: number;
+  readonly passed: readonly PassedFd[];
   /** File that is appended what the programs of the sandbox miss. */
   readonly userLog?: string | undefined;
   /** A bound socket for the control server, which is taken over; none when absent. */
@@ -28,7 +29,7 @@ export async function runContainer(options: RunOptions): Promise<number> {
   const log = await openLog(config.log, id);
   const sentry = new Sentry({ config, log, listenFd: options.listenFd ?? -1 });
   try {
-    const io = hostStdio(spec.process?.terminal === true, options.preservedCount ?? 0);
+    const io = hostStdio(spec.process?.terminal === true, options.passed);
     const userLog = options.userLog === undefined ? null : new UserLog(openUserLog(options.userLog));
     const loader = await sentry.create({ id, spec, bundleDir, io }, userLog);
     await loader.startContainer(id);
@@ -40,8 +41,7 @@ export async function runContainer(options: RunOptions): Promise<number> {
 }
 
 /** What {@link runSentry} is started with: see `launchSentry`. */
-export interface SentryProcessOptions {
-  readonly config: RuntimeConfig;
+export interface SentryProcessOptions extends SandboxLaunch {
   /** Connection of whoever makes the sandbox. */
   readonly creatorFd: number;
   readonly listenFd: number;
@@ -49,8 +49,8 @@ export interface SentryProcessOptions {
 
 /** Is the sentry of a sandbox that another process makes. Resolves with the exit status. */
 export async function runSentry(options: SentryProcessOptions): Promise<number> {
-  const { config, creatorFd, listenFd } = options;
-  const log = await openLog(config.log, `boot-${process.pid}`);
+  const { id, config, creatorFd, listenFd } = options;
+  const log = await openLog(config.log, id);
   const sentry = new Sentry({ config, log, listenFd });
   sentry.createdBy(creatorFd);
   return sentry.run();

@@ -185,8 +185,7 @@ export class Sentry {
     return withPassedIo(params, hasUserLog ? fds.slice(0, -1) : fds, this.#watcher, async (io) => {
       if (connection !== this.#creator) throw new SandboxError('Cannot create the sandbox: it exists already');
       const spec = this.#options.spec ?? parseConfig(params.config, `${bundleDir}/config.json`);
-      const stable = io.terminal === null ? stabilizeStdio(io.fds.slice(0, 3)) : [];
-      const args = { id, spec, bundleDir, io: { ...io, fds: [...stable, ...io.fds.slice(stable.length)] } };
+      const args = { id, spec, bundleDir, io: { ...io, stdio: stabilizeStdio(io.stdio) } };
       await this.create(args, hasUserLog ? new UserLog(userLogFd) : null);
       return {};
     });
@@ -196,7 +195,7 @@ export class Sentry {
   #commit(): void {
     this.#creator = 0;
     const { log } = this.#options.config;
-    if (log.isDebug && log.directory === null) return;
+    if (log.isDebug && log.path === null) return;
     const nowhere = openSync('/dev/null', 'w');
     dup3(nowhere, STDERR, 0);
     close(nowhere);

@@ -1,6 +1,7 @@
 import type { CreateOptions } from '@tsv/boot/client';
 import { loadBundle } from './bundle.js';
-import { countOf, textOf, wordOf, type CommandArguments } from './command.js';
+import { textOf, wordOf, type CommandArguments } from './command.js';
+import { passedFds } from './passed-fds.js';
 
 /** What `create` and `run` of a bundle are asked for. */
 export function createOptions(args: CommandArguments): CreateOptions {
@@ -13,7 +14,7 @@ export function createOptions(args: CommandArguments): CreateOptions {
     pidFile: textOf(args, 'pidFile'),
     consoleSocket: textOf(args, 'consoleSocket'),
     userLog: textOf(args, 'userLog'),
-    preservedCount: countOf(args, 'preserveFds', 0),
+    passed: passedFds(args),
   };
 }
 

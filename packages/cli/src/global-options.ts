@@ -4,11 +4,20 @@ import type { Options } from 'yargs';
 export const GLOBAL_OPTIONS = {
   root: { type: 'string', describe: 'Directory of the state of containers' },
   debug: { type: 'boolean', default: false, describe: 'Log what the sandbox does' },
-  'debug-log': { type: 'string', describe: 'Directory for log files; standard error by default' },
+  'debug-log': {
+    type: 'string',
+    describe: 'File for the log, with %ID%, %TIMESTAMP% or %COMMAND%, or a directory; standard error by default',
+  },
   'debug-log-format': { choices: ['text', 'json'], default: 'text', describe: 'Format of debug log lines' },
   log: { type: 'string', describe: 'File to append to why a command failed' },
   'log-format': { choices: ['text', 'json'], default: 'text', describe: 'Format of lines in the file of --log' },
+  criu: { type: 'string', describe: 'Accepted, as engines give it' },
   'systemd-cgroup': { type: 'boolean', default: false, describe: 'Accepted, as engines give it' },
+  'ignore-cgroups': {
+    type: 'boolean',
+    default: false,
+    describe: 'Make no control groups on the host: without limits there',
+  },
   rootless: { type: 'string', describe: 'Accepted, as engines give it' },
   platform: { type: 'string', default: 'auto', describe: 'How guest code is run: see "tsv help platforms"' },
   'systrap-patching': {
@@ -85,6 +94,7 @@ export interface GlobalArguments {
   debugLogFormat: 'text' | 'json';
   log?: string | undefined;
   logFormat: 'text' | 'json';
+  ignoreCgroups: boolean;
   platform: string;
   systrapPatching: 'on' | 'off';
   systrapInStub: 'on' | 'off';

@@ -21,7 +21,7 @@ async function ok(...args: string[]): Promise<string> {
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tsv-inspect-'));
   const bundle = busyboxBundle(dir, ['sh', '-c', 'while :; do test -e /tmp/x; sleep 0.05; done']);
-  const flags = ['--root', join(dir, 'state'), '--debug', '--debug-log', join(dir, 'log')];
+  const flags = ['--root', join(dir, 'state'), '--debug', '--debug-log', join(dir, 'log/%ID%.log')];
   const argv = [TSV, ...flags, 'run', '--detach', '--bundle', bundle, 'a'];
   // What it leaves behind has none of our descriptors.
   const child = spawn(process.execPath, argv, { stdio: 'ignore' });

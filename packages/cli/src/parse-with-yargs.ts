@@ -1,4 +1,4 @@
-import yargs from 'yargs';
+import yargs, { type Options } from 'yargs';
 import { CommandError, type Command, type CommandArguments } from './command.js';
 import { GLOBAL_OPTIONS } from './global-options.js';
 import { VERSION_TEXT } from './version.js';
@@ -20,7 +20,7 @@ export async function parseWithYargs(
   let parser = yargs(own)
     .scriptName('tsv')
     .usage('$0 <command> [options]\n\nRuns Linux programs in a kernel of their own.')
-    .options(GLOBAL_OPTIONS)
+    .options(globalOptions(commands))
     .version(VERSION_TEXT)
     .strict()
     // "--no-pivot" is an option of its own, not the opposite of "--pivot"; IDs that look like numbers are text.
@@ -47,6 +47,12 @@ export async function parseWithYargs(
     if (error instanceof Parsed) return error;
     throw error;
   }
+}
+
+/** Without those that the one command has in place of them: two of one name confuse yargs. */
+function globalOptions(commands: readonly Command[]): Readonly<Record<string, Options>> {
+  const own = commands.length === 1 ? commands[0]!.options : {};
+  return Object.fromEntries(Object.entries(GLOBAL_OPTIONS).filter(([name]) => !(name in own)));
 }
 
 /** Ends the parser's work when it has found a command: otherwise it would go on and make all texts of help. */

@@ -21,8 +21,9 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     hostFifo: args.hostFifo,
     hostUds: args.hostUds,
     countsCpusOfQuota: args.cpuNumFromQuota,
+    ignoresCgroups: args.ignoreCgroups,
     rootDir: args.root ?? defaultStateDir(),
-    log: { isDebug: args.debug, directory: args.debugLog ?? null, format: args.debugLogFormat },
+    log: { isDebug: args.debug, path: logPath(args.debugLog), format: args.debugLogFormat },
     straceNames: args.strace === undefined ? null : args.strace.split(',').filter((name) => name !== ''),
     straceDataBytesMax: args.straceLogSize,
     isDirectfs: args.directfs,
@@ -33,6 +34,12 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     leakMode: args.refLeakMode,
     coverageFile: args.coverageReport === undefined ? null : resolve(args.coverageReport),
   };
+}
+
+/** The sandbox has another working directory. A slash at the end, which says that it is a directory, stays. */
+function logPath(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  return text.endsWith('/') ? `${resolve(text)}/` : resolve(text);
 }
 
 /** A day: milliseconds are counted in 32 bits. */

@@ -21,6 +21,20 @@ export function withContainerCgroup(kernel: Kernel, ns: NsProxy, id: string, res
   return { ...ns, cgroup: new CgroupNamespace(userNs, cgroup) };
 }
 
+/** The cgroup at `path` below `cgroup`. Throws {@link SandboxError} when there is none. */
+export function cgroupBelow(cgroup: Cgroup, path: string): Cgroup {
+  let found: Cgroup | undefined = cgroup;
+  for (const name of path.split('/')) {
+    if (name !== '') found = found?.children.get(toByteString(name));
+  }
+  if (found === undefined) throw new SandboxError(`Cannot execute in cgroup "${path}": the container has none there`);
+  // cgroups(7) "No internal processes": what shares out to its children holds none itself.
+  if (found !== cgroup && found.subtreeControl.size > 0) {
+    throw new SandboxError(`Cannot execute in cgroup "${path}": it shares out to cgroups below it`);
+  }
+  return found;
+}
+
 /** Removes a container's cgroup, in which nothing runs any more, and those that it has made below. */
 export function removeCgroup(cgroup: Cgroup): void {
   for (const child of [...cgroup.children.values()]) removeCgroup(child);

@@ -36,8 +36,10 @@ describe('parseCgroupHierarchies, cgroups(7)', () => {
 });
 
 describe('cgroupPathOf, config-linux.md "Cgroups Path"', () => {
-  const pathOf = (linux: Spec['linux'], id = 'a'): string | null =>
-    cgroupPathOf({ ociVersion: '1.2.0', ...(linux !== undefined && { linux }) }, '/run/tsv', id);
+  const pathOf = (linux: Spec['linux'], id = 'a', ignoresCgroups = false): string | null => {
+    const spec = { ociVersion: '1.2.0', ...(linux !== undefined && { linux }) };
+    return cgroupPathOf(spec, { rootDir: '/run/tsv', ignoresCgroups }, id);
+  };
 
   it('takes the path that there is', () => {
     expect(pathOf({ cgroupsPath: '/b/c' })).toBe('/b/c');
@@ -49,7 +51,7 @@ describe('cgroupPathOf, config-linux.md "Cgroups Path"', () => {
   });
 
   it('has none where nothing is asked for', () => {
-    expect([pathOf({}), pathOf(undefined)]).toEqual([null, null]);
+    expect([pathOf({}), pathOf(undefined), pathOf({ cgroupsPath: '/b/c' }, 'a', true)]).toEqual([null, null, null]);
   });
 });
 

@@ -6,6 +6,7 @@ import { attachDeviceFilter } from '@tsv/host';
 import { errnoText } from '@tsv/abi';
 import type { Spec } from '@tsv/oci';
 import { isInUserNamespace } from '../in-user-namespace.js';
+import type { RuntimeConfig } from '../config.js';
 import { SandboxError } from '../sandbox-error.js';
 import { findCgroupHierarchies, type CgroupHierarchies } from './cgroup-hierarchies.js';
 import { statisticsV1, statisticsV2, type CgroupStatistics } from './cgroup-statistics.js';
@@ -18,14 +19,18 @@ const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
 const REMOVE_TRIES = 200;
 const REMOVE_PAUSE_MS = 25;
 
+/** What the command line says about cgroups. */
+type CgroupConfig = Pick<RuntimeConfig, 'rootDir' | 'ignoresCgroups'>;
+
 /**
  * The cgroup that a configuration asks for. One that names none and has limits gets one directly below the mount point; IDs
  * are unique in a `--root` only. Null where it has neither: the container stays where its creator is, for making and
- * removing a cgroup in each hierarchy of version 1 takes a third of a short run.
+ * removing a cgroup in each hierarchy of version 1 takes a third of a short run. So does every one with `--ignore-cgroups`.
  */
-export function cgroupPathOf({ linux = {} }: Spec, rootDir: string, id: string): string | null {
+export function cgroupPathOf({ linux = {} }: Spec, config: CgroupConfig, id: string): string | null {
+  if (config.ignoresCgroups) return null;
   if (linux.cgroupsPath !== undefined) return linux.cgroupsPath;
-  return linux.resources === undefined ? null : `/tsv-${hashOf(resolve(rootDir)).toString(16)}-${id}`;
+  return linux.resources === undefined ? null : `/tsv-${hashOf(resolve(config.rootDir)).toString(16)}-${id}`;
 }
 
 /** FNV-1a of 32 bits: a library of hash functions takes longer to load than a container to start. */

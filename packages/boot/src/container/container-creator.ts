@@ -20,6 +20,7 @@ import { STATE_VERSION, containerStatus, ociState, type ContainerState } from '.
 import { startStandIn, type HostStandIn } from './host-stand-in.js';
 import { launchSentry, type LaunchedSentry } from './launch-sentry.js';
 import { passedStdio, type PassedStdio } from './passed-stdio.js';
+import type { PassedFd } from './process-starter.js';
 import { podSandboxId } from './pod-annotations.js';
 import { killProcess } from './kill-process.js';
 import type { StateStore } from './state-store.js';
@@ -36,8 +37,7 @@ export interface CreateOptions {
   readonly consoleSocket?: string | undefined;
   /** File that is appended what the programs of the sandbox miss. */
   readonly userLog?: string | undefined;
-  /** Descriptors from 3 on that the container gets too. */
-  readonly preservedCount: number;
+  readonly passed: readonly PassedFd[];
 }
 
 /** Where containers are kept, and how their sandboxes are started. */
@@ -110,7 +110,8 @@ export class Creation {
   /** `launch` makes the sentry where it is not a process of its own. */
   constructor(context: ManagerContext, options: CreateOptions, directory: ContainerDirectory, launch?: SentryLauncher) {
     this.#context = context;
-    this.#launcher = launch ?? ((path) => launchSentry(context.entry, context.config, path));
+    this.#launcher =
+      launch ?? ((path) => launchSentry(context.entry, { id: options.id, config: context.config }, path));
     this.#options = options;
     this.#directory = directory;
     this.#state = firstState(options, podSandboxId(options.spec) ?? options.id);
@@ -190,7 +191,7 @@ export class Creation {
   /** The limits of a pod are its first container's: the processes of all run in its sandbox. */
   #enterCgroup(pids: readonly number[]): void {
     const { id, spec } = this.#options;
-    const path = cgroupPathOf(spec, this.#context.config.rootDir, id);
+    const path = cgroupPathOf(spec, this.#context.config, id);
     if (path === null) return;
     this.#save({ cgroupPath: path });
     const isRoot = this.#state.sandboxId === id;
@@ -199,9 +200,9 @@ export class Creation {
   }
 
   #openStdio(): PassedStdio {
-    const { spec, consoleSocket, preservedCount } = this.#options;
+    const { spec, consoleSocket, passed } = this.#options;
     const wantsTerminal = spec.process?.terminal === true;
-    return passedStdio({ wantsTerminal, consoleSocket, preservedCount, size: spec.process?.consoleSize });
+    return passedStdio({ wantsTerminal, consoleSocket, passed, size: spec.process?.consoleSize });
   }
 
   async #launch(): Promise<ControlClient> {

@@ -108,7 +108,7 @@ export class ContainerManager {
 
   /** Runs a process in a container; resolves with its exit status, or with 0 at once when it is detached. */
   async execute(id: string, options: ExecOptions): Promise<number> {
-    const state = this.#alive(id, 'execute in', ['running']);
+    const state = this.#alive(id, 'execute in', options.mayBePaused ? ['running', 'paused'] : ['running']);
     return this.#withClient(state, (client) => executeInContainer(client, id, options));
   }
 

@@ -8,6 +8,7 @@ import { writePidFile } from './container-creator.js';
 import { startStandIn, type HostStandIn } from './host-stand-in.js';
 import { killProcess } from './kill-process.js';
 import { passedStdio } from './passed-stdio.js';
+import type { PassedFd } from './process-starter.js';
 import { exitStatusOf } from './wait-status.js';
 
 const SIGWINCH = constants.signals.SIGWINCH;
@@ -20,16 +21,20 @@ export interface ExecOptions {
   readonly pidFile?: string | undefined;
   /** File for the process's ID in the container. */
   readonly internalPidFile?: string | undefined;
-  readonly preservedCount: number;
+  readonly passed: readonly PassedFd[];
+  /** A cgroup that is there, by its path below the container's own. */
+  readonly cgroup: string;
+  /** Whether it may be started in a paused container: it runs when that is resumed. */
+  readonly mayBePaused: boolean;
 }
 
 /** Runs a process in a container; resolves with its exit status, or with 0 at once when it is detached. */
 export async function executeInContainer(client: ControlClient, id: string, options: ExecOptions): Promise<number> {
-  const { process, consoleSocket, preservedCount, isDetached, pidFile, internalPidFile } = options;
+  const { process, consoleSocket, passed, isDetached, pidFile, internalPidFile, cgroup, mayBePaused } = options;
   const stdio = passedStdio({
     wantsTerminal: process.terminal === true,
     consoleSocket,
-    preservedCount,
+    passed,
     size: process.consoleSize,
   });
   const needsStandIn = isDetached || stdio.params.terminal === 'own';
@@ -41,7 +46,11 @@ export async function executeInContainer(client: ControlClient, id: string, opti
     if (needsStandIn) standIn = startStandIn(stdio.params.terminal === 'own' ? stdio.fds[0]! : -1, null);
     const { pid } = await client.call(
       'containerManager.ExecuteAsync',
-      { id, process: JSON.stringify(process), ...stdio.params, hostPid: standIn?.process.pid ?? 0 },
+      {
+        ...{ id, process: JSON.stringify(process), cgroup, mayBePaused },
+        ...stdio.params,
+        hostPid: standIn?.process.pid ?? 0,
+      },
       standIn === null ? stdio.fds : [...stdio.fds, standIn.socketFd],
     );
     if (internalPidFile !== undefined) writePidFile(internalPidFile, pid);

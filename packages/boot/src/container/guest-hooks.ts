@@ -39,7 +39,7 @@ export function guestHookExecutor(place: GuestHookPlace): HookExecutor {
     const output = new HookOutput(place.watcher);
     const fds = [fileOf(stdin), ...output.writeFds];
     try {
-      const guest = place.start(process, { terminal: null, fds, standIn: null });
+      const guest = place.start(process, { terminal: null, stdio: fds, passed: [], standIn: null });
       return await outcomeOf(guest, output, place, timeoutMs);
     } catch (error) {
       for (const fd of fds) close(fd);

@@ -1,7 +1,7 @@
 import { fcntl } from '@tsv/host';
 import { F_DUPFD_CLOEXEC } from '@tsv/abi';
 import { hostTerminal } from '../host-terminal.js';
-import type { ProcessIo } from './process-starter.js';
+import type { PassedFd, ProcessIo } from './process-starter.js';
 
 /**
  * The lowest number of a copy. The first descriptor past 63 makes Linux enlarge the table, for which it waits until all
@@ -10,13 +10,16 @@ import type { ProcessIo } from './process-starter.js';
 const COPY_FD_MIN = 3;
 
 /**
- * This process's own descriptors for a container that runs in it: its terminal, or copies of 0, 1 and 2; then
- * `preservedCount` from 3 on.
+ * This process's own descriptors for a container that runs in it: its terminal, or copies of 0, 1 and 2; and copies of
+ * those `passed` on.
  */
-export function hostStdio(wantsTerminal: boolean, preservedCount: number): ProcessIo {
+export function hostStdio(wantsTerminal: boolean, passed: readonly PassedFd[]): ProcessIo {
   const terminal = wantsTerminal ? hostTerminal() : null;
   const copy = (fd: number): number => fcntl(fd, F_DUPFD_CLOEXEC, COPY_FD_MIN);
-  const preserved = Array.from({ length: preservedCount }, (_, index) => copy(3 + index));
-  const stdio = terminal === null ? [copy(0), copy(1), copy(2)] : [];
-  return { terminal, fds: [...stdio, ...preserved], standIn: null };
+  return {
+    terminal,
+    stdio: terminal === null ? [copy(0), copy(1), copy(2)] : [],
+    passed: passed.map(({ hostFd, guestFd }) => ({ hostFd: copy(hostFd), guestFd })),
+    standIn: null,
+  };
 }

@@ -12,6 +12,7 @@ const STDERR = 2;
 /** What the sentry says over the socket; each is answered by a byte when the hooks have ended. */
 const STARTED = 's'.charCodeAt(0);
 const STOPPED = 'e'.charCodeAt(0);
+const KEPT = 'k'.charCodeAt(0);
 
 /**
  * The hooks of a container that are due when this process, its sentry, is confined and can run no program: another one
@@ -68,6 +69,12 @@ export class LateHooks {
     await this.#tell(STARTED);
   }
 
+  /** The container stays, stopped, when the sentry ends: whoever removes it runs the hooks of poststop. */
+  async kept(): Promise<void> {
+    await this.#tell(KEPT);
+    close(this.#fd);
+  }
+
   /** The container is gone. Resolves when the hooks of poststop have run. */
   async stopped(): Promise<void> {
     await this.#tell(STOPPED);
@@ -99,8 +106,8 @@ export async function serveLateHooks(manager: ContainerManager, id: string): Pro
     for await (const words of socket as AsyncIterable<Buffer>) {
       for (const word of words) {
         if (word === STARTED) await runLateHooks('poststart', state, ociState(state, 'running'));
-        if (word === STOPPED) {
-          await runLateHooks('poststop', state, ociState(state, 'stopped'));
+        if (word === STOPPED) await runLateHooks('poststop', state, ociState(state, 'stopped'));
+        if (word === STOPPED || word === KEPT) {
           socket.end('r');
           return;
         }

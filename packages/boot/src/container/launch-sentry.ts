@@ -16,6 +16,12 @@ export interface LaunchedSentry {
   readonly client: ControlClient;
 }
 
+/** What a sentry process is told at its start. */
+export interface SandboxLaunch {
+  readonly id: string;
+  readonly config: RuntimeConfig;
+}
+
 /** A socket bound at `path` for a control server. Throws {@link SandboxError}. */
 export function bindControlSocket(path: string): number {
   const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -30,7 +36,7 @@ export function bindControlSocket(path: string): number {
  * Starts a sentry as a process of its own session, with `entry boot` (the command line's program), that listens at
  * `socketPath`. It ends with its creator's connection until the creation is committed. Throws {@link SandboxError}.
  */
-export async function launchSentry(entry: string, config: RuntimeConfig, socketPath: string): Promise<LaunchedSentry> {
+export async function launchSentry(entry: string, launch: SandboxLaunch, socketPath: string): Promise<LaunchedSentry> {
   const listenFd = bindControlSocket(socketPath);
   const pair = new Int32Array(2);
   const error = unixSocketpair(SOCK_STREAM | O_CLOEXEC, pair);
@@ -40,7 +46,7 @@ export async function launchSentry(entry: string, config: RuntimeConfig, socketP
   }
   const [ours, theirs] = [pair[0]!, pair[1]!];
   try {
-    const child = spawn(process.execPath, [entry, 'boot', '--options', JSON.stringify(config)], {
+    const child = spawn(process.execPath, [entry, 'boot', '--options', JSON.stringify(launch)], {
       detached: true,
       cwd: '/',
       env: { PATH: process.env['PATH'] ?? '' },

@@ -3,14 +3,14 @@ import type { IoParams } from '../control/methods.js';
 import { SandboxError } from '../sandbox-error.js';
 import { hostTerminal } from '../host-terminal.js';
 import { openConsole, type ConsoleSize } from './console-socket.js';
+import type { PassedFd } from './process-starter.js';
 
 /** Which descriptors a process in a sandbox is to get. */
 export interface StdioOptions {
   readonly wantsTerminal: boolean;
   /** Who is sent the user's end of the terminal; without one it is this process's terminal. */
   readonly consoleSocket: string | undefined;
-  /** Descriptors from 3 on. */
-  readonly preservedCount: number;
+  readonly passed: readonly PassedFd[];
   readonly size?: ConsoleSize | undefined;
 }
 
@@ -34,11 +34,11 @@ export class PassedStdio {
 
 /** Opens what the options ask for. Throws {@link SandboxError}. */
 export function passedStdio(options: StdioOptions): PassedStdio {
-  const { wantsTerminal, consoleSocket, preservedCount } = options;
-  const passed = Array.from({ length: preservedCount }, (_, index) => 3 + index);
+  const { wantsTerminal, consoleSocket } = options;
+  const passed = options.passed.map(({ hostFd }) => hostFd);
   const params = (terminal: IoParams['terminal']): Omit<IoParams, 'hostPid'> => ({
     terminal,
-    passedCount: preservedCount,
+    passedAt: options.passed.map(({ guestFd }) => guestFd),
   });
   if (!wantsTerminal) {
     if (consoleSocket !== undefined) {

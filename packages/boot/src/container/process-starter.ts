@@ -24,12 +24,20 @@ import { homeDirectory } from './home-directory.js';
 import { findProgram, programError } from './program-path.js';
 import type { StandIn } from './stand-in.js';
 
+/** A descriptor that a process is given beside its standard ones. */
+export interface PassedFd {
+  readonly hostFd: number;
+  /** Its number there, 3 or more. */
+  readonly guestFd: number;
+}
+
 /** Descriptors of the host for a new process, which takes them over. */
 export interface ProcessIo {
   /** A terminal of the host that the process's own is joined to, or null. */
   readonly terminal: TerminalFds | null;
-  /** Descriptors 0, 1 and 2 without a terminal, then those passed on. */
-  readonly fds: readonly number[];
+  /** Descriptors 0, 1 and 2; none with a terminal. */
+  readonly stdio: readonly number[];
+  readonly passed: readonly PassedFd[];
   /** What stands in for it on the host, or null. */
   readonly standIn: StandIn | null;
 }
@@ -104,7 +112,7 @@ export class ProcessStarter {
       this.#fs.decRef();
       throw error;
     }
-    this.#fds = this.#createFds(io.fds);
+    this.#fds = this.#createFds(io);
   }
 
   /** Runs it, by an ID that was allocated before or a new one. Throws {@link SandboxError}. */
@@ -176,13 +184,14 @@ export class ProcessStarter {
     return cwd;
   }
 
-  #createFds(hostFds: readonly number[]): FdTable {
+  #createFds({ stdio, passed }: ProcessIo): FdTable {
     const fds = new FdTable();
     const slaveCount = this.#terminal === null ? 0 : 3;
     for (let fd = 0; fd < slaveCount; fd++) this.#install(fds, fd, this.#terminal!.openSlave());
-    for (const [index, hostFd] of hostFds.entries()) {
-      const file = this.#openHost(hostFd, slaveCount + index);
-      if (typeof file !== 'number') this.#install(fds, slaveCount + index, file);
+    const given = [...stdio.map((hostFd, guestFd) => ({ hostFd, guestFd })), ...passed];
+    for (const { hostFd, guestFd } of given) {
+      const file = this.#openHost(hostFd, guestFd);
+      if (typeof file !== 'number') this.#install(fds, guestFd, file);
       // The host gave no such descriptor: the guest has none either.
     }
     return fds;

@@ -18,13 +18,20 @@ import { bindControlSocket, type LaunchedSentry } from './launch-sentry.js';
 import { AT_REMOVEDIR, Leftovers } from './leftovers.js';
 import { StateStore } from './state-store.js';
 
+/** What `run` of a bundle in the foreground is asked for. */
+export interface ForegroundOptions extends Omit<CreateOptions, 'consoleSocket'> {
+  /** Whether the container stays, stopped, until it is deleted. */
+  readonly isKept: boolean;
+}
+
 /**
- * Creates a container, starts it, waits for its end and removes it, as the commands of these names do, but that its
- * sentry is this process. Resolves with its exit status. Throws {@link SandboxError}; nothing is left behind.
+ * Creates a container, starts it, waits for its end and removes it unless it is to be kept, as the commands of these names
+ * do, but that its sentry is this process. Resolves with its exit status. Throws {@link SandboxError}; nothing is left
+ * behind then.
  */
 export async function runForeground(
   context: Omit<ManagerContext, 'store'>,
-  options: Omit<CreateOptions, 'consoleSocket'>,
+  options: ForegroundOptions,
 ): Promise<number> {
   const store = new StateStore(context.config.rootDir);
   const directory = store.create(options.id);
@@ -33,7 +40,7 @@ export async function runForeground(
   return run.startAndWait();
 }
 
-function begin(context: ManagerContext, options: CreateOptions, directory: ContainerDirectory): ForegroundRun {
+function begin(context: ManagerContext, options: ForegroundOptions, directory: ContainerDirectory): ForegroundRun {
   try {
     return new ForegroundRun(context, options, directory);
   } catch (error) {
@@ -44,7 +51,7 @@ function begin(context: ManagerContext, options: CreateOptions, directory: Conta
 
 class ForegroundRun {
   readonly #context: ManagerContext;
-  readonly #options: CreateOptions;
+  readonly #options: ForegroundOptions;
   readonly #directory: ContainerDirectory;
   /** Null for a container that has no cgroup: this process stays where it is. */
   readonly #cgroups: CgroupReturn | null;
@@ -53,11 +60,11 @@ class ForegroundRun {
   #client: ControlClient | null = null;
   #hooks: LateHooks | null = null;
 
-  constructor(context: ManagerContext, options: CreateOptions, directory: ContainerDirectory) {
+  constructor(context: ManagerContext, options: ForegroundOptions, directory: ContainerDirectory) {
     this.#context = context;
     this.#options = options;
     this.#directory = directory;
-    const hasCgroup = cgroupPathOf(options.spec, context.config.rootDir, options.id) !== null;
+    const hasCgroup = cgroupPathOf(options.spec, context.config, options.id) !== null;
     this.#cgroups = hasCgroup ? new CgroupReturn() : null;
     this.#leftovers = new Leftovers(hasCgroup);
   }
@@ -95,14 +102,23 @@ class ForegroundRun {
         sentry.destroy();
         throw error;
       }
-      const [status] = await Promise.all([sentry.run(), this.#hooks?.started()]);
+      const [status] = await Promise.all([sentry.run(), this.#runStartHooks()]);
       return status;
     } finally {
       this.#client!.close();
       this.#cgroups?.goBack();
-      await this.#leftovers.remove();
-      await this.#hooks?.stopped();
+      if (this.#options.isKept) {
+        this.#leftovers.forget();
+      } else {
+        await this.#leftovers.remove();
+        await this.#hooks?.stopped();
+      }
     }
+  }
+
+  async #runStartHooks(): Promise<void> {
+    await this.#hooks?.started();
+    if (this.#options.isKept) await this.#hooks?.kept();
   }
 
   async #launch(socketPath: string): Promise<LaunchedSentry> {

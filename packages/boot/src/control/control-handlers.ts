@@ -78,7 +78,7 @@ export class ControlHandlers {
       },
       'containerManager.ExecuteAsync': (params, fds, connection) =>
         withPassedIo(params, fds, this.#watcher, (io) => {
-          const { pid, process } = this.#loader().executeAsync(params.id, parseProcess(params.process), io);
+          const { pid, process } = this.#loader().executeAsync(params.id, parseProcess(params.process), io, params);
           if (io.standIn === null && io.terminal !== null) {
             this.#attached.set(process, connection);
             void process.exited.then(() => this.#attached.delete(process));

@@ -94,7 +94,9 @@ describe('ControlServer and ControlClient', () => {
       id: 'a',
       process: 'x'.repeat(3_000_000),
       terminal: 'none',
-      passedCount: 0,
+      passedAt: [] as number[],
+      cgroup: '',
+      mayBePaused: false,
       hostPid: 0,
     } as const;
     expect(await connected().call('containerManager.ExecuteAsync', params)).toEqual({ pid: 3_000_000 });

@@ -13,7 +13,8 @@ const waitStatus = v.object({ waitStatus: count });
  */
 const io = {
   terminal: v.picklist(['none', 'own', 'shared']),
-  passedCount: count,
+  /** The numbers that those passed on have in the sandbox. */
+  passedAt: v.array(v.pipe(count, v.minValue(3))),
   /** The host's process that stands for it, 0 if none does. */
   hostPid: count,
 };
@@ -60,8 +61,14 @@ export const METHODS = {
   ),
   'containerManager.StartSubcontainer': method(container, nothing),
   'containerManager.DestroySubcontainer': method(container, nothing),
-  /** Runs a process, config.md "Process" as JSON, in a container. Returns its ID there. */
-  'containerManager.ExecuteAsync': method(v.object({ id, process: v.string(), ...io }), v.object({ pid: count })),
+  /**
+   * Runs a process, config.md "Process" as JSON, in a container: in a cgroup below its own, and with `mayBePaused` also where
+   * it waits until the container is resumed. Returns its ID there.
+   */
+  'containerManager.ExecuteAsync': method(
+    v.object({ id, process: v.string(), cgroup: v.string(), mayBePaused: v.boolean(), ...io }),
+    v.object({ pid: count }),
+  ),
   'containerManager.Event': method(
     container,
     v.object({

@@ -19,7 +19,7 @@ export async function withPassedIo<T>(
   body: (io: ProcessIo) => T | Promise<T>,
 ): Promise<T> {
   const standardCount = params.terminal === 'none' ? STDIO_FDS : TERMINAL_FDS;
-  const wantedCount = standardCount + params.passedCount + (params.hostPid === 0 ? 0 : 1);
+  const wantedCount = standardCount + params.passedAt.length + (params.hostPid === 0 ? 0 : 1);
   let standIn: StandIn | null = null;
   try {
     if (fds.length !== wantedCount) {
@@ -29,12 +29,12 @@ export async function withPassedIo<T>(
       const ignore = (): void => undefined;
       standIn = new StandIn(fds[wantedCount - 1]!, params.hostPid, watcher, { signalled: ignore, killed: ignore });
     }
-    const passed = fds.slice(standardCount, standardCount + params.passedCount);
+    const passed = params.passedAt.map((guestFd, index) => ({ hostFd: fds[standardCount + index]!, guestFd }));
     if (params.terminal === 'none') {
-      return await body({ terminal: null, fds: [...fds.slice(0, STDIO_FDS), ...passed], standIn });
+      return await body({ terminal: null, stdio: fds.slice(0, STDIO_FDS), passed, standIn });
     }
     const terminal = { input: fds[0]!, output: fds[1]!, isOwned: true, isShared: params.terminal === 'shared' };
-    return await body({ terminal, fds: passed, standIn });
+    return await body({ terminal, stdio: [], passed, standIn });
   } catch (error) {
     standIn?.close();
     for (const fd of standIn === null ? fds : fds.slice(0, -1)) close(fd);

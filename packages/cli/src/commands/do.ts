@@ -14,7 +14,7 @@ export const run: CommandRun = async (args, guest) => {
     ...(rootDir !== undefined && { rootDir }),
     ...(args['uid'] !== undefined && { uid: checkUid(args['uid']) }),
   });
-  const options = { id: `do-${process.pid}`, spec, bundleDir: '/', config: runtimeConfig(args) };
+  const options = { id: `do-${process.pid}`, spec, bundleDir: '/', config: runtimeConfig(args), passed: [] };
   return runUnlisted(options, undefined);
 };
 

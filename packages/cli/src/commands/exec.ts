@@ -3,7 +3,8 @@ import { CAPABILITY_NAMES } from '@tsv/abi';
 import { type ExecOptions } from '@tsv/boot/client';
 import { parseConfig, type Process } from '@tsv/oci';
 import { containerManager } from '../container-manager.js';
-import { CommandError, countOf, textOf, textsOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
+import { passedFds } from '../passed-fds.js';
+import { CommandError, textOf, textsOf, wordOf, type CommandArguments, type CommandRun } from '../command.js';
 
 /** `tsv exec`: another process in a running container. */
 export const run: CommandRun = async (args, guest) => {
@@ -17,10 +18,20 @@ export const run: CommandRun = async (args, guest) => {
     consoleSocket: textOf(args, 'consoleSocket'),
     pidFile: textOf(args, 'pidFile'),
     internalPidFile: textOf(args, 'internalPidFile'),
-    preservedCount: countOf(args, 'preserveFds', 0),
+    passed: passedFds(args),
+    cgroup: cgroupPath(textOf(args, 'cgroup') ?? ''),
+    mayBePaused: args['ignorePaused'] === true,
   };
   return manager.execute(id, options);
 };
+
+/** `[<controller>:]<cgroup>`: inside a container there is one hierarchy, cgroups(7) version 2. */
+function cgroupPath(text: string): string {
+  if (!text.includes(':')) return text;
+  throw new CommandError(
+    `Cannot execute in cgroup "${text}": the container's cgroups have no hierarchies by controller`,
+  );
+}
 
 function readProcess(path: string): Process {
   let text: string;

@@ -20,6 +20,7 @@ const IO_OPTIONS: Readonly<Record<string, Options>> = {
   'pid-file': text('File to write the process id to'),
   'console-socket': text("Unix socket that is sent the terminal's other end"),
   'preserve-fds': text('Number of descriptors from 3 on to pass on'),
+  'pass-fd': { type: 'array', string: true, nargs: 1, describe: 'Descriptor HOST:GUEST to pass on, by a number there' },
 };
 const CREATE_OPTIONS: Readonly<Record<string, Options>> = {
   ...IO_OPTIONS,
@@ -35,6 +36,7 @@ const METRIC_OPTIONS: Readonly<Record<string, Options>> = {
   'exporter-prefix': { type: 'string', default: 'tsv_', describe: 'What comes before the name of each metric' },
   'sandbox-metrics-filter': text('Regular expression that names of metrics, without the prefix, must match'),
 };
+const REFUSED: Options = { type: 'string', describe: 'Refused: there is no Intel RDT' };
 const FORMAT: Options = { choices: ['table', 'json'], default: 'table', alias: 'f', describe: 'Form of the output' };
 
 /** All commands. */
@@ -45,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
     options: {
       bundle: BUNDLE,
       detach: flag('Return when it runs', 'd'),
+      keep: flag('Leave the container, stopped, until it is deleted'),
       'no-subreaper': flag('Accepted, as engines give it'),
       ...CREATE_OPTIONS,
     },
@@ -89,6 +92,8 @@ export const COMMANDS: readonly Command[] = [
       cap: texts('Capability to add', 'c'),
       detach: flag('Return when it runs', 'd'),
       'no-new-privs': flag('It cannot gain privileges'),
+      cgroup: text("Cgroup that is there, below the container's own, to run it in"),
+      'ignore-paused': flag('Also in a paused container: it runs when that is resumed'),
       'process-label': text('Accepted, as engines give it'),
       apparmor: text('Accepted, as engines give it'),
     },
@@ -172,6 +177,8 @@ export const COMMANDS: readonly Command[] = [
       'memory-swap': text('Bytes of memory and swap'),
       'memory-reservation': text('Bytes of memory that it keeps when memory is short'),
       'pids-limit': text('Number of processes'),
+      'l3-cache-schema': REFUSED,
+      'mem-bw-schema': REFUSED,
     },
     load: async () => (await import('./update.js')).run,
   },
@@ -257,6 +264,7 @@ export const COMMANDS: readonly Command[] = [
       bundle: { type: 'string', alias: 'b', default: '.', describe: 'Directory to write it to' },
       cwd: text('Working directory of the process'),
       netns: text('Path of the network namespace to join'),
+      rootless: flag('For users without root: in a user namespace, without cgroups'),
     },
     load: async () => (await import('./spec.js')).run,
   },

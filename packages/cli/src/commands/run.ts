@@ -14,6 +14,9 @@ export const run: CommandRun = async (args, guest) => {
   if (bundle !== undefined && guest.length > 0) {
     throw new CommandError('Cannot run a command in a bundle: config.json says what to run; set process.args there');
   }
+  if (bundle === undefined && args['keep'] === true) {
+    throw new CommandError('Cannot keep the container: it has no name; use "tsv run --keep --bundle DIR ID"');
+  }
   if (bundle !== undefined && args['detach'] === true) return runDetached(args);
   const { runBundle, runOnHostFiles } = await import('../run-here.js');
   return bundle === undefined ? runOnHostFiles(args, guest) : runBundle(args);

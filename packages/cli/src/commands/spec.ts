@@ -23,6 +23,21 @@ function change(spec: Spec, args: CommandArguments): Spec {
   return {
     ...spec,
     ...(spec.process !== undefined && cwd !== undefined && { process: { ...spec.process, cwd } }),
-    linux: { ...spec.linux, namespaces },
+    linux: { ...spec.linux, ...(args['rootless'] === true ? rootless(namespaces) : { namespaces }) },
+  };
+}
+
+/** What a user may ask for without root: a user namespace in which they are root, and nobody else is. */
+function rootless(namespaces: NonNullable<Spec['linux']>['namespaces']): Spec['linux'] {
+  const mapping = (hostID: number): { containerID: number; hostID: number; size: number }[] => [
+    { containerID: 0, hostID, size: 1 },
+  ];
+  return {
+    namespaces: [
+      ...(namespaces ?? []).filter(({ type, path }) => type !== 'network' || path !== undefined),
+      { type: 'user' },
+    ],
+    uidMappings: mapping(process.geteuid!()),
+    gidMappings: mapping(process.getegid!()),
   };
 }

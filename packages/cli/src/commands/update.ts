@@ -25,6 +25,9 @@ function fromFile(file: string): Resources {
 }
 
 function fromOptions(args: CommandArguments): Resources {
+  if (args['l3CacheSchema'] !== undefined || args['memBwSchema'] !== undefined) {
+    throw new CommandError('Cannot set a schema of Intel RDT: that is not supported');
+  }
   const number = (name: string): number | undefined => numberOf(args, name);
   const cpu = {
     shares: number('cpuShare'),
