@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { busyboxBundle, type BundleChange } from './testing/busybox-bundle.js';
 import { TSV, runTsv, type TsvResult } from './testing/run-tsv.js';
 
@@ -86,6 +87,16 @@ describe('--overlay2 with files of the host', () => {
     process.kill(sentry.pid, 'SIGKILL');
     expect(stores()).toEqual(['.tsv.filestore.a']);
     expect((await tsv('delete', '--force', 'a')).status).toBe(0);
+    expect(stores()).toEqual([]);
+  });
+
+  it.each(['run', 'do'])('has nothing left when `tsv %s -- COMMAND` is killed', async (command) => {
+    const argv = [TSV, `--overlay2=root:dir=${upper}`, command, '--', 'sh', '-c', 'echo x > /x; echo; sleep 600'];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    expect(readdirSync(join(upper, stores()[0]!))).not.toEqual([]);
+    child.kill('SIGKILL');
+    for (let tries = 0; tries < 1000 && stores().length > 0; tries++) await sleep(20);
     expect(stores()).toEqual([]);
   });
 

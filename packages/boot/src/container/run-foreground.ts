@@ -17,6 +17,7 @@ import { LateHooks } from './late-hooks.js';
 import { bindControlSocket, type LaunchedSentry } from './launch-sentry.js';
 import { AT_REMOVEDIR, Leftovers } from './leftovers.js';
 import { StateStore } from './state-store.js';
+import { StoreRemover } from './store-remover.js';
 
 /** What `run` of a bundle in the foreground is asked for. */
 export interface ForegroundOptions extends Omit<CreateOptions, 'consoleSocket'> {
@@ -147,23 +148,26 @@ class ForegroundRun {
 }
 
 /**
- * Runs a container in this process that no other command can find. Resolves with its exit status; nothing is left behind.
- * Throws {@link SandboxError}.
+ * Runs a container in this process that no other command can find. Resolves with its exit status; nothing is left behind, nor
+ * are its stores when this process is killed. Throws {@link SandboxError}.
  */
 export async function runUnlisted(options: RunOptions, pidFile: string | undefined): Promise<number> {
   const { config, spec, bundleDir, id } = options;
   const stores = storePaths(config, spec, bundleDir, id);
   if (pidFile === undefined && stores.length === 0) return runContainer(options);
   const leftovers = new Leftovers(false);
+  let remover: StoreRemover | null = null;
   try {
     if (pidFile !== undefined) {
       writePidFile(pidFile, process.pid);
       leftovers.add(pidFile, 0);
     }
+    if (stores.length > 0) remover = StoreRemover.start(stores);
     makeStores(stores);
     for (const store of stores) leftovers.add(store, AT_REMOVEDIR);
     return await runContainer(options);
   } finally {
     await leftovers.remove();
+    remover?.close();
   }
 }
