@@ -9,6 +9,7 @@ export type { ExecOptions } from './container/execute-in-container.js';
 export type { SandboxLaunch } from './container/launch-sentry.js';
 export type { PassedFd } from './container/process-starter.js';
 export { serveLateHooks } from './container/late-hooks.js';
+export type { Volume } from './host-files-config.js';
 export { PortForwarder } from './container/port-forwarder.js';
 export type { ListedContainer } from './container/state-store.js';
 export { mountOptionNames } from './oci/mount-options.js';

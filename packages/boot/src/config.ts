@@ -40,6 +40,8 @@ export interface RuntimeConfig {
   /** Of the root filesystem, and of what is mounted from the host. */
   readonly fileAccess: FileAccess;
   readonly fileAccessMounts: FileAccess;
+  /** Names of files that a sandbox remembers though nobody uses them; null for a default. */
+  readonly dentryCountMax: number | null;
   /** Whether guests open FIFOs of the host that are mounted, or have pipes of their own there, as runsc's `--host-fifo`. */
   readonly hostFifo: 'none' | 'open';
   readonly hostUds: HostUds;

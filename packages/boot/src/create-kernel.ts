@@ -26,7 +26,7 @@ export interface KernelParts {
 
 /** A kernel with clocks, vDSO, filesystems and the logs that the configuration asks for. */
 export function createKernel(parts: KernelParts): Kernel {
-  const { platform, memoryFile, log } = parts;
+  const { platform, memoryFile, config, log } = parts;
   const clock = new HostClock();
   const vdso = createVdso(memoryFile);
   if (typeof vdso === 'number') throw new SandboxError(`Cannot place the vDSO in memory: ${errnoText(-vdso)}`);
@@ -42,6 +42,7 @@ export function createKernel(parts: KernelParts): Kernel {
     cpuCount: parts.size.cpuCount,
     totalMemoryBytes: parts.size.totalMemoryBytes,
     hostname: toByteString(parts.hostname),
+    ...(config.dentryCountMax !== null && { unusedDentriesMax: config.dentryCountMax }),
     log: (level, message) => {
       log[level](message);
     },
@@ -49,7 +50,7 @@ export function createKernel(parts: KernelParts): Kernel {
   if (parts.domainname !== undefined) kernel.ns.uts.domainname = toByteString(parts.domainname);
   // The vDSO tells the time by the counter where it runs evenly on all CPUs, and by a system call elsewhere.
   if (hasInvariantTsc()) kernel.timekeeper = new Timekeeper(memoryFile, vdso, clock, { readTsc: rdtsc });
-  setStrace(kernel, parts.config, log, parts.config.straceNames);
+  setStrace(kernel, config, log, config.straceNames);
   kernel.unimplemented.onFirst = (nr, comm) => {
     log.debug(`${comm} called ${syscallName(nr)}, which is not implemented`);
     parts.userLog?.unimplemented(nr, comm);

@@ -10,6 +10,15 @@ export interface HostFilesOptions {
   /** Root filesystem; the host's by default. */
   readonly rootDir?: string;
   readonly uid?: number;
+  /** What is mounted beside: directories and files of the host, by absolute paths. */
+  readonly volumes?: readonly Volume[];
+}
+
+/** A directory or file of the host that is to be at `destination`. */
+export interface Volume {
+  readonly source: string;
+  readonly destination: string;
+  readonly isReadOnly: boolean;
 }
 
 /** Mounts that programs expect beside the files of a distribution. */
@@ -45,7 +54,11 @@ export function hostFilesConfig(options: HostFilesOptions): Spec {
     },
     root: { path: options.rootDir ?? '/', readonly: false },
     hostname: 'tsv',
-    mounts: [...MOUNTS],
+    mounts: [...MOUNTS, ...(options.volumes ?? []).map(volumeMount)],
     linux: { namespaces: ['network', 'ipc', 'uts', 'mount'].map((type) => ({ type: type as 'pid' })) },
   };
+}
+
+function volumeMount({ source, destination, isReadOnly }: Volume): Mount {
+  return { destination, type: 'bind', source, options: ['rbind', isReadOnly ? 'ro' : 'rw'] };
 }

@@ -130,6 +130,28 @@ describe('exec', () => {
   });
 });
 
+describe('--dcache', () => {
+  // A name that was not there is remembered, where nobody else changes the files.
+  it.each([
+    [[], 'unseen\n'],
+    [['--dcache=0'], 'seen\n'],
+  ])('%j: a file that the host makes is %s', async (options, seen) => {
+    const script =
+      'test -e /tmp/late; for i in $(busybox seq 100); do test -e /tmp/$i; done; touch /tmp/ready; read x; test -e /tmp/late && echo seen || echo unseen';
+    const path = bundle(['sh', '-c', script]);
+    const argv = [TSV, '--root', join(dir, 'root'), ...options, 'run', '--bundle', path, 'a'];
+    const child = spawn(process.execPath, argv, { stdio: ['pipe', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    for (let i = 0; i < 500 && !existsSync(join(path, 'rootfs/tmp/ready')); i++) await sleep(20);
+    writeFileSync(join(path, 'rootfs/tmp/late'), '');
+    child.stdin.end('go\n');
+    await closed;
+    expect(text).toBe(seen);
+  });
+});
+
 describe('spec --rootless', () => {
   it('writes what runs for a user without root', async () => {
     await ok('spec', '--rootless', '--bundle', dir, '--', 'true');

@@ -50,6 +50,11 @@ export const GLOBAL_OPTIONS = {
     default: 'shared',
     describe: 'The same of what is mounted from the host',
   },
+  dcache: {
+    type: 'number',
+    default: -1,
+    describe: 'Names of files to remember though nobody uses them, 64 at least; a default when below 0',
+  },
   'host-fifo': {
     choices: ['none', 'open'],
     default: 'none',
@@ -105,6 +110,7 @@ export interface GlobalArguments {
   overlay2?: string | undefined;
   fileAccess: 'exclusive' | 'shared';
   fileAccessMounts: 'exclusive' | 'shared';
+  dcache: number;
   hostFifo: 'none' | 'open';
   hostUds: 'none' | 'open' | 'create' | 'all';
   cpuNumFromQuota: boolean;

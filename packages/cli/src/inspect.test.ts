@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,19 @@ afterAll(async () => {
   await tsv('delete', '--force', 'a');
   rmSync(dir, { recursive: true, force: true });
 });
+
+interface Tree {
+  [name: string]: unknown;
+}
+
+/** Paths of the fields of a document, with their types. */
+function shapeOf(tree: Tree, path = ''): string[] {
+  return Object.entries(tree).flatMap(([name, value]) => {
+    if (Array.isArray(value)) return [`${path}${name}: list of ${typeof value[0]}`];
+    if (typeof value === 'object' && value !== null) return shapeOf(value as Tree, `${path}${name}.`);
+    return [`${path}${name}: ${typeof value}`];
+  });
+}
 
 /** What the log of the sandbox has. */
 function log(): string {
@@ -126,5 +139,12 @@ describe('what engines ask of a running container', () => {
     expect(linux.seccomp.actions).toContain('SCMP_ACT_ERRNO');
     expect(linux.seccomp.operators).toContain('SCMP_CMP_MASKED_EQ');
     expect(linux.cgroup.v2).toBe(true);
+  });
+
+  it('tsv features, with all fields that those of runc have', async () => {
+    const theirs = JSON.parse(execFileSync('runc', ['features'], { encoding: 'utf8' })) as Tree;
+    // What it was built with is its own business.
+    delete theirs['annotations'];
+    expect(shapeOf(JSON.parse(await ok('features')) as Tree)).toEqual(expect.arrayContaining(shapeOf(theirs)));
   });
 });

@@ -147,6 +147,20 @@ describe('tsv do', () => {
     expect([stdout, readdirSync(dir)]).toEqual(['inside\n', []]);
   });
 
+  it('writes to volumes, and to the host without an overlay', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'tsv-do-'));
+    writeFileSync(join(dir, 'read'), 'read\n');
+    const volumes = ['--volume', `${dir}:/tmp/volume`, '-v', `${dir}/read:/tmp/one:ro`];
+    const script = 'cat /tmp/one; echo x > /tmp/volume/written; echo x > /tmp/one';
+    const mounted = await runTsv(['do', '--quiet', ...volumes, '--', 'sh', '-c', script]);
+    expect([mounted.stdout, mounted.stderr]).toEqual(['read\n', expect.stringContaining('Read-only file system')]);
+    await runTsv(['do', '--', 'sh', '-c', `echo x > ${dir}/overlaid`]);
+    await runTsv(['do', '--force-overlay=false', '--', 'sh', '-c', `echo x > ${dir}/through`]);
+    expect(readdirSync(dir).sort()).toEqual(['read', 'through', 'written']);
+    expect((await runTsv(['do', '--volume', ':/a', '--', 'true'])).stderr).toContain('SOURCE[:/DESTINATION][:ro]');
+    rmSync(dir, { recursive: true });
+  });
+
   it('names the system calls with --strace', async () => {
     const { stderr } = await runTsv(['--strace=write,exit_group', 'do', '--', 'echo', 'hi']);
     expect(stderr).toMatch(/echo: write\(1, "hi\\n", 3\) = 3\n.*echo: exit_group\(0\) = \?\n/);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busyboxBundle, type BundleChange } from './testing/busybox-bundle.js';
@@ -45,8 +45,8 @@ interface SavedState {
 const saved = (id: string): SavedState =>
   JSON.parse(readFileSync(join(dir, 'root', id, 'state.json'), 'utf8')) as SavedState;
 
-async function startPod(change: BundleChange = {}): Promise<void> {
-  await leaving('run', '-d', '--bundle', bundle('pause', 'sandbox', { hostname: 'pod' }), 'pause');
+async function startPod(change: BundleChange = {}, pause: BundleChange = {}): Promise<void> {
+  await leaving('run', '-d', '--bundle', bundle('pause', 'sandbox', { hostname: 'pod', ...pause }), 'pause');
   await leaving('create', '--bundle', bundle('app', 'container', change), 'app');
 }
 
@@ -60,6 +60,22 @@ describe('a pod, by the annotations of CRI', () => {
     expect(await ok('exec', 'pause', 'ls', '/tmp')).toBe('');
     expect(await ok('exec', 'app', 'ls', '/tmp')).toBe('file\n');
     expect(await ok('ps', 'app')).toMatch(/\n0 +1 +0 .* sleep\n$/);
+  });
+
+  it.each(['dev.tsv', 'dev.gvisor'])('shares a volume in memory that annotations of %s name', async (prefix) => {
+    const source = join(dir, 'volume');
+    mkdirSync(source);
+    const mounts = [{ destination: '/volume', type: 'bind', source, options: ['rbind', 'rw'] }];
+    const hint = (field: string) => `${prefix}.spec.mount.cache.${field}`;
+    const annotations = {
+      'io.kubernetes.cri.container-type': 'sandbox',
+      ...{ [hint('source')]: source, [hint('type')]: 'tmpfs', [hint('share')]: 'pod', [hint('options')]: 'rw,size=1m' },
+    };
+    await startPod({ mounts }, { mounts, annotations });
+    await ok('start', 'app');
+    await ok('exec', 'app', 'sh', '-c', 'echo of the app > /volume/file');
+    expect(await ok('exec', 'pause', 'cat', '/volume/file')).toBe('of the app\n');
+    expect(readdirSync(source)).toEqual([]);
   });
 
   it('shares the PID namespace of the container whose host process a path names', async () => {

@@ -18,6 +18,7 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     ...parseOverlay(args.overlay2 ?? 'root:memory'),
     fileAccess: args.fileAccess,
     fileAccessMounts: args.fileAccessMounts,
+    dentryCountMax: dentryCountMax(args.dcache),
     hostFifo: args.hostFifo,
     hostUds: args.hostUds,
     countsCpusOfQuota: args.cpuNumFromQuota,
@@ -40,6 +41,14 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
 function logPath(text: string | undefined): string | null {
   if (text === undefined) return null;
   return text.endsWith('/') ? `${resolve(text)}/` : resolve(text);
+}
+
+/** Names that a call works with are among them. */
+const DENTRY_COUNT_MIN = 64;
+
+function dentryCountMax(count: number): number | null {
+  if (Number.isSafeInteger(count)) return count < 0 ? null : Math.max(DENTRY_COUNT_MIN, count);
+  throw new CommandError('Cannot use --dcache: it is not a whole number');
 }
 
 /** A day: milliseconds are counted in 32 bits. */

@@ -27,8 +27,9 @@ function knows(options: Readonly<Record<string, Options>>, name: string): boolea
 
 /** Options that a command, or with '' every command, does not have, and that the page does not tell of. */
 function missing(runtime: string, command: string, names: readonly string[]): string[] {
-  const ours: Readonly<Record<string, Options>> =
-    command === '' ? GLOBAL_OPTIONS : (COMMANDS.find(({ words }) => words.split(' ')[0] === command)?.options ?? {});
+  const own = COMMANDS.find(({ words }) => words.split(' ')[0] === command)?.options ?? {};
+  // "do --root" is the root filesystem.
+  const ours = command === '' ? GLOBAL_OPTIONS : { ...own, ...(command === 'do' && { root: GLOBAL_OPTIONS.root }) };
   const told = ABSENT.filter((row) => row.runtime === runtime && row.commands.includes(command || 'all'));
   const all = new Set(told.flatMap((row) => row.options));
   const wrong = [...all].filter((name) => knows(ours, name));
@@ -76,7 +77,7 @@ describe('options of runsc', () => {
     expect(missing('runsc', '', names)).toEqual([]);
   });
 
-  const commands = 'create delete events exec kill list pause ps resume run spec start wait install uninstall';
+  const commands = 'create delete do events exec kill list pause ps resume run spec start wait install uninstall';
   it.each(commands.split(' '))('are known to %s', (command) => {
     expect(missing('runsc', command, optionsOfRunsc(output('runsc', 'help', command)))).toEqual([]);
   });

@@ -51,6 +51,8 @@ export interface KernelOptions {
   /** Memory that guests see. */
   readonly totalMemoryBytes: number;
   readonly hostname: string;
+  /** Names of files that are remembered though nobody uses them; a default when absent. */
+  readonly unusedDentriesMax?: number;
   /** A line for the log. */
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 }
@@ -143,7 +145,7 @@ export class Kernel {
     this.socketFamilies.register(new InetFamily(AF_INET6, this.anonymousFiles, this.netStacks));
     this.socketFamilies.register(new NetlinkFamily(this.anonymousFiles));
     this.socketFamilies.register(new PacketFamily(this.anonymousFiles, this.netStacks));
-    this.vfs = new VirtualFileSystem({ clock: options.clock });
+    this.vfs = new VirtualFileSystem(options);
     this.vfs.devices.openFifo = openFifo;
     this.ttys.register(this.vfs.devices);
     this.vfs.registerType(devptsType(this));

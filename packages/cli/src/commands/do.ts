@@ -1,6 +1,8 @@
 import { hostFilesConfig, hostTerminal, runUnlisted } from '../sentry.js';
-import { CommandError, type CommandRun } from '../command.js';
-import { runtimeConfig } from '../runtime-config.js';
+import { resolve } from 'node:path';
+import type { Volume } from '@tsv/boot/client';
+import { CommandError, textsOf, type CommandRun } from '../command.js';
+import { parseOverlay, runtimeConfig } from '../runtime-config.js';
 
 /** `tsv do`: a command in a throw-away sandbox over the host's files, or over those of `--root`. */
 export const run: CommandRun = async (args, guest) => {
@@ -13,10 +15,22 @@ export const run: CommandRun = async (args, guest) => {
     isTerminal: hostTerminal() !== null,
     ...(rootDir !== undefined && { rootDir }),
     ...(args['uid'] !== undefined && { uid: checkUid(args['uid']) }),
+    volumes: textsOf(args, 'volume').map(parseVolume),
   });
-  const options = { id: `do-${process.pid}`, spec, bundleDir: '/', config: runtimeConfig(args), passed: [] };
+  const isOverlaid = args['forceOverlay'] !== false;
+  const config = { ...runtimeConfig(args), ...(!isOverlaid && parseOverlay('none')) };
+  const options = { id: `do-${process.pid}`, spec, bundleDir: '/', config, passed: [] };
   return runUnlisted(options, undefined);
 };
+
+function parseVolume(text: string): Volume {
+  const [, source, destination, readOnly] = /^([^:]+)(?::(\/[^:]*))?(:ro)?$/.exec(text) ?? [];
+  if (source === undefined) {
+    throw new CommandError(`Cannot mount volume "${text}": use SOURCE[:/DESTINATION][:ro]`);
+  }
+  const path = resolve(source);
+  return { source: path, destination: destination ?? path, isReadOnly: readOnly !== undefined };
+}
 
 function parseVariables(words: readonly string[]): Record<string, string> {
   return Object.fromEntries(

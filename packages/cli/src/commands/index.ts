@@ -61,6 +61,16 @@ export const COMMANDS: readonly Command[] = [
       cwd: text('Working directory; the current one by default'),
       env: texts('Environment variable K=V to add', 'e'),
       uid: { type: 'number', describe: 'User id of the command' },
+      volume: texts(
+        'SOURCE[:DESTINATION][:ro] of the host to mount; what is written there is written to the host',
+        'v',
+      ),
+      'force-overlay': {
+        type: 'boolean',
+        default: true,
+        describe: 'Keep what is written off the host: false is --overlay2=none',
+      },
+      quiet: flag('Accepted, as for runsc: nothing else is said'),
     },
     ownWordCount: 0,
     load: async () => (await import('./do.js')).run,

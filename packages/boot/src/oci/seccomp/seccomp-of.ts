@@ -6,8 +6,9 @@ import type { SandboxLog } from '../../sandbox-log.js';
 import { compileSeccomp } from './compile-seccomp.js';
 
 /**
- * The filter that a container's processes start with: that of `linux.seccomp` with `--oci-seccomp`, else none. The sandbox is the boundary either way: the filter is for what guests expect of it. Throws
- * {@link SandboxError} with the path of a field that cannot be honoured.
+ * The filter that a container's processes start with: that of `linux.seccomp` with `--oci-seccomp`, else none. The sandbox is
+ * the boundary either way: the filter is for what guests expect of it. Throws {@link SandboxError} with the path of a field
+ * that cannot be honoured.
  */
 export function seccompOf(spec: Spec, config: RuntimeConfig, log: SandboxLog): SeccompFilter | null {
   const description = spec.linux?.seccomp;
