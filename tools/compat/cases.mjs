@@ -6,7 +6,7 @@ import { PROGRAM_CASES } from './program-cases.mjs';
  * fixture files), or `argv` to run as it is. `files: true` compares the directory afterwards too; `stderr: false` when
  * messages carry process ids or addresses; `expect` (a regular expression on stdout) where a native run shows another
  * machine's state and cannot be compared; `stdin` is piped in; `sorted` when lines come in any order; `needs` a program
- * without which the case is left out; `guest` a C program of ours instead of `argv`.
+ * without which the case is left out; `flags` for the command; `guest` a C program of ours instead of `argv`.
  */
 const sh = (name, script, more = {}) => ({ name, argv: ['sh', '-c', script], ...more });
 const bash = (name, script, more = {}) => ({ name, argv: ['bash', '-c', script], ...more });
@@ -244,6 +244,12 @@ export const CASES = [
 
   // Networks.
   { name: 'net: errors of socket calls', argv: ['python3', 'socket_errors.py'] },
+  {
+    name: "net: errors of calls of the host's sockets",
+    argv: ['python3', 'socket_errors.py'],
+    flags: ['--network=host'],
+  },
+  { name: "net: options of TCP of the host's sockets", argv: ['python3', 'tcp_options.py'], flags: ['--network=host'] },
   { name: 'net: options of TCP', argv: ['python3', 'tcp_options.py'] },
   { name: 'net: close that lingers', argv: ['python3', 'socket_linger.py'] },
   sh(

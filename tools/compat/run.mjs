@@ -86,6 +86,7 @@ function isInstalled(program) {
 async function compare(test) {
   const argv = test.files ? ['sh', '-c', FILES_AFTER, 'sh', ...test.argv] : test.argv;
   const how = ['--net-raw', '--platform', options.platform, '--systrap-patching', options['systrap-patching']];
+  how.push(...(test.flags ?? []));
   const under = await inFixture((cwd) =>
     execute(process.execPath, [CLI, ...how, 'do', '--cwd', cwd, '--', ...argv], test, cwd),
   );

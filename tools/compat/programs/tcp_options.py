@@ -38,7 +38,7 @@ def set_and_get(sock, option, *values):
 
 server = listening()
 client = socket.create_connection(server.getsockname())
-client.setsockopt(TCP, socket.TCP_CONGESTION, b'cubic')
+client.setsockopt(TCP, socket.TCP_CONGESTION, b'reno')
 accepted = server.accept()[0]
 for name, sock in (('new', socket.socket()), ('listening', server), ('connected', client)):
     print(name)
@@ -57,7 +57,7 @@ for name, sock in (('new', socket.socket()), ('listening', server), ('connected'
     for option in (REPAIR_QUEUE, QUEUE_SEQ, REPAIR_OPTIONS, REPAIR_WINDOW):
         show(f'set {option}', lambda: sock.setsockopt(TCP, option, b'\1\0\0\0' * 5))
     show('protocol above', lambda: sock.setsockopt(TCP, ULP, b'xyz'))
-show('model of cubic', lambda: client.getsockopt(TCP, CC_INFO, 64))
+show('model of reno', lambda: client.getsockopt(TCP, CC_INFO, 64))
 info = client.getsockopt(TCP, socket.TCP_INFO, 232)
 print('sent and received:', struct.unpack_from('QQ', info, 120))
 print('size of the information:', len(info))

@@ -1,6 +1,14 @@
-import { SOCK_CLOEXEC, SOCK_NONBLOCK, type AF_INET, type AF_INET6, type Errno } from '@tsv/abi';
+import {
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+  SO_PROTOCOL,
+  type AF_INET,
+  type AF_INET6,
+  type Errno,
+} from '@tsv/abi';
 import type { HostFdWatcher } from '@tsv/gofer';
-import { socket } from '@tsv/host';
+import { getsockopt, socket } from '@tsv/host';
 import type { Kernel, SocketFamily, SocketFile, Task } from '@tsv/kernel';
 import { HostSocketFile } from './host-socket-file.js';
 
@@ -23,6 +31,13 @@ export class HostSocketFamily implements SocketFamily {
     const fd = socket(this.family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd < 0) return fd;
     const { anonymousFiles } = this.#kernel;
-    return new HostSocketFile(anonymousFiles, this.#watcher, t.ns.net, this.family, type, protocol, flags, fd);
+    const chosen = protocolOf(fd);
+    return new HostSocketFile(anonymousFiles, this.#watcher, t.ns.net, this.family, type, chosen, flags, fd);
   }
+}
+
+/** The protocol of a socket of the host's, which it chose if it was asked for 0. */
+function protocolOf(fd: number): number {
+  const value = new Uint8Array(4);
+  return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, value) < 0 ? 0 : new DataView(value.buffer).getInt32(0, true);
 }

@@ -1,21 +1,27 @@
 import {
   AF_UNIX,
   EAGAIN,
+  EALREADY,
   EINPROGRESS,
   EINVAL,
+  EISCONN,
   EMSGSIZE,
   ENOPROTOOPT,
+  MSG_CTRUNC,
   MSG_DONTWAIT,
+  MSG_EOR,
+  MSG_ERRQUEUE,
   MSG_NOSIGNAL,
+  MSG_OOB,
   MSG_PEEK,
   MSG_TRUNC,
-  POLLERR,
-  POLLHUP,
   POLLIN,
   POLLOUT,
   POLLPRI,
+  POLLRDBAND,
   POLLRDHUP,
   POLLRDNORM,
+  POLLWRBAND,
   POLLWRNORM,
   SHUT_RD,
   SHUT_RDWR,
@@ -75,8 +81,11 @@ const lengths = new Int32Array(LENGTH_COUNT);
 const address = new Uint8Array(SIZEOF_SOCKADDR_STORAGE);
 const value = new Uint8Array(8);
 const valueView = new DataView(value.buffer);
-/** Events that a socket may have, poll(2). */
+/** Events that epoll(7) of the host is asked for, and all that a socket may have, poll(2). */
 const WATCHED = POLLIN | POLLPRI | POLLOUT | POLLRDHUP;
+const POLLED = WATCHED | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND;
+/** What recvmsg(2) tells of a message; the host's also has what was asked for. */
+const TOLD_FLAGS = MSG_OOB | MSG_CTRUNC | MSG_TRUNC | MSG_EOR | MSG_ERRQUEUE;
 
 /**
  * A socket of the host's in a guest's hands. Every call is the host's own, and none of them waits: what the host has no
@@ -88,6 +97,9 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
   readonly #watcher: HostFdWatcher;
   readonly #net: NetNamespace;
   #isListening = false;
+  #isReadShut = false;
+  /** Where the connection goes that is being made. */
+  #peer = NO_BYTES;
   /** Events that somebody waits for and that have not come. */
   #awaited = 0;
 
@@ -120,17 +132,17 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
 
   hostFdReady(events: number): void {
     // epoll(7) of the host tells of plain events; guests may ask for the others that mean the same.
-    const more = ((events & POLLIN) !== 0 ? POLLRDNORM : 0) | ((events & POLLOUT) !== 0 ? POLLWRNORM : 0);
+    const more = ((events & POLLIN) !== 0 ? POLLRDNORM : 0) | ((events & POLLOUT) !== 0 ? POLLWRNORM | POLLWRBAND : 0);
     this.#awaited &= ~events;
     if (this.#awaited !== 0) this.#watch(this.#awaited);
     this.queue.notify(events | more);
   }
 
   override readiness(): number {
-    const ready = pollFd(this.#fd, WATCHED, 0);
+    const ready = pollFd(this.#fd, POLLED, 0);
     const missing = WATCHED & ~ready;
     if (missing !== 0) this.#watch(missing);
-    return ready | ((ready & POLLIN) !== 0 ? POLLRDNORM : 0) | ((ready & POLLOUT) !== 0 ? POLLWRNORM : 0);
+    return ready;
   }
 
   override takeError(): 0 | Errno {
@@ -144,12 +156,16 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
 
   connect(bytes: Uint8Array, len: number): 0 | Errno {
     const status = connect(this.#fd, bytes.subarray(0, len));
-    if (status === -EINPROGRESS) this.#watch(POLLOUT);
+    if (status !== -EINPROGRESS) return status;
+    this.#peer = bytes.slice(0, len);
+    this.#watch(POLLOUT);
     return status;
   }
 
   override connectResult(): 0 | Errno {
-    if ((pollFd(this.#fd, POLLOUT, 0) & (POLLOUT | POLLERR | POLLHUP)) !== 0) return this.takeError();
+    // As a call that waits would find out, so that the host knows that it is over, whichever way.
+    const status = connect(this.#fd, this.#peer);
+    if (status !== -EALREADY && status !== -EINPROGRESS) return status === -EISCONN ? 0 : status;
     this.#watch(POLLOUT);
     return -EINPROGRESS;
   }
@@ -179,6 +195,7 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
 
   shutdown(how: typeof SHUT_RD | typeof SHUT_WR | typeof SHUT_RDWR): 0 | Errno {
     const status = shutdown(this.#fd, how);
+    if (status === 0 && how !== SHUT_WR) this.#isReadShut = true;
     if (status === 0) this.queue.notify(this.readiness());
     return status;
   }
@@ -200,7 +217,10 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
       if (len < 0) return len;
       sent = sendmsg(this.#fd, gathered, 0, len, to, control, sending);
     }
-    return this.#later(sent, POLLOUT);
+    // With MSG_FASTOPEN it connects first.
+    const isConnecting = sent === -EINPROGRESS || sent === -EALREADY;
+    const waits = !this.isNonblocking && (flags & MSG_DONTWAIT) === 0;
+    return this.#later(isConnecting && waits ? -EAGAIN : sent, POLLOUT);
   }
 
   receive(io: IoBuffer, message: SocketMessage, flags: number): number {
@@ -216,10 +236,11 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
     const isBare = this.family === AF_UNIX;
     const from = isBare ? NO_BYTES : message.address;
     const n = recvmsg(this.#fd, dst, at, limit, from, isBare ? NO_BYTES : message.control, lengths, asked);
+    if (n === -EAGAIN && this.#endsWaiting(flags)) return 0;
     if (n < 0) return this.#later(n, (flags & MSG_PEEK) === 0 ? POLLIN : POLLIN | POLLPRI);
     message.addressLen = Math.min(lengths[LENGTH_ADDRESS]!, SIZEOF_SOCKADDR_STORAGE);
     message.controlLen = lengths[LENGTH_CONTROL]!;
-    message.flags |= lengths[MESSAGE_FLAGS]! & ~MSG_DONTWAIT;
+    message.flags |= lengths[MESSAGE_FLAGS]! & TOLD_FLAGS;
     message.wholeBytes = n;
     const isDiscarded = this.type === SOCK_STREAM && (flags & MSG_TRUNC) !== 0;
     const moved = isDiscarded ? 0 : Math.min(n, limit);
@@ -274,6 +295,11 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
   protected override release(): void {
     this.#watcher.remove(this.#fd);
     close(this.#fd);
+  }
+
+  /** Whether a call that waits is told the end: of a datagram socket that was shut down, who does not wait hears EAGAIN. */
+  #endsWaiting(flags: number): boolean {
+    return this.#isReadShut && !this.isNonblocking && (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) === 0;
   }
 
   #watch(events: number): void {
