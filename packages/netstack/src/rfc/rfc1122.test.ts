@@ -1,6 +1,9 @@
+import { ChannelLink } from '../link/channel.js';
+import { EthernetWire, IPV4, PEERS } from '../testing/ethernet-wire.js';
 import { Bench, icmp4, ipv4, u16, udp } from '../testing/packets.js';
 import { UdpSocket } from '../socket/udp-socket.js';
-import { IpAddress } from '../wire/ip-address.js';
+import { parseLinkAddress } from '../wire/ethernet.js';
+import { IpAddress, parsePrefix } from '../wire/ip-address.js';
 
 const ICMP = 1;
 const TYPE_AT = 20;
@@ -89,5 +92,23 @@ describe('RFC 1122 section 4.1, UDP', () => {
     ['a wrong one', RIGHT ^ 1, -EAGAIN],
   ])('4.1.3.4: a datagram with %s', (_what, checksum, result) => {
     expect(received(withChecksum(checksum))).toBe(result);
+  });
+});
+
+describe('RFC 1122 section 3.3.4.2, packets to an address of another interface', () => {
+  function answerCount(strongHost: boolean, dst: string): number {
+    const wire = new EthernetWire({ addresses: ['10.0.0.1/24'], stack: { strongHost } });
+    wire.stack.addNic('eth1', new ChannelLink(), { addresses: [parsePrefix('10.5.0.1/24')] });
+    wire.nic.neighbours!.addPermanent(IpAddress.parse('10.0.0.2'), parseLinkAddress(PEERS));
+    wire.heard();
+    return wire.inject(IPV4, ipv4({ dst, protocol: ICMP }, ...ECHO)).length;
+  }
+
+  it('are taken in the weak model, as Linux has it', () => expect(answerCount(false, '10.5.0.1')).toBe(1));
+
+  it('are dropped in the strong model', () => expect(answerCount(true, '10.5.0.1')).toBe(0));
+
+  it('those to its own are taken in either', () => {
+    expect([answerCount(false, '10.0.0.1'), answerCount(true, '10.0.0.1')]).toEqual([1, 1]);
   });
 });
