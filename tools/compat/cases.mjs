@@ -300,6 +300,7 @@ export const CASES = [
   { name: 'net: original destinations', argv: ['unshare', '-n', 'python3', 'original_dst.py'] },
   { name: 'net: controls of datagrams', argv: ['unshare', '-n', 'python3', 'datagram_controls.py'], stderr: false },
   { name: 'net: sources of groups', argv: ['unshare', '-n', 'python3', 'source_groups.py'] },
+  { name: 'net: ifconfig and route', argv: ['unshare', '-n', 'bash', 'ifconfig.sh'], needs: 'ifconfig' },
   { name: 'net: conntrack', argv: ['unshare', '-n', 'bash', 'conntrack.sh'], stderr: false, needs: 'conntrack' },
   { name: 'net: events of devices', argv: ['unshare', '-n', 'python3', 'uevents.py'] },
   { name: 'net: tcpdump', argv: ['unshare', '-n', 'sh', 'capture.sh'], stderr: false, needs: 'tcpdump' },

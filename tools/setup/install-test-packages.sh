@@ -7,7 +7,7 @@ packages=(
   procps python3 sed strace tar util-linux xz-utils runsc iproute2
   podman conmon containerd docker.io crun
   gdb musl-tools openssl redis-server screen sqlite3 tmux vim-tiny
-  conntrack curl iperf3 iptables iputils-ping netcat-openbsd nginx-light socat tcpdump traceroute tshark
+  conntrack curl iperf3 iptables iputils-ping net-tools netcat-openbsd nginx-light socat tcpdump traceroute tshark
   bind9-dnsutils openssh-client openssh-server
 )
 missing=()

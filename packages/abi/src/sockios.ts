@@ -18,8 +18,10 @@ export const SIOCGIFMETRIC = 0x891d;
 export const SIOCGIFMTU = 0x8921;
 export const SIOCSIFMTU = 0x8922;
 export const SIOCSIFNAME = 0x8923;
+export const SIOCSIFHWADDR = 0x8924;
 export const SIOCGIFHWADDR = 0x8927;
 export const SIOCGIFINDEX = 0x8933;
+export const SIOCDIFADDR = 0x8936;
 export const SIOCGIFTXQLEN = 0x8942;
 export const SIOCGIFMAP = 0x8970;
 
@@ -27,6 +29,11 @@ export const SIOCGIFMAP = 0x8970;
 export const SIZEOF_IFREQ = 40;
 export const IFNAMSIZ = 16;
 export const IFR_DATA = 16;
+/** `struct in6_ifreq`. */
+export const SIZEOF_IN6_IFREQ = 24;
+export const IFR6_ADDR = 0;
+export const IFR6_PREFIXLEN = 16;
+export const IFR6_IFINDEX = 20;
 /** `struct ifconf`. */
 export const SIZEOF_IFCONF = 16;
 export const IFC_REQ = 8;
@@ -37,7 +44,7 @@ export const RT_DST = 8;
 export const RT_GATEWAY = 24;
 export const RT_GENMASK = 40;
 export const RT_FLAGS = 56;
-export const RT_METRIC = 82;
+export const RT_METRIC = 80;
 export const RT_DEV = 88;
 export const RTF_UP = 0x1;
 export const RTF_GATEWAY = 0x2;

@@ -126,6 +126,10 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
     return this.#isListening;
   }
 
+  override get readsSocketControl(): boolean {
+    return this.family !== AF_UNIX;
+  }
+
   override get raisesSigpipe(): boolean {
     return this.type === SOCK_STREAM;
   }

@@ -44,6 +44,7 @@ import {
   SIOCSIFADDR,
   SIOCSIFBRDADDR,
   SIOCSIFFLAGS,
+  SIOCSIFHWADDR,
   SIOCSIFMTU,
   SIOCSIFNETMASK,
   SIZEOF_IFCONF,
@@ -85,7 +86,14 @@ const READS: ReadonlySet<number> = new Set([
   SIOCGIFMAP,
 ]);
 const OTHERS: ReadonlySet<number> = new Set([SIOCETHTOOL, SIOCGIFCONF, SIOCGIFNAME, SIOCADDRT, SIOCDELRT]);
-const CHANGES: ReadonlySet<number> = new Set([SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFBRDADDR, SIOCSIFNETMASK, SIOCSIFMTU]);
+const CHANGES: ReadonlySet<number> = new Set([
+  SIOCSIFFLAGS,
+  SIOCSIFADDR,
+  SIOCSIFBRDADDR,
+  SIOCSIFHWADDR,
+  SIOCSIFNETMASK,
+  SIOCSIFMTU,
+]);
 
 /** Whether {@link netIoctl} knows a request. */
 export function isNetIoctl(cmd: number): boolean {
@@ -166,6 +174,9 @@ function change(stack: Stack, nic: Nic, cmd: number): 0 | Errno {
       setDeviceUp(stack, nic);
       return 0;
     }
+    case SIOCSIFHWADDR:
+      // No driver lets its address be changed.
+      return -EOPNOTSUPP;
     case SIOCSIFNETMASK: {
       const prefixLen = prefixLenOf(view.getUint32(IFR_DATA + SIN_ADDR));
       if (entry === undefined) return -EADDRNOTAVAIL;

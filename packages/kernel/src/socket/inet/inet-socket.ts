@@ -49,6 +49,7 @@ import type { WaitQueue } from '@tsv/waiter';
 import type { AnonymousFiles } from '../../fd/anonymous-files.js';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
 import type { Task } from '../../task/task.js';
+import { changeIpv6Address, isIpv6Ioctl } from '../device/ipv6-ioctl.js';
 import { netIoctl } from '../device/net-ioctl.js';
 import { SocketFile } from '../socket-file.js';
 import { familyOf, loadInetAddress, ownSocketAddress, storeInetAddress } from './inet-address.js';
@@ -221,6 +222,7 @@ export abstract class InetSocket extends SocketFile {
   }
 
   override ioctl(cmd: number, arg: number, caller: Caller): number {
+    if (this.isIpv6 && isIpv6Ioctl(cmd)) return changeIpv6Address(this.net, this.stack, cmd, arg, caller);
     return netIoctl(this.net, this.stack, cmd, arg, caller);
   }
 
