@@ -22,7 +22,7 @@ import { createServer, StackDriver } from '@tsv/netstack/net';
 import { WaitEntry } from '@tsv/waiter';
 import { BadWeather, numbers } from './bad-weather.mjs';
 import { serveIperf3 } from './iperf3-server.mjs';
-import { connectLinux, ip } from './link-to-linux.mjs';
+import { connectLinux, ip, sysctl } from './link-to-linux.mjs';
 import { NAME_AND_LOGIN } from './name-and-login.mjs';
 
 const POLLIN = 1;
@@ -219,6 +219,39 @@ export const CASES = [
         const { stdout } = await run('ping', ['-n', '-c', '2', '-i', '0.2', '-W', '10', own().address.toString()]);
         assert.match(stdout, /2 received/);
         return own().address.toString();
+      }),
+  },
+  {
+    name: 'redirects of Linux as the router',
+    run: () =>
+      withCable('tap', {}, async ({ stack, nic, linux }) => {
+        for (const name of ['ipv4.ip_forward', 'ipv6.conf.all.forwarding', `ipv4.conf.${linux}.send_redirects`])
+          sysctl(`net.${name}`, 1);
+        // The better router, which is not there: it is enough that Linux knows where it would be.
+        const better = { 4: '10.77.0.3', 6: 'fe80::3' };
+        for (const next of Object.values(better))
+          ip('neigh', 'add', next, 'lladdr', '02:00:00:00:00:03', 'dev', linux, 'nud', 'permanent');
+        ip('route', 'add', '203.0.113.0/24', 'via', better[4], 'dev', linux);
+        ip('-6', 'route', 'add', '2001:db8:7::/64', 'via', better[6], 'dev', linux);
+        // Only a router's link-local address can redirect: RFC 4861 section 8.1.
+        const router = /inet6 (fe80::[0-9a-f:]+)/.exec(ip('-6', 'addr', 'show', 'dev', linux))[1];
+        stack.routes.removeWhere(({ destination }) => destination.prefixLen === 0 && !destination.address.isIpv4);
+        stack.routes.add({ destination: parsePrefix('::/0'), nicId: nic.id, gateway: IpAddress.parse(router) });
+        const socket = new UdpSocket(stack, true);
+        for (const [far, next] of [
+          ['203.0.113.9', better[4]],
+          ['2001:db8:7::9', better[6]],
+        ]) {
+          const to = IpAddress.parse(far);
+          const nextHop = () => stack.findPath(to, null, 0).nextHop?.toString();
+          for (let i = 0; i < 100 && nextHop() !== next; i++) {
+            socket.send(new Uint8Array(8), 0, 8, new SocketAddress(to, 9));
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+          assert.equal(nextHop(), next, `the first hop to ${far}`);
+        }
+        socket.close();
+        for (const name of ['ipv4.ip_forward', 'ipv6.conf.all.forwarding']) sysctl(`net.${name}`, 0);
       }),
   },
   {
