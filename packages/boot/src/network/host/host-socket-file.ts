@@ -32,15 +32,26 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  SO_BROADCAST,
+  SO_DONTROUTE,
   SO_ERROR,
+  SO_KEEPALIVE,
   SO_LINGER,
-  SO_RCVLOWAT,
   SO_MARK,
+  SO_NO_CHECK,
+  SO_OOBINLINE,
   SO_PRIORITY,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
+  SO_RCVLOWAT,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SO_RXQ_OVFL,
   SO_SNDBUF,
   SO_SNDBUFFORCE,
+  SO_TIMESTAMP,
+  SO_TIMESTAMPNS,
+  SO_ZEROCOPY,
   type Errno,
 } from '@tsv/abi';
 import type { HostFdListener, HostFdWatcher } from '@tsv/gofer';
@@ -84,6 +95,20 @@ const valueView = new DataView(value.buffer);
 /** Events that epoll(7) of the host is asked for, and all that a socket may have, poll(2). */
 const WATCHED = POLLIN | POLLPRI | POLLOUT | POLLRDHUP;
 const POLLED = WATCHED | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND;
+/** On-off options that the kernel keeps and the host is to know; it sets others itself when they are passed on. */
+const KEPT_FLAGS: ReadonlySet<number> = new Set([
+  SO_REUSEADDR,
+  SO_DONTROUTE,
+  SO_BROADCAST,
+  SO_KEEPALIVE,
+  SO_OOBINLINE,
+  SO_NO_CHECK,
+  SO_REUSEPORT,
+  SO_TIMESTAMP,
+  SO_TIMESTAMPNS,
+  SO_RXQ_OVFL,
+  SO_ZEROCOPY,
+]);
 /** What recvmsg(2) tells of a message; the host's also has what was asked for. */
 const TOLD_FLAGS = MSG_OOB | MSG_CTRUNC | MSG_TRUNC | MSG_EOR | MSG_ERRQUEUE;
 
@@ -282,7 +307,9 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
       setsockopt(this.#fd, SOL_SOCKET, name, value);
       return;
     }
-    valueView.setInt32(0, this.#optionValue(name), true);
+    const wanted = this.#optionValue(name);
+    if (wanted === null) return;
+    valueView.setInt32(0, wanted, true);
     setsockopt(this.#fd, SOL_SOCKET, name, value.subarray(0, 4));
   }
 
@@ -311,7 +338,8 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
     this.#watcher.watchOnce(this.#fd, this.#awaited);
   }
 
-  #optionValue(name: number): number {
+  /** What the host is to be told of an option that the kernel keeps; null of others. */
+  #optionValue(name: number): number | null {
     const { options } = this;
     switch (name) {
       case SO_RCVBUF:
@@ -327,7 +355,7 @@ export class HostSocketFile extends SocketFile implements HostFdListener {
       case SO_PRIORITY:
         return options.priority;
       default:
-        return options.has(name) ? 1 : 0;
+        return KEPT_FLAGS.has(name) ? Number(options.has(name)) : null;
     }
   }
 
