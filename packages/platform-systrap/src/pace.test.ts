@@ -22,6 +22,15 @@ interface Looks {
 }
 
 describe('Pace', () => {
+  it('is near at first, and has all of its account when it goes far', () => {
+    pace.begin(1000);
+    expect([pace.isNear, pace.isNew, retriesAt(1019), retriesAt(1020)]).toEqual([true, true, false, true]);
+    pace.goFar(1020);
+    expect([pace.isNear, lossToNearUs()]).toEqual([false, 20_100]);
+    pace.comeNear(1030);
+    expect([pace.isNear, pace.isNew]).toEqual([true, false]);
+  });
+
   it('comes near when twenty milliseconds were lost that spinning has not saved', () => {
     expect(lossToNearUs()).toBe(20_100);
     for (let i = 0; i < 4000; i++) pace.found();

@@ -4,7 +4,7 @@ const SAVED_US = 2.5;
 const SAVED_IN_CROWD_US = 5;
 /** What it costs to wake a thread on another processor. */
 export const WAKE_US = 50;
-/** What spinning may lose in a row when it begins or has saved much, and when it is tried again. */
+/** What spinning may lose in a row when it is new or has saved much, and when it is tried again. */
 const CREDIT_MAX_US = 20_000;
 const CREDIT_RETRY_US = 1000;
 /** Handovers between two looks whether it is time to try again. */
@@ -12,6 +12,11 @@ const HANDOVERS_PER_LOOK = 64;
 /** After how long spinning is tried again: longer and longer while that is in vain. */
 const RETRY_MS_MIN = 5;
 const RETRY_MS_MAX = 40;
+/**
+ * How long the sentry is near at first. A loop that spins is hot at once, and V8 takes 15 ms of another processor to optimize
+ * it, where the guest would run: as long as many programs take.
+ */
+const FIRST_NEAR_MS = 20;
 /** Spinning that has gone well for so long was worth trying. */
 const GOOD_MS = 200;
 
@@ -22,12 +27,24 @@ const GOOD_MS = 200;
  * the sentry comes near.
  */
 export class Pace {
-  isNear = false;
+  isNear = true;
   #creditUs = CREDIT_MAX_US;
+  /** What spinning may lose when it is tried next. */
+  #nextCreditUs = CREDIT_MAX_US;
   #handoverCount = 0;
   #retryMs = RETRY_MS_MIN;
   #retryAtMs = 0;
   #farSinceMs = 0;
+
+  /** Whether spinning was not tried yet. */
+  get isNew(): boolean {
+    return this.isNear && this.#nextCreditUs === CREDIT_MAX_US;
+  }
+
+  /** The first guest is about to run. */
+  begin(nowMs: number): void {
+    this.#retryAtMs = nowMs + FIRST_NEAR_MS;
+  }
 
   /** A guest stopped while the sentry looked. */
   found(): void {
@@ -54,6 +71,7 @@ export class Pace {
 
   comeNear(nowMs: number): void {
     this.isNear = true;
+    this.#nextCreditUs = CREDIT_RETRY_US;
     const wasGood = nowMs - this.#farSinceMs >= GOOD_MS;
     this.#retryMs = wasGood ? RETRY_MS_MIN : Math.min(RETRY_MS_MAX, this.#retryMs * 2);
     this.#retryAtMs = nowMs + this.#retryMs;
@@ -63,7 +81,7 @@ export class Pace {
   goFar(nowMs: number): void {
     this.isNear = false;
     this.#farSinceMs = nowMs;
-    this.#creditUs = CREDIT_RETRY_US;
+    this.#creditUs = this.#nextCreditUs;
   }
 
   /** Counts a handover. Returns whether it is time to ask {@link mayRetry}. */

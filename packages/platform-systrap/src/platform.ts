@@ -71,6 +71,7 @@ export class SystrapPlatform implements Platform {
   #doStubsSpin = false;
   /** The context that was told last, or -1. */
   #told = -1;
+  #hasBegun = false;
 
   /** Throws when the host does not let this process start stubs. */
   constructor(options: PlatformOptions) {
@@ -103,6 +104,7 @@ export class SystrapPlatform implements Platform {
   }
 
   createAddressSpace(): SystrapAddressSpace | Errno {
+    if (!this.#hasBegun) this.#begin();
     const index = this.#stubs.createSpace();
     return index < 0 ? index : new SystrapAddressSpace(this.#parts, index, new SpacePatches());
   }
@@ -130,6 +132,13 @@ export class SystrapPlatform implements Platform {
 
   close(): void {
     this.#stubs.close();
+  }
+
+  #begin(): void {
+    this.#hasBegun = true;
+    this.#pace.begin(performance.now());
+    this.#watchList.isOpen = false;
+    this.#stubs.comeNear();
   }
 
   /** The stop as the kernel is told it, or -1 when it is not the kernel's business. */
@@ -208,7 +217,7 @@ export class SystrapPlatform implements Platform {
   }
 
   #tryFar(nowMs: number): void {
-    if (this.#isCrowded || !this.#pace.mayRetry(nowMs)) return;
+    if ((this.#isCrowded && !this.#pace.isNew) || !this.#pace.mayRetry(nowMs)) return;
     this.#pace.goFar(nowMs);
     this.#stubs.goFar();
     this.#watchList.isOpen = true;
