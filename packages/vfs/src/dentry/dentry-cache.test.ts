@@ -21,6 +21,16 @@ describe('DentryCache', () => {
     expect(t.root.dentry.children?.has('often')).toBe(true);
   });
 
+  it('keeps a name that was just found, though all others were used since', () => {
+    const t = new TestTree(4);
+    for (let i = 0; i < 10; i++) t.write(`/f${i}`, `${i}`);
+    for (let i = 0; i < 10; i++) {
+      const { dentry } = t.root;
+      for (const name of dentry.children!.keys()) t.vfs.dentries.find(dentry, name);
+      expect(t.read(`/f${i}`)).toBe(`${i}`);
+    }
+  });
+
   it('remembers names that are not there, until they are', () => {
     const t = new TestTree();
     expect(t.vfs.resolve(t.caller, t.root, '/x')).toBe(-ENOENT);

@@ -52,6 +52,8 @@ export class DentryCache {
     const dentry = new Dentry(this, parent.fs, parent, name, inode);
     this.#attach(dentry, parent, name);
     parent.incRef();
+    // Whoever looks it up is about to use it: making room must not take it.
+    dentry.isReferenced = true;
     this.unused(dentry);
     return dentry;
   }
