@@ -392,9 +392,12 @@ export class Mm extends GuestMemory {
 
   protected resolve(addr: number, isWrite: boolean): number {
     const map = this.addressMap;
+    const page = pageFloor(addr);
+    // Programs give constants of theirs as paths, such as the empty one that glibc's fstat(3) gives.
+    const known = isWrite ? undefined : map.hostPages.get(page);
+    if (known !== undefined) return this.#buffered(known, addr - page);
     const vma = this.#vmaForAccess(addr);
     if (vma === null || (isWrite ? !vma.isWritable : !vma.isAccessible)) return -EFAULT;
-    const page = pageFloor(addr);
     if (makePresent(map, vma, page, isWrite) < 0 || map.commit() < 0) return -EFAULT;
     const pma = map.pmas.at(addr);
     if (pma === null) return this.#bufferHostPage(vma, page, addr);
@@ -448,9 +451,13 @@ export class Mm extends GuestMemory {
         hostPages.set(page, bytes);
       }
     }
-    this.seg = bytes;
-    this.segAt = addr - page;
-    return PAGE_BYTES - this.segAt;
+    return this.#buffered(bytes, addr - page);
+  }
+
+  #buffered(page: Uint8Array, at: number): number {
+    this.seg = page;
+    this.segAt = at;
+    return PAGE_BYTES - at;
   }
 
   #place(request: MapRequest): number {
