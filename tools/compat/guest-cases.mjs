@@ -23,6 +23,7 @@ export const GUEST_CASES = [
   guest('inotify'),
   guest('scm-rights'),
   guest('kcmp-ioprio'),
+  guest('getcpu'),
   guest('ptrace'),
   guest('patched-site'),
   guest('sysv-shm'),

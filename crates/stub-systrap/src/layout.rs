@@ -123,8 +123,12 @@ pub const THREAD_ID_AT: usize = 608;
 /// Answers to calls that need no kernel, by their place in [`ANSWERED_CALLS`] plus one; [`NO_ANSWER`] without one, and
 /// at place 0. Written by the sentry.
 pub const ANSWERS_AT: usize = 640;
+/// The answer to getcpu(2), at the place behind those: what the vDSO reads, not the stub. Written by the sentry.
+pub const CPU_ANSWER_AT: usize = ANSWERS_AT + 4 * (ANSWERED_CALLS.len() + 1);
 /// How often the context was resumed, written by the sentry: in a cache line that stubs do not use.
 pub const RUNS_AT: usize = 704;
+
+const _: () = assert!(CPU_ANSWER_AT + 4 <= RUNS_AT);
 
 /// The call must be told.
 pub const NO_ANSWER: u32 = u32::MAX;

@@ -5,9 +5,11 @@
 #[path = "../src/clock.rs"]
 mod clock;
 
-use clock::{Clock, Params, Timespec};
+use clock::{Clock, NO_CPU, Params, Timespec};
 use core::arch::asm;
 use core::panic::PanicInfo;
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::Relaxed;
 
 const PAGE_BYTES: usize = 4096;
 
@@ -82,10 +84,40 @@ pub extern "C" fn __vdso_clock_getres(clock_id: i32, resolution: usize) -> i32 {
     syscall(SYS_CLOCK_GETRES, clock_id as usize, resolution, 0) as i32
 }
 
-/// getcpu(2). The kernel is asked: the CPU on which this runs is the host's, and none of the guest's concern.
+/// getcpu(2). The CPU on which this runs is the host's, and none of the guest's concern: it is told the one that the kernel has
+/// given the thread.
+///
+/// # Safety
+/// `cpu` and `node` are null or pointers that the caller may write to.
 #[unsafe(no_mangle)]
-pub extern "C" fn __vdso_getcpu(cpu: usize, node: usize, unused: usize) -> i64 {
-    syscall(SYS_GETCPU, cpu, node, unused) as i64
+pub unsafe extern "C" fn __vdso_getcpu(cpu: *mut u32, node: *mut u32, unused: usize) -> i64 {
+    let Some(number) = own_cpu() else {
+        return syscall(SYS_GETCPU, cpu as usize, node as usize, unused) as i64;
+    };
+    if !cpu.is_null() {
+        // SAFETY: the caller says that it may be written to.
+        unsafe { cpu.write_unaligned(number) };
+    }
+    if !node.is_null() {
+        // SAFETY: as above.
+        unsafe { node.write_unaligned(0) };
+    }
+    0
+}
+
+fn own_cpu() -> Option<u32> {
+    let address = params().cpu.address(gs_base)?;
+    // SAFETY: the kernel says that a word of the thread's own is there, which it writes.
+    let number = unsafe { (address as *const AtomicU32).as_ref()?.load(Relaxed) };
+    (number != NO_CPU).then_some(number)
+}
+
+/// Only where the kernel says that it can be read.
+fn gs_base() -> u64 {
+    let base: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("rdgsbase {}", out(reg) base, options(nomem, nostack, preserves_flags)) };
+    base
 }
 
 fn now(clock: Clock) -> Option<Timespec> {

@@ -25,6 +25,37 @@ pub struct Params {
     pub realtime_sec: AtomicU64,
     /// Below 10^9.
     pub realtime_nsec: AtomicU64,
+    /// Where threads find their CPU.
+    pub cpu: CpuPlace,
+}
+
+/// Where a thread finds the number of its CPU: the word `offset` bytes behind its GS base, if that is one of `gs_len` addresses
+/// from `gs_start` on. Written before guests run.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct CpuPlace {
+    /// First address.
+    pub gs_start: AtomicU64,
+    /// 0 if there is no such place; GS bases can be read otherwise.
+    pub gs_len: AtomicU64,
+    /// Bytes behind the GS base.
+    pub offset: AtomicU64,
+}
+
+/// What stands in the word while the kernel has to be asked.
+pub const NO_CPU: u32 = u32::MAX;
+
+impl CpuPlace {
+    /// Address of the word of the thread whose GS base `gs_base` returns; None when the kernel must be asked.
+    pub fn address(&self, gs_base: impl Fn() -> u64) -> Option<u64> {
+        let len = self.gs_len.load(Ordering::Relaxed);
+        if len == 0 {
+            return None;
+        }
+        let base = gs_base();
+        let is_known = base.wrapping_sub(self.gs_start.load(Ordering::Relaxed)) < len;
+        is_known.then(|| base + self.offset.load(Ordering::Relaxed))
+    }
 }
 
 /// `struct timespec`.

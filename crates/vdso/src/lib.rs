@@ -4,7 +4,7 @@ pub mod clock;
 
 #[cfg(test)]
 mod tests {
-    use super::clock::{Clock, Params, Timespec, read};
+    use super::clock::{Clock, CpuPlace, Params, Timespec, read};
     use std::sync::atomic::Ordering::Relaxed;
     use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -66,6 +66,18 @@ mod tests {
     fn clock_ids_are_those_of_clock_gettime() {
         let known: Vec<i32> = (-3..20).filter(|id| Clock::of(*id).is_some()).collect();
         assert_eq!(known, [0, 1, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_cpu_is_found_behind_the_gs_base_of_a_thread_that_does_not_use_it() {
+        let place = CpuPlace::default();
+        assert_eq!(place.address(|| unreachable!("it may not be readable")), None);
+        place.gs_start.store(0x1_0000, Relaxed);
+        place.gs_len.store(0x2000, Relaxed);
+        place.offset.store(0x18, Relaxed);
+        let at = |gs_base| place.address(|| gs_base);
+        assert_eq!([at(0x1_0000), at(0x1_1fff)], [Some(0x1_0018), Some(0x1_2017)]);
+        assert_eq!([at(0), at(0xffff), at(0x1_2000), at(u64::MAX)], [None; 4]);
     }
 
     #[test]

@@ -110,6 +110,9 @@ fn typescript(image: &[u8]) -> String {
         ("MONOTONIC_NSEC", offset_of!(Params, monotonic_nsec)),
         ("REALTIME_SEC", offset_of!(Params, realtime_sec)),
         ("REALTIME_NSEC", offset_of!(Params, realtime_nsec)),
+        ("CPU_GS_START", offset_of!(Params, cpu.gs_start)),
+        ("CPU_GS_LEN", offset_of!(Params, cpu.gs_len)),
+        ("CPU_OFFSET", offset_of!(Params, cpu.offset)),
     ] {
         out.push_str(&format!("export const PARAM_{name} = {offset};\n"));
     }

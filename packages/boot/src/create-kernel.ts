@@ -28,7 +28,7 @@ export interface KernelParts {
 export function createKernel(parts: KernelParts): Kernel {
   const { platform, memoryFile, config, log } = parts;
   const clock = new HostClock();
-  const vdso = createVdso(memoryFile);
+  const vdso = createVdso(memoryFile, platform.cpuAnswer);
   if (typeof vdso === 'number') throw new SandboxError(`Cannot place the vDSO in memory: ${errnoText(-vdso)}`);
   const kernel = new Kernel({
     platform,

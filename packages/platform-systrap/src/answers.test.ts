@@ -20,6 +20,8 @@ import { SystrapGuest } from './testing/guest.js';
 
 const GETPID = 39;
 const GETPPID = 110;
+const GETCPU = 309;
+const NO_ANSWER = 0xffff_ffff;
 const PID = 0xfedc_ba98;
 /** endbr64; mov eax, 39; syscall; jmp rbx */
 const CALL = [...asm.endbr64, ...asm.movEax(GETPID), ...asm.syscall, 0xff, 0xe3];
@@ -104,6 +106,45 @@ describe('SystrapContext.answer', () => {
       page.set(REG_EFLAGS, 0x302);
     }
     expect(reasons).toContain(REASON_SYSCALL);
+  });
+
+  it('puts the CPU where the guest finds it by its GS base', () => {
+    const { offset, gsStart, gsEnd } = guest.platform.cpuAnswer!;
+    const disp32 = [0, 8, 16, 24].map((shift) => (offset >> shift) & 0xff);
+    // rdgsbase rcx; mov eax, gs:[offset]
+    const { space: reading } = guest.space([
+      0xf3,
+      0x48,
+      0x0f,
+      0xae,
+      0xc9,
+      0x65,
+      0x8b,
+      0x04,
+      0x25,
+      ...disp32,
+      ...asm.ud2,
+    ]);
+    const reader = guest.thread(reading) as Required<Context>;
+    const other = guest.thread(reading) as Required<Context>;
+    reader.answer(GETCPU, 5);
+    for (const [thread, cpu] of [
+      [reader, 5],
+      [other, NO_ANSWER],
+    ] as const) {
+      guest.step(thread);
+      expect([thread.page.reason, thread.page.low(REG_RAX)]).toEqual([REASON_FAULT, cpu]);
+      const gs = thread.page.get(REG_RCX);
+      expect(gs >= gsStart && gs < gsEnd).toBe(true);
+    }
+  });
+
+  it('of getcpu(2) is not the result of the call', () => {
+    context.answer(GETCPU, 5);
+    context.page.set(REG_RIP, SITE);
+    context.page.set(REG_RAX, GETCPU);
+    guest.step(context);
+    expect([context.page.reason, context.page.low(REG_ORIG_RAX)]).toEqual([REASON_SYSCALL, GETCPU]);
   });
 });
 

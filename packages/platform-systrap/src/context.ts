@@ -8,8 +8,13 @@ const STATE_ASLEEP = 2;
 /** `ANSWERS_AT` and `NO_ANSWER`: results in the context page that the stub gives by itself. */
 const ANSWERS_AT = 640;
 const NO_ANSWER = 0xffff_ffff;
-/** What has an answer at which place, if anything: getpid, gettid, getppid, getuid, geteuid, getgid, getegid. */
-const ANSWERED_CALLS = [-1, 39, 186, 110, 102, 107, 104, 108];
+/**
+ * What has an answer at which place, if anything: getpid, gettid, getppid, getuid, geteuid, getgid, getegid; and getcpu,
+ * which code of the guest reads there by itself.
+ */
+const ANSWERED_CALLS = [-1, 39, 186, 110, 102, 107, 104, 108, 309];
+/** `CPU_ANSWER_AT`. */
+export const CPU_ANSWER_AT = ANSWERS_AT + 4 * ANSWERED_CALLS.indexOf(309);
 
 /** A guest thread that runs in a thread of a stub process. */
 export class SystrapContext implements Context {

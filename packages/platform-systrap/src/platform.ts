@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { Errno } from '@tsv/abi';
-import type { Platform, PlatformOptions } from '@tsv/platform';
+import type { CpuAnswerPlace, Platform, PlatformOptions } from '@tsv/platform';
 import native, { type SystrapStubs } from '../native/index.js';
 import { SystrapAddressSpace } from './address-space.js';
 import { Bell } from './bell.js';
-import type { SystrapContext } from './context.js';
+import { CPU_ANSWER_AT, type SystrapContext } from './context.js';
 import { Pace, WAKE_US } from './pace.js';
 import { RunQueue } from './run-queue.js';
 import { SitePatcher, SpacePatches } from './site-patcher.js';
@@ -27,6 +27,9 @@ const SPIN_CYCLES = 80_000;
 const HANDOVER_US = 300;
 /** `WAY_FAST` of `crates/stub-systrap`: a system call of a patched site. */
 const WAY_FAST = 1;
+/** `SLOTS_ADDR` and `SLOT_BYTES`: a guest that does not use GS itself has its slot's address in GS where code is patched. */
+const SLOTS_ADDR = 0x7fff_4000_0000;
+const SLOT_BYTES = 64 << 10;
 /** A guest that stops so soon after looking was in vain should have been near: it waited for a processor, or was woken. */
 const SOON_MS = 8;
 
@@ -54,6 +57,7 @@ export class SystrapPlatform implements Platform {
   readonly minUserAddr = native.minUserAddr();
   readonly maxUserAddr = native.maxUserAddr();
   readonly xstateBytes: number;
+  readonly cpuAnswer?: CpuAnswerPlace;
   readonly #parts: SystrapParts;
   readonly #stubs: SystrapStubs;
   readonly #pages: Uint32Array;
@@ -82,6 +86,10 @@ export class SystrapPlatform implements Platform {
     this.#bell = new Bell(this.#stubs.bellPage());
     this.#queue = new RunQueue(this.#pages, native.contextMax());
     this.#watchList = new WatchList(this.#pages, native.contextMax(), this.#queue);
+    if (mayPatch) {
+      const gsEnd = SLOTS_ADDR + native.contextMax() * SLOT_BYTES;
+      this.cpuAnswer = { gsStart: SLOTS_ADDR, gsEnd, offset: CPU_ANSWER_AT };
+    }
     const patcher = new SitePatcher(this.#stubs);
     this.#wake = this.#stubs.wakeFunction();
     const wakeSleeper = (index: number): void => {

@@ -10,6 +10,14 @@ export {
   chunkOf,
   type MemoryFile,
 } from './memory-file.js';
-export type { AddressSpace, CodeMemory, Context, Platform, PlatformOptions, PlatformType } from './platform.js';
+export type {
+  AddressSpace,
+  CodeMemory,
+  Context,
+  CpuAnswerPlace,
+  Platform,
+  PlatformOptions,
+  PlatformType,
+} from './platform.js';
 export { PlatformRegistry } from './registry.js';
 export { ContextPage } from './registers.js';

@@ -14,6 +14,8 @@ export interface Platform {
   readonly maxUserAddr: number;
   /** Bytes of the FP state that {@link Context.loadFp} fills: XSAVE format, not compacted (Intel SDM 1, 13.4). */
   readonly xstateBytes: number;
+  /** Where guest code reads the answer of its own thread for getcpu(2); platforms that have no such place do not say. */
+  readonly cpuAnswer?: CpuAnswerPlace;
 
   /** An address space without mappings. Errors: EAGAIN, ENOMEM when the host has no room for another. */
   createAddressSpace(): AddressSpace | Errno;
@@ -36,6 +38,16 @@ export interface Platform {
 
   /** Ends all guest threads and gives everything back. */
   close(): void;
+}
+
+/**
+ * The word in which a guest thread finds what {@link Context.answer} was given for getcpu(2), 2^32 - 1 for nothing: `offset`
+ * bytes behind its GS base, as long as that is in `[gsStart, gsEnd)`. The thread can read its GS base (FSGSBASE).
+ */
+export interface CpuAnswerPlace {
+  readonly gsStart: number;
+  readonly gsEnd: number;
+  readonly offset: number;
 }
 
 /** The code of an address space as a platform may change it, so that it does the same faster. */

@@ -1,7 +1,8 @@
 import { PT_LOAD, SIZEOF_PHDR, loadU64 } from '@tsv/abi';
 import { PAGE_BYTES, UsageKind, chunkAt } from '@tsv/platform';
 import { HeapMemoryFile } from '../testing/heap-memory-file.js';
-import { createVdso } from './vdso.js';
+import { PARAM_CPU_GS_LEN, PARAM_CPU_GS_START, PARAM_CPU_OFFSET } from './vdso-image.generated.js';
+import { createVdso, type Vdso } from './vdso.js';
 
 const DT_NULL = 0;
 const DT_SYMTAB = 6;
@@ -34,6 +35,15 @@ describe('the vDSO image, vdso(7)', () => {
   it('lies behind its parameter page', () => {
     expect(vdso.imagePfn).toBe(vdso.paramPfn + 1);
     expect(memory.pageCount(UsageKind.SYSTEM)).toBe(1 + vdso.imagePageCount);
+  });
+  it('is told where threads find their CPU, if anywhere', () => {
+    const cpuAt = ({ paramPfn }: Vdso): number[] =>
+      [PARAM_CPU_GS_START, PARAM_CPU_GS_LEN, PARAM_CPU_OFFSET].map((param) =>
+        loadU64(memory.views[0]!, chunkAt(paramPfn) + param),
+      );
+    expect(cpuAt(vdso)).toEqual([0, 0, 0]);
+    const other = createVdso(memory, { gsStart: 0x7fff_4000_0000, gsEnd: 0x7fff_7000_0000, offset: 672 });
+    expect(cpuAt(other as Vdso)).toEqual([0x7fff_4000_0000, 0x3000_0000, 672]);
   });
   it('is one segment at address 0', () => {
     const loads = phdrs.filter((phdr) => view.getUint32(phdr, true) === PT_LOAD);

@@ -70,6 +70,11 @@ describe('sched_setaffinity(2), sched_getaffinity(2)', () => {
     expect(k.call(t, SYS_sched_setaffinity, 0, 4, DATA_ADDR)).toBe(0);
     expect(k.call(t, SYS_getcpu, DATA_ADDR, 0)).toBe(0);
     expect(t.mm.load32(DATA_ADDR)).toBe(cpu);
+    expect(k.contextOf(t).answers.get(SYS_getcpu)).toBe(cpu);
+    expect(k.call(t, SYS_sched_setaffinity, 0, 4, DATA_ADDR + 4)).toBe(-EINVAL);
+    t.mm.store32(DATA_ADDR, 3);
+    expect(k.call(t, SYS_sched_setaffinity, 0, 4, DATA_ADDR)).toBe(0);
+    expect(k.contextOf(t).answers.size).toBe(0);
   });
 });
 

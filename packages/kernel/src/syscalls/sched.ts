@@ -21,6 +21,7 @@ import {
   SCHED_RESET_ON_FORK,
   SCHED_RR,
   SIZEOF_TIMESPEC,
+  SYS_getcpu,
   loadU64,
   storeI64,
   storeTimespecMs,
@@ -63,6 +64,7 @@ export function sysSchedSetaffinity(t: Task, a: SyscallArgs): SysResult {
   }
   if (!isAny) return -EINVAL;
   target.scheduling.affinity = affinity;
+  target.context.forgetAnswers?.();
   return 0;
 }
 
@@ -227,11 +229,15 @@ export function sysSetpriority(t: Task, a: SyscallArgs): SysResult {
   return result;
 }
 
-/** getcpu(2). Threads do not know where the host runs them; each is told one CPU that it may use. Errors: EFAULT. */
+/**
+ * getcpu(2). Threads do not know where the host runs them; each is told one CPU that it may use, from then on by the vDSO if
+ * the platform has a place for it. Errors: EFAULT.
+ */
 export function sysGetcpu(t: Task, a: SyscallArgs): SysResult {
   const cpuAddr = a.u64(0);
   const nodeAddr = a.u64(1);
-  if (cpuAddr !== 0 && t.mm.store32(cpuAddr, cpuOf(t)) < 0) return -EFAULT;
+  const cpu = t.answer(SYS_getcpu, cpuOf(t));
+  if (cpuAddr !== 0 && t.mm.store32(cpuAddr, cpu) < 0) return -EFAULT;
   return nodeAddr === 0 ? 0 : t.mm.store32(nodeAddr, 0);
 }
 
