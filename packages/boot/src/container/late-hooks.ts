@@ -1,8 +1,8 @@
-import { FdWatcher, LaunchError, close, openat2, read, startProcess, unixSocketpair, write } from '@tsv/host';
-import { AT_FDCWD, O_CLOEXEC, O_RDWR, POLLIN, SOCK_STREAM, errnoText } from '@tsv/abi';
+import { FdWatcher, close, read, unixSocketpair, write } from '@tsv/host';
+import { O_CLOEXEC, POLLIN, SOCK_STREAM, errnoText } from '@tsv/abi';
 import { Socket } from 'node:net';
-import { toByteString } from '../byte-string.js';
 import { SandboxError } from '../sandbox-error.js';
+import { NO_FD, startCompanion } from './companion-process.js';
 import { runLateHooks, type ContainerManager } from './container-manager.js';
 import { ociState, type ContainerState } from './container-state.js';
 
@@ -35,30 +35,17 @@ export class LateHooks {
     const failed = unixSocketpair(SOCK_STREAM | O_CLOEXEC, pair);
     if (failed < 0) throw new SandboxError(`Cannot make the socket of hooks: ${errnoText(-failed)}`);
     const [ours, theirs] = [pair[0]!, pair[1]!];
-    const nothing = openat2(AT_FDCWD, '/dev/null', O_RDWR | O_CLOEXEC, 0, 0);
-    const result = new Int32Array(2);
-    const error = startProcess(
-      {
-        file: toByteString(process.execPath),
-        argv: ['node', entry, '--root', rootDir, 'late-hooks', state.id].map(toByteString),
-        envp: [],
-        fds: [nothing, nothing, STDERR, theirs],
-        namespaces: 0,
-        uidMap: '',
-        gidMap: '',
-        parentDeathSignal: 0,
-        landlock: -1,
-      },
-      result,
-    );
-    close(theirs);
-    if (nothing >= 0) close(nothing);
-    if (error < 0) {
+    const argv = ['node', entry, '--root', rootDir, 'late-hooks', state.id];
+    let pid: number;
+    try {
+      pid = startCompanion({ file: process.execPath, argv, envp: [], fds: [NO_FD, NO_FD, STDERR, theirs] });
+    } catch (error) {
       close(ours);
-      throw new SandboxError(new LaunchError(process.execPath, result[0]!, error).message);
+      throw error;
+    } finally {
+      close(theirs);
     }
-    close(result[1]!);
-    const hooks = new LateHooks(result[0]!, ours);
+    const hooks = new LateHooks(pid, ours);
     if ((await hooks.#answer()) === 1) return hooks;
     close(ours);
     throw new SandboxError('Cannot run hooks: their process has ended at once');

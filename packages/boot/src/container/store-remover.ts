@@ -1,7 +1,7 @@
-import { AT_FDCWD, O_CLOEXEC, O_RDWR, errnoText } from '@tsv/abi';
-import { LaunchError, close, openat2, pipe2, startProcess, write } from '@tsv/host';
-import { toByteString } from '../byte-string.js';
+import { O_CLOEXEC, errnoText } from '@tsv/abi';
+import { close, pipe2, write } from '@tsv/host';
 import { SandboxError } from '../sandbox-error.js';
+import { NO_FD, startCompanion } from './companion-process.js';
 
 const SHELL = '/bin/sh';
 /** Nobody but the sentry has the other end: when that ends without a word, they are removed. */
@@ -22,29 +22,15 @@ export class StoreRemover {
     const failed = pipe2(pair, O_CLOEXEC);
     if (failed < 0) throw new SandboxError(`Cannot make a pipe: ${errnoText(-failed)}`);
     const [theirs, ours] = [pair[0]!, pair[1]!];
-    const nothing = openat2(AT_FDCWD, '/dev/null', O_RDWR | O_CLOEXEC, 0, 0);
-    const result = new Int32Array(2);
-    const error = startProcess(
-      {
-        file: SHELL,
-        argv: ['sh', '-c', SCRIPT, 'tsv-remover', ...paths.map(toByteString)],
-        envp: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'],
-        fds: [theirs, nothing, STDERR],
-        namespaces: 0,
-        uidMap: '',
-        gidMap: '',
-        parentDeathSignal: 0,
-        landlock: -1,
-      },
-      result,
-    );
-    close(theirs);
-    if (nothing >= 0) close(nothing);
-    if (error < 0) {
+    try {
+      const argv = ['sh', '-c', SCRIPT, 'tsv-remover', ...paths];
+      startCompanion({ file: SHELL, argv, envp: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'], fds: [theirs, NO_FD, STDERR] });
+    } catch (error) {
       close(ours);
-      throw new SandboxError(new LaunchError(SHELL, result[0]!, error).message);
+      throw error;
+    } finally {
+      close(theirs);
     }
-    close(result[1]!);
     return new StoreRemover(ours);
   }
 
