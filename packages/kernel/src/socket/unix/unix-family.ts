@@ -16,6 +16,7 @@ import { UnixConnectedSocket } from './unix-connected-socket.js';
 import { UnixDatagramSocket } from './unix-datagram-socket.js';
 import { collectGarbage } from './unix-garbage.js';
 import { UnixNames } from './unix-names.js';
+import type { ReceiveQueue } from './receive-queue.js';
 import type { UnixSocket } from './unix-socket.js';
 
 /** AF_UNIX, unix(7), with all sockets of a kernel. */
@@ -29,6 +30,8 @@ export class UnixFamily implements SocketFamily {
   /** Open files in messages that nobody has received. */
   inFlightCount = 0;
   #isCollecting = false;
+  /** What {@link drop} has still to empty; null while it is not at work. */
+  #dropped: ReceiveQueue[] | null = null;
 
   constructor(files: AnonymousFiles) {
     this.files = files;
@@ -63,5 +66,20 @@ export class UnixFamily implements SocketFamily {
     this.#isCollecting = true;
     collectGarbage(this.sockets, socket);
     this.#isCollecting = false;
+  }
+
+  /**
+   * Gives up what is in `queue`. The files in it may be the last of sockets that have received sockets, and so on: they
+   * are emptied one after the other, for a guest can nest them deeper than a call stack is.
+   */
+  drop(queue: ReceiveQueue): void {
+    if (this.#dropped !== null) {
+      this.#dropped.push(queue);
+      return;
+    }
+    this.#dropped = [queue];
+    for (let next = this.#dropped.pop(); next !== undefined; next = this.#dropped.pop())
+      this.inFlightCount -= next.clear();
+    this.#dropped = null;
   }
 }

@@ -403,4 +403,17 @@ describe('sockets sent through each other', () => {
     close(b);
     expect([c.isClosed, unix.sockets.size, unix.inFlightCount]).toEqual([true, 2, 0]);
   });
+
+  it('are closed however deeply they are nested', () => {
+    let [outer, last] = pair(SOCK_STREAM);
+    for (let depth = 0; depth < 20_000; depth++) {
+      last.decRef();
+      const [next, sender] = pair(SOCK_STREAM);
+      send(sender, 'x', [outer]);
+      [outer, last] = [next, sender];
+    }
+    last.decRef();
+    outer.decRef();
+    expect([unix.sockets.size, unix.inFlightCount]).toEqual([0, 0]);
+  });
 });

@@ -166,6 +166,6 @@ export abstract class UnixSocket extends SocketFile {
 
   /** Drops what was received. */
   dropReceived(): void {
-    this.unix.inFlightCount -= this.received.clear();
+    this.unix.drop(this.received);
   }
 }
