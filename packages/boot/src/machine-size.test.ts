@@ -1,5 +1,5 @@
 import { defaultConfig, type Spec } from '@tsv/oci';
-import { machineSize } from './machine-size.js';
+import { machineSize, memoryFileChunkCountMax } from './machine-size.js';
 
 const HOST = { cpuCount: 8, totalMemoryBytes: 2 ** 34 };
 type Resources = NonNullable<NonNullable<Spec['linux']>['resources']>;
@@ -38,5 +38,14 @@ describe('machineSize, config-linux.md "Control groups"', () => {
   ])('a memory limit of %s leaves %d bytes', (limit, totalMemoryBytes) => {
     const memory = limit === undefined ? {} : { limit };
     expect(machineSize(specOf({ memory }), HOST, true).totalMemoryBytes).toBe(totalMemoryBytes);
+  });
+});
+
+describe('memoryFileChunkCountMax', () => {
+  it.each([
+    [2 ** 28, 66],
+    [2 ** 34, 192],
+  ])('of a host with %d bytes is %d GiB', (bytes, chunkCount) => {
+    expect(memoryFileChunkCountMax(bytes)).toBe(chunkCount);
   });
 });

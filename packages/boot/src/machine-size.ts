@@ -1,4 +1,5 @@
 import type { Spec } from '@tsv/oci';
+import { CHUNK_PAGES, PAGE_BYTES } from '@tsv/platform';
 import { availableParallelism, totalmem } from 'node:os';
 
 /** How big a machine guests see: what /proc/cpuinfo, sched_getaffinity(2), sysinfo(2) and /proc/meminfo tell. */
@@ -11,6 +12,18 @@ export interface MachineSize {
 const CPUS_OF_QUOTA_MIN = 2;
 /** cpu.period where the configuration gives a quota only, config-linux.md "CPU". */
 const PERIOD_US_DEFAULT = 100_000;
+
+/**
+ * What guests may map and never touch: so many times the memory of the host, and this much besides. There is a bound because
+ * the sentry keeps a word for each page that is mapped.
+ */
+const OVERCOMMIT_RATIO = 8;
+const OVERCOMMIT_BYTES = 64 * 2 ** 30;
+
+/** Chunks that the memory file may have on a host with `memoryBytes`. */
+export function memoryFileChunkCountMax(memoryBytes: number): number {
+  return Math.ceil((OVERCOMMIT_BYTES + OVERCOMMIT_RATIO * memoryBytes) / (CHUNK_PAGES * PAGE_BYTES));
+}
 
 /** The host, as this process may use it. */
 export function hostSize(): MachineSize {

@@ -15,6 +15,7 @@ import { describeStacks } from './control/describe-stacks.js';
 import type { MethodHandlers, MethodParams } from './control/methods.js';
 import { withPassedIo } from './control/passed-io.js';
 import { Loader, type ContainerArgs } from './loader.js';
+import { hostSize, memoryFileChunkCountMax } from './machine-size.js';
 import { PanicSignal } from './panic-signal.js';
 import { openPlatform } from './platforms.js';
 import { SandboxError } from './sandbox-error.js';
@@ -117,7 +118,7 @@ export class Sentry {
   /** Throws {@link SandboxError}; what was made until then is given back. */
   async #makeLoader({ id, spec }: ContainerArgs, userLog: UserLog | null): Promise<Loader> {
     const { config, log } = this.#options;
-    const memoryFile = createMemoryFile();
+    const memoryFile = createMemoryFile({ chunkCountMax: memoryFileChunkCountMax(hostSize().totalMemoryBytes) });
     let platform: Platform | null = null;
     try {
       platform = await openPlatform(config, memoryFile, log);

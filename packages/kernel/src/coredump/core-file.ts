@@ -120,7 +120,12 @@ function writeSegment(task: Task, { vma, at, dumpedBytes }: Segment, writer: Lim
   const page = new Uint8Array(PAGE_BYTES);
   for (let offset = 0; offset < dumpedBytes && !writer.isDone;) {
     const addr = vma.start + offset;
-    const pageCount = markResident(task, vma, addr, Math.min(CHUNK_PAGES, pagesIn(dumpedBytes - offset)), resident);
+    const untouched = vma.file === null ? holeBytes(task, addr) : 0;
+    if (untouched > 0) {
+      offset += untouched;
+      continue;
+    }
+    const pageCount = markResident(task, addr, Math.min(CHUNK_PAGES, pagesIn(dumpedBytes - offset)), resident);
     for (let i = 0; i < pageCount; i++) {
       if (resident[i] === 0 || mm.copyIn(page, 0, addr + i * PAGE_BYTES, PAGE_BYTES) < 0) continue;
       writer.write(page, at + offset + i * PAGE_BYTES);
@@ -129,13 +134,19 @@ function writeSegment(task: Task, { vma, at, dumpedBytes }: Segment, writer: Lim
   }
 }
 
+/** How far it is from `addr` to pages that somebody has touched: 0 at such a page. */
+function holeBytes(task: Task, addr: number): number {
+  const { pmas } = task.mm.addressMap;
+  return Math.max(0, (pmas.items[pmas.indexFrom(addr)]?.start ?? Infinity) - addr);
+}
+
 /** Marks which pages from `addr` on are in memory. Returns how many it looked at, up to `countMax`. */
-function markResident(task: Task, vma: Vma, addr: number, countMax: number, dst: Uint8Array): number {
+function markResident(task: Task, addr: number, countMax: number, dst: Uint8Array): number {
   const map = task.mm.addressMap;
   const pma = map.pmas.items[map.pmas.indexFrom(addr)];
   if (pma === undefined || pma.start > addr) {
     const holePages = pma === undefined ? countMax : Math.min(countMax, pagesIn(pma.start - addr));
-    dst.fill(vma.file === null ? 0 : 1, 0, holePages);
+    dst.fill(1, 0, holePages);
     return holePages;
   }
   const pageCount = Math.min(countMax, pagesIn(pma.end - addr));

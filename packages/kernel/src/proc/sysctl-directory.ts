@@ -12,6 +12,7 @@ import {
 } from '../ipc/ipc-limits.js';
 import type { Kernel } from '../kernel.js';
 import { PID_MAX } from '../namespace/pid-namespace.js';
+import { THREAD_COUNT_MAX } from '../task/process-limit.js';
 import { Task } from '../task/task.js';
 import { GeneratedFile, SettableFile, parseSetting } from './generated-file.js';
 import { netSysctls } from './net/net-sysctl.js';
@@ -47,7 +48,7 @@ const FIXED: Readonly<Record<string, string>> = {
   'kernel/shmall': String(SHM_PAGES_MAX),
   'kernel/shmmax': String(SHM_PAGES_MAX * PAGE_BYTES),
   'kernel/shmmni': String(SHM_SEGMENTS_MAX),
-  'kernel/threads-max': '126000',
+  'kernel/threads-max': String(THREAD_COUNT_MAX),
   'kernel/version': '#1 SMP TSV',
   'kernel/yama/ptrace_scope': '0',
   'net/core/somaxconn': '4096',

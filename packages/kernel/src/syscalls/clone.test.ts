@@ -32,6 +32,7 @@ import {
 } from '@tsv/abi';
 import { REG_FS_BASE, REG_RSP } from '@tsv/platform';
 import { Credentials } from '../cred/credentials.js';
+import { THREAD_COUNT_MAX } from '../task/process-limit.js';
 import { BAD_ADDR, DATA_ADDR, TestKernel } from '../testing/test-kernel.js';
 import { BLOCKED } from './syscall.js';
 
@@ -56,6 +57,15 @@ describe('fork(2)', () => {
     user.threadGroup.limits.set(RLIMIT_NPROC, 2, 2);
     expect(k.call(user, SYS_fork)).toBeGreaterThan(0);
     expect(k.call(user, SYS_fork)).toBe(-EAGAIN);
+  });
+
+  it('fails with EAGAIN where there are threads-max, zombies or not, for root too', () => {
+    const k = new TestKernel();
+    const parent = k.spawn();
+    k.kernel.tasks.taskCount = THREAD_COUNT_MAX - 1;
+    const child = k.task(k.call(parent, SYS_fork));
+    k.call(child, SYS_exit, 0);
+    expect(k.call(parent, SYS_fork)).toBe(-EAGAIN);
   });
 });
 
