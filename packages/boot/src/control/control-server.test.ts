@@ -165,10 +165,13 @@ describe('ControlServer and ControlClient', () => {
     expect(() => ControlClient.connect(path)).toThrow('container not running');
   });
 
-  it('end calls when the server goes', async () => {
+  it.each([
+    ['goes', 50],
+    ['goes before it has read them', 0],
+  ])('end calls when the server %s', async (_what, delayMs) => {
     serve({ 'containerManager.Wait': () => new Promise(() => undefined) });
     const call = connected().call('containerManager.Wait', { id: 'a' });
-    await sleep(50);
+    if (delayMs > 0) await sleep(delayMs);
     server!.close();
     await expect(call).rejects.toThrow('Cannot talk to the sandbox: it has ended');
   });

@@ -1,5 +1,5 @@
 import { close, fcntl, recvFds, sendFds } from '@tsv/host';
-import { EAGAIN, F_DUPFD_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, POLLIN, POLLOUT, errnoText } from '@tsv/abi';
+import { EAGAIN, ECONNRESET, F_DUPFD_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL, POLLIN, POLLOUT, errnoText } from '@tsv/abi';
 import type { HostFdListener, HostFdWatcher } from '@tsv/gofer';
 
 /** Length of the text, and number of descriptors, as little-endian 32-bit numbers. */
@@ -94,8 +94,11 @@ export class FrameSocket implements HostFdListener {
     const len = recvFds(this.#fd, this.#chunk, 0, CHUNK_BYTES, this.#chunkFds, MSG_DONTWAIT);
     if (len === -EAGAIN) return;
     for (const fd of this.#chunkFds) if (len >= 0 && fd >= 0) this.#inputFds.push(fd);
+    // ECONNRESET: the other end went before it had read all, unix(7).
+    if (len === 0 || len === -ECONNRESET) {
+      return this.#end(this.#input.length === 0 ? null : 'the connection ended within a message');
+    }
     if (len < 0) return this.#end(errnoText(-len));
-    if (len === 0) return this.#end(this.#input.length === 0 ? null : 'the connection ended within a message');
     this.#input = Buffer.concat([this.#input, this.#chunk.subarray(0, len)]);
     this.#takeFrames();
   }
