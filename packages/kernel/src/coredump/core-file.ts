@@ -140,7 +140,10 @@ function holeBytes(task: Task, addr: number): number {
   return Math.max(0, (pmas.items[pmas.indexFrom(addr)]?.start ?? Infinity) - addr);
 }
 
-/** Marks which pages from `addr` on are in memory. Returns how many it looked at, up to `countMax`. */
+/**
+ * Marks which pages from `addr` on are in memory, or may be read from the mapped file: {@link holeBytes} has passed over the
+ * others. Returns how many it looked at, up to `countMax`.
+ */
 function markResident(task: Task, addr: number, countMax: number, dst: Uint8Array): number {
   const map = task.mm.addressMap;
   const pma = map.pmas.items[map.pmas.indexFrom(addr)];
