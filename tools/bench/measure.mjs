@@ -65,7 +65,8 @@ function commandOf(row, directory, programs, budgetMs) {
   const program = join(programs, row.program);
   if (row.program === 'micro') return [program, budgetMs, row.operation];
   if (row.program === 'bulk') return [program, directory, row.name];
-  return [program, row.name, ...row.command.map((text) => text.replaceAll('@', directory))];
+  const command = row.command.map((text) => text.replaceAll('@', directory));
+  return [program, ...(row.isAgain ? ['--again'] : []), row.name, ...command];
 }
 
 /** What the command prints; a runner that cannot run it leaves these rows empty. */
