@@ -1,6 +1,22 @@
 import { ENOENT } from '@tsv/abi';
+import type { VfsPath } from '../path/vfs-path.js';
 import { TestTree } from '../testing/test-tree.js';
 import { DentryCache } from './dentry-cache.js';
+
+/** More directories than calls fit on a stack. */
+const DEEP = 20_000;
+
+/** Directories in one another, held. */
+function deepDirectories(t: TestTree): VfsPath[] {
+  const paths: VfsPath[] = [];
+  for (let i = 0, at = t.root; i < DEEP; i++) {
+    t.vfs.mkdirAt(t.caller, at, 'd', 0o755);
+    const path = t.vfs.resolve(t.caller, at, 'd');
+    if (typeof path === 'number') throw new Error(`level ${i}: errno ${-path}`);
+    paths.push((at = path));
+  }
+  return paths;
+}
 
 describe('DentryCache', () => {
   it('keeps at most what it was told, the last used longest', () => {
@@ -54,6 +70,38 @@ describe('DentryCache', () => {
     }
     t.vfs.dentries.prune(t.root.dentry);
     expect(t.root.dentry.refCount).toBeLessThanOrEqual(held);
+  });
+
+  it('gives up any number of directories that were held by one name each, at once', () => {
+    const t = new TestTree(DEEP);
+    for (let i = 0; i <= DEEP; i++) {
+      t.mkdir(`/d${i}`);
+      t.write(`/d${i}/f`, '');
+    }
+    expect(t.vfs.dentries.unusedCount).toBeLessThanOrEqual(DEEP);
+    expect(t.root.dentry.children?.has(`d${DEEP}`)).toBe(true);
+  });
+
+  it('lets go of directories that are nested deeper than a call stack', () => {
+    const t = new TestTree(2 * DEEP);
+    for (const path of deepDirectories(t)) path.decRef();
+    expect(t.vfs.dentries.unusedCount).toBe(1);
+    t.vfs.dentries.prune(t.root.dentry);
+    expect([t.vfs.dentries.unusedCount, t.root.dentry.children?.size]).toEqual([0, 0]);
+  });
+
+  it('lets go of them when they were removed, and the innermost is closed', () => {
+    const t = new TestTree(2 * DEEP);
+    const paths = deepDirectories(t);
+    const outermost = paths[0]!.dentry;
+    for (let i = DEEP - 1; i >= 0; i--) {
+      expect(t.vfs.rmdirAt(t.caller, i === 0 ? t.root : paths[i - 1]!, 'd')).toBe(0);
+    }
+    const innermost = paths.pop()!;
+    for (const path of paths) path.decRef();
+    expect(outermost.inode).not.toBeNull();
+    innermost.decRef();
+    expect(outermost.inode).toBeNull();
   });
 
   it('needs room for two', () => {

@@ -15,6 +15,10 @@ export class DentryCache {
   #unusedCount = 0;
   #lruHead: Dentry | null = null;
   #lruTail: Dentry | null = null;
+  #isEvicting = false;
+  /** Dentries to release: each may be the last to hold its parent, and guests nest directories as deep as they like. */
+  readonly #releasing: Dentry[] = [];
+  #isReleasing = false;
 
   constructor(unusedMax = UNUSED_DENTRIES_MAX) {
     if (!(unusedMax >= 2)) throw new RangeError('DentryCache: room for two dentries is needed at least');
@@ -120,7 +124,17 @@ export class DentryCache {
       return;
     }
     this.#lruAdd(dentry);
-    while (this.#unusedCount > this.#unusedMax) this.#evictOne();
+    if (this.#unusedCount > this.#unusedMax && !this.#isEvicting) this.#evict();
+  }
+
+  /** What is evicted may have been the last to hold its parent, which falls out of use then and comes here too. */
+  #evict(): void {
+    this.#isEvicting = true;
+    try {
+      while (this.#unusedCount > this.#unusedMax) this.#evictOne();
+    } finally {
+      this.#isEvicting = false;
+    }
   }
 
   #evictOne(): void {
@@ -137,20 +151,14 @@ export class DentryCache {
   }
 
   #pruneChildren(dentry: Dentry): void {
-    if (dentry.children === null) return;
-    for (const child of dentry.children.values()) {
-      if (child.refCount === 0) {
-        this.#lruRemove(child);
-        this.#forget(child);
-        continue;
-      }
-      child.incRef();
-      this.#pruneChildren(child);
-      child.decRef();
-      if (child.refCount === 0 && child.isInLru) {
-        this.#lruRemove(child);
-        this.#forget(child);
-      }
+    const below: Dentry[] = [];
+    for (let i = -1, at: Dentry | undefined = dentry; at !== undefined; at = below[++i])
+      for (const child of at.children?.values() ?? []) below.push(child);
+    // Children before their parents, which they hold.
+    for (let child = below.pop(); child !== undefined; child = below.pop()) {
+      if (!child.isInLru) continue;
+      this.#lruRemove(child);
+      this.#forget(child);
     }
   }
 
@@ -161,6 +169,17 @@ export class DentryCache {
   }
 
   #release(dentry: Dentry): void {
+    this.#releasing.push(dentry);
+    if (this.#isReleasing) return;
+    this.#isReleasing = true;
+    try {
+      for (let next = this.#releasing.pop(); next !== undefined; next = this.#releasing.pop()) this.#letGo(next);
+    } finally {
+      this.#isReleasing = false;
+    }
+  }
+
+  #letGo(dentry: Dentry): void {
     const inode = dentry.inode;
     const parent = dentry.parent;
     dentry.inode = null;
