@@ -28,6 +28,7 @@ export const CASES = [
   sh('killed by a signal', 'kill -TERM $$'),
   sh('echo to stderr', 'echo out; echo err >&2'),
   { name: 'arguments and environment', argv: ['printenv', 'COMPAT'], env: { COMPAT: 'a b\tc' } },
+  { name: 'exec of memory files and of files without a name', argv: ['python3', 'exec_memfd.py'] },
   { name: 'cat stdin', argv: ['cat'], stdin: 'one\ntwo\n'.repeat(5000) },
   { name: 'stdin closed', argv: ['wc', '-c'], stdin: '' },
 

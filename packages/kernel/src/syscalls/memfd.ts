@@ -47,5 +47,8 @@ export function sysMemfdCreate(t: Task, a: SyscallArgs): SysResult {
   const file = inode.open(path, O_RDWR, t);
   path.decRef();
   inode.decRef();
-  return typeof file === 'number' ? file : t.fds.install(file, 0, (flags & MFD_CLOEXEC) !== 0);
+  if (typeof file === 'number') return file;
+  // Nobody has opened it: programs are run from such files while their descriptor is open, fexecve(3).
+  file.leaveWriters();
+  return t.fds.install(file, 0, (flags & MFD_CLOEXEC) !== 0);
 }

@@ -1,4 +1,5 @@
 import {
+  AT_EMPTY_PATH,
   AT_FDCWD,
   E2BIG,
   EACCES,
@@ -35,6 +36,8 @@ import {
   SYS_close,
   SYS_creat,
   SYS_execve,
+  SYS_execveat,
+  SYS_memfd_create,
   SYS_fcntl,
   SYS_linkat,
   SYS_mknod,
@@ -146,6 +149,12 @@ describe('open(2)', () => {
     expect(g.call(SYS_execve, '/program', 0, 0)).toBe(-ETXTBSY);
     g.call(SYS_close, writing);
     expect(g.call(SYS_execve, '/program', 0, 0)).toBe(-ENOEXEC);
+  });
+
+  it('runs a memory file though its descriptor may write', () => {
+    const g = guest();
+    const memfd = g.call(SYS_memfd_create, 'program', 0);
+    expect(g.call(SYS_execveat, memfd, '', 0, 0, AT_EMPTY_PATH)).toBe(-ENOEXEC);
   });
 
   it('creates what a dangling link names', () => {

@@ -54,13 +54,16 @@ export abstract class OpenFile {
   /** First of the list of watchers. Written by the watchers. */
   watchers: FileWatcher | null = null;
   #refCount = 1;
+  /** Whether it counts in {@link Inode.writerCount}. */
+  #isWriter: boolean;
 
   constructor(inode: Inode, path: VfsPath | null, flags: number) {
     this.inode = inode;
     this.path = path;
     this.flags = flags;
     path?.incRef();
-    if (path !== null && this.isWritable) inode.writerCount++;
+    this.#isWriter = path !== null && this.isWritable;
+    if (this.#isWriter) inode.writerCount++;
   }
 
   get isReadable(): boolean {
@@ -90,13 +93,20 @@ export abstract class OpenFile {
     this.#refCount++;
   }
 
+  /** Counts no more as one that may write, though it may: what it has open can be executed. */
+  leaveWriters(): void {
+    if (!this.#isWriter) return;
+    this.#isWriter = false;
+    this.inode.writerCount--;
+  }
+
   /** Drops a reference; the last one closes the file. */
   decRef(): void {
     this.#refCount--;
     if (this.#refCount === 0) {
       this.#tellWatchers();
       this.inode.locks?.releaseOwner(this);
-      if (this.path !== null && this.isWritable) this.inode.writerCount--;
+      this.leaveWriters();
       this.release();
       this.path?.decRef();
     } else if (this.#refCount < 0) {
