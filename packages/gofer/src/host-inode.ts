@@ -35,14 +35,16 @@ const UTIME_OMIT = 0x3ffffffe;
 const AT_REMOVEDIR = 0x200;
 
 /**
- * A file of the host. It is reached by its parent and name; directories, and files whose name may be gone, keep an
- * O_PATH descriptor. Held by dentries and open files; the last reference closes the descriptor.
+ * A file of the host. It is reached by its parent and name; directories that were used lately, and files whose name may be
+ * gone, keep an O_PATH descriptor. Held by dentries and open files; the last reference closes the descriptor.
  */
 export class HostInode extends Inode implements StreamInode {
   declare readonly fs: HostFileSystem;
   #parent: HostInode | null;
   #name: string;
   #pathFd = -1;
+  /** Whether its name leads to it: its descriptor is the only way otherwise. */
+  #isNamed = true;
   /** For reading; null when there is none. Only where nobody else changes what a name means. */
   #readHandle: HostHandle | null = null;
   #refCount = 1;
@@ -66,11 +68,17 @@ export class HostInode extends Inode implements StreamInode {
   }
 
   override decRef(): void {
+    // A loop, for directories are nested as deep as guests like.
+    for (let parent = this.#unref(); parent !== null; parent = parent.#unref());
+  }
+
+  /** Returns the directory that it held, when nobody holds it any more. */
+  #unref(): HostInode | null {
     this.#refCount--;
-    if (this.#refCount > 0 || this.#parent === null) return;
+    if (this.#refCount > 0 || this.#parent === null) return null;
     this.fs.forget(this);
     this.closeDescriptors();
-    this.#parent.decRef();
+    return this.#parent;
   }
 
   /** Takes what the host says of it. */
@@ -97,6 +105,15 @@ export class HostInode extends Inode implements StreamInode {
       this.#parent = parent;
     }
     this.#name = name;
+    if (this.#isNamed) return;
+    this.#isNamed = true;
+    if (this.#pathFd >= 0) this.fs.pathDescriptors.add(this);
+  }
+
+  /** Its name is gone, or another file's, and `pathFd` was called before. */
+  #lostName(): void {
+    this.#isNamed = false;
+    this.fs.pathDescriptors.remove(this);
   }
 
   /** Something was changed through us: attributes are asked for when they are needed next. */
@@ -116,14 +133,33 @@ export class HostInode extends Inode implements StreamInode {
     return error;
   }
 
-  /** O_PATH descriptor of this file, kept until the inode goes. Negative on failure. */
+  /** O_PATH descriptor of this file, for one host call: later it may be closed. Negative on failure. */
   pathFd(): number {
-    if (this.#pathFd < 0 && this.#parent !== null) {
-      const fd = this.#open(abi.O_PATH);
-      if (fd < 0) return fd;
-      this.#pathFd = fd;
+    if (this.#pathFd >= 0) {
+      this.fs.pathDescriptors.use(this);
+      return this.#pathFd;
     }
-    return this.#pathFd;
+    if (this.#parent === null) return this.#pathFd;
+    const fd = this.#openFromAbove(this.#parent);
+    if (fd < 0) return fd;
+    this.#pathFd = fd;
+    this.fs.pathDescriptors.add(this);
+    return fd;
+  }
+
+  /** Descriptor that is opened from the nearest directory above that has one. */
+  #openFromAbove(parent: HostInode): number {
+    const chain: HostInode[] = [this];
+    let dir = parent;
+    for (; dir.#pathFd < 0 && dir.#parent !== null; dir = dir.#parent) chain.push(dir);
+    const above = dir.pathFd();
+    let fd = above;
+    for (let next = chain.pop(); next !== undefined && fd >= 0; next = chain.pop()) {
+      const inner = next.#openAt(fd, abi.O_PATH);
+      if (fd !== above) close(fd);
+      fd = inner;
+    }
+    return fd;
   }
 
   /** The root is given its descriptor. */
@@ -132,9 +168,14 @@ export class HostInode extends Inode implements StreamInode {
   }
 
   closeDescriptors(): void {
+    this.fs.pathDescriptors.remove(this);
+    this.closePathFd();
+    this.closeReadHandle();
+  }
+
+  closePathFd(): void {
     if (this.#pathFd >= 0) close(this.#pathFd);
     this.#pathFd = -1;
-    this.closeReadHandle();
   }
 
   /** Closes the handle for reading unless an open file uses it. */
@@ -314,6 +355,7 @@ export class HostInode extends Inode implements StreamInode {
     if (replaced instanceof HostInode && (flags & RENAME_EXCHANGE) !== 0) replaced.moved(this, name);
     for (const inode of [this, newDir, child, replaced]) if (inode instanceof HostInode) inode.markStale();
     if (replaced instanceof HostInode) replaced.closeReadHandle();
+    if (replaced instanceof HostInode && (flags & RENAME_EXCHANGE) === 0) replaced.#lostName();
     return 0;
   }
 
@@ -333,14 +375,19 @@ export class HostInode extends Inode implements StreamInode {
 
   /** Opens it with `flags`; what is there must still be this file. */
   #open(flags: number): number {
-    const all = flags | abi.O_CLOEXEC | abi.O_NOFOLLOW;
-    if (this.#pathFd >= 0 && (flags & abi.O_PATH) === 0) {
-      if (this.isDirectory) return openat2(this.#pathFd, '.', all, 0, RESOLVE_BENEATH_ONLY);
-      return reopen(this.#pathFd, flags);
+    if (this.#pathFd >= 0) {
+      this.fs.pathDescriptors.use(this);
+      if (!this.isDirectory) return reopen(this.#pathFd, flags);
+      return openat2(this.#pathFd, '.', flags | OPEN_ALWAYS, 0, RESOLVE_BENEATH_ONLY);
     }
-    const parentFd = this.#parent === null ? this.#pathFd : this.#parent.pathFd();
-    if (parentFd < 0) return parentFd;
-    const fd = openat2(parentFd, this.#parent === null ? '.' : this.#name, all, 0, RESOLVE_BENEATH_ONLY);
+    if (this.#parent === null) return this.#pathFd;
+    const parentFd = this.#parent.pathFd();
+    return parentFd < 0 ? parentFd : this.#openAt(parentFd, flags);
+  }
+
+  /** The same from the descriptor of its directory. */
+  #openAt(parentFd: number, flags: number): number {
+    const fd = openat2(parentFd, this.#name, flags | OPEN_ALWAYS, 0, RESOLVE_BENEATH_ONLY);
     if (fd < 0 || !this.fs.mustRevalidate) return fd;
     const error = stat.load(fd, '', AT_EMPTY_PATH);
     if (error === 0 && this.fs.inoOf(stat) === this.ino) return fd;
@@ -356,8 +403,9 @@ export class HostInode extends Inode implements StreamInode {
 
   /** How to name it in a host call: its own descriptor and an empty name, or its directory's and its name. */
   #place(): [number, string] {
-    if (this.#pathFd >= 0 || this.#parent === null) return [this.#pathFd, ''];
-    return [this.#parent.pathFd(), this.#name];
+    if (this.#parent !== null && this.#pathFd < 0) return [this.#parent.pathFd(), this.#name];
+    this.fs.pathDescriptors.use(this);
+    return [this.#pathFd, ''];
   }
 
   #truncate(lenBytes: number): number {
@@ -387,6 +435,7 @@ export class HostInode extends Inode implements StreamInode {
     this.markStale();
     if (!(child instanceof HostInode)) return 0;
     child.markStale();
+    if (child.#parent === this && child.#name === name) child.#lostName();
     // An idle descriptor would keep the space of a file without names.
     child.closeReadHandle();
     return 0;
@@ -394,6 +443,7 @@ export class HostInode extends Inode implements StreamInode {
 }
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const OPEN_ALWAYS = abi.O_CLOEXEC | abi.O_NOFOLLOW;
 const RENAME_EXCHANGE = 2;
 /** (uid_t)-1: chown(2) leaves that ID as it is. */
 const UNCHANGED_ID = 0xffffffff;
