@@ -329,6 +329,10 @@ export const CASES = [
     'cat /proc/self/comm; tr "\\0" " " < /proc/self/cmdline; readlink /proc/self/exe | xargs basename; grep -c . /proc/self/maps | awk "{print \\$1 > 5}"; ls /proc/self/fd/0; awk "/^Name/" /proc/self/status',
   ),
   sh(
+    'CPUs as lscpu, taskset and status tell them',
+    "lscpu > /dev/null; echo $?; lscpu -p=CPU,NODE | grep -v '#'; taskset -c 1 grep Cpus_allowed /proc/self/status; cat /sys/devices/system/node/node0/cpumap",
+  ),
+  sh(
     'proc/meminfo and cpuinfo',
     'grep -c "^MemTotal" /proc/meminfo; grep -c ^processor /proc/cpuinfo; cat /proc/sys/kernel/ostype; head -c 4 /proc/uptime | tr 0-9 n | head -c 1',
   ),

@@ -6,6 +6,7 @@ import type { PidNamespace } from '../namespace/pid-namespace.js';
 import type { SigSet } from '../signal/sig-set.js';
 import { TaskState, type Task } from '../task/task.js';
 import type { ThreadGroup } from '../task/thread-group.js';
+import { cpuList, cpuMask, cpusOf } from './cpu-set.js';
 
 /** Clock ticks a second that proc(5) counts in, sysconf(_SC_CLK_TCK). */
 export const USER_HZ = 100;
@@ -138,6 +139,7 @@ export function formatStatus(task: Task, ns: PidNamespace): string {
   const letter = stateLetter(task);
   const mm = mmOf(task);
   const { ignored, caught } = dispositions(task);
+  const cpus = cpusOf(task.scheduling.affinity, tg.kernel.cpuCount);
   const nsNumbers = (id: { in: (ns: PidNamespace) => number; numbers: readonly number[] }): string =>
     id.numbers.slice(ns.level).join('\t');
   const lines: [string, string][] = [
@@ -174,8 +176,8 @@ export function formatStatus(task: Task, ns: PidNamespace): string {
     ['Seccomp', String(task.seccomp === null ? SECCOMP_MODE_DISABLED : SECCOMP_MODE_FILTER)],
     ['Seccomp_filters', String(filterCountOf(task))],
     ['Speculation_Store_Bypass', 'thread vulnerable'],
-    ['Cpus_allowed', ((1 << tg.kernel.cpuCount) - 1).toString(16)],
-    ['Cpus_allowed_list', tg.kernel.cpuCount === 1 ? '0' : `0-${tg.kernel.cpuCount - 1}`],
+    ['Cpus_allowed', cpuMask(cpus, tg.kernel.cpuCount)],
+    ['Cpus_allowed_list', cpuList(cpus)],
     ['Mems_allowed', '1'],
     ['Mems_allowed_list', '0'],
     ['voluntary_ctxt_switches', String(task.voluntarySwitchCount)],

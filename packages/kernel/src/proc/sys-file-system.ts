@@ -1,6 +1,7 @@
 import { StaticSymlink, SyntheticDirectory, SyntheticFileSystem, type Inode } from '@tsv/vfs';
 import type { Kernel } from '../kernel.js';
 import { GeneratedFile } from './generated-file.js';
+import { sysDeviceFiles } from './sys-devices.js';
 
 /** SYSFS_MAGIC, statfs(2). */
 const SYSFS_MAGIC = 0x62656572;
@@ -12,24 +13,13 @@ export class SysFileSystem extends SyntheticFileSystem {
   constructor(kernel: Kernel, dev: number) {
     super({ typeName: 'sysfs', magic: SYSFS_MAGIC, dev, clock: kernel.clock });
     this.root = new SyntheticDirectory(this);
-    const cpus = kernel.cpuCount === 1 ? '0' : `0-${kernel.cpuCount - 1}`;
     for (const name of ['block', 'bus', 'class', 'dev', 'firmware', 'module', 'power']) this.#directory(name);
-    for (const name of ['online', 'possible', 'present']) this.#file(`devices/system/cpu/${name}`, `${cpus}\n`);
-    for (let cpu = 0; cpu < kernel.cpuCount; cpu++) {
-      const topology = `devices/system/cpu/cpu${cpu}/topology`;
-      this.#file(`${topology}/core_id`, `${cpu}\n`);
-      this.#file(`${topology}/physical_package_id`, '0\n');
-      this.#file(`${topology}/thread_siblings_list`, `${cpu}\n`);
-      this.#file(`${topology}/core_siblings_list`, `${cpus}\n`);
-    }
-    for (const name of ['online', 'possible', 'has_cpu', 'has_memory'])
-      this.#file(`devices/system/node/${name}`, '0\n');
-    this.#file('devices/system/node/node0/cpulist', `${cpus}\n`);
+    for (const [path, text] of sysDeviceFiles(kernel)) this.#file(`devices/system/${path}`, text);
     this.#directory('devices/virtual/net');
     this.#directory('class/net');
     this.#directory('fs/cgroup');
-    this.#file('kernel/mm/transparent_hugepage/enabled', 'always [madvise] never\n');
-    this.#file('kernel/mm/transparent_hugepage/hpage_pmd_size', '2097152\n');
+    this.#file('kernel/mm/transparent_hugepage/enabled', () => 'always [madvise] never\n');
+    this.#file('kernel/mm/transparent_hugepage/hpage_pmd_size', () => '2097152\n');
     this.#directory('kernel/debug');
     this.#at('bus').add('cpu', new StaticSymlink(this, '../devices/system/cpu'));
   }
@@ -38,9 +28,9 @@ export class SysFileSystem extends SyntheticFileSystem {
     this.#at(path);
   }
 
-  #file(path: string, text: string): void {
+  #file(path: string, text: () => string): void {
     const cut = path.lastIndexOf('/');
-    this.#at(path.slice(0, cut)).add(path.slice(cut + 1), new GeneratedFile(this, () => text));
+    this.#at(path.slice(0, cut)).add(path.slice(cut + 1), new GeneratedFile(this, text));
   }
 
   #at(path: string): SyntheticDirectory {
