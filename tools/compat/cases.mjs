@@ -328,6 +328,28 @@ export const CASES = [
     'proc/self',
     'cat /proc/self/comm; tr "\\0" " " < /proc/self/cmdline; readlink /proc/self/exe | xargs basename; grep -c . /proc/self/maps | awk "{print \\$1 > 5}"; ls /proc/self/fd/0; awk "/^Name/" /proc/self/status',
   ),
+  {
+    name: 'pidfd_send_signal by a directory of /proc',
+    argv: [
+      'python3',
+      '-c',
+      `import os, signal, subprocess
+signal.signal(signal.SIGUSR1, lambda *_: print('caught'))
+def send(path, signo):
+    fd = os.open(path, os.O_DIRECTORY)
+    try: signal.pidfd_send_signal(fd, signo)
+    except OSError as error: print(path.split('/')[1], error.strerror)
+    return fd
+send('/proc/self', signal.SIGUSR1)
+send(f'/proc/self/task/{os.getpid()}', signal.SIGUSR1)
+send('/usr', signal.SIGUSR1)
+child = subprocess.Popen(['sleep', '60'])
+fd = send(f'/proc/{child.pid}', signal.SIGTERM)
+print(child.wait())
+try: signal.pidfd_send_signal(fd, 0)
+except OSError as error: print(error.strerror)`,
+    ],
+  },
   sh(
     'CPUs as lscpu, taskset and status tell them',
     "lscpu > /dev/null; echo $?; lscpu -p=CPU,NODE | grep -v '#'; taskset -c 1 grep Cpus_allowed /proc/self/status; cat /sys/devices/system/node/node0/cpumap",

@@ -46,10 +46,13 @@ export function mayInspect(task: Task, caller: Caller): boolean {
 export class ProcessDirectory extends SyntheticDirectory {
   declare readonly fs: ProcFileSystem;
   readonly task: Task;
+  /** /proc/PID/task/TID. */
+  readonly isThread: boolean;
 
   constructor(fs: ProcFileSystem, task: Task, isThread: boolean) {
     super(fs, 0o555);
     this.task = task;
+    this.isThread = isThread;
     this.refresh();
     const file = (make: (caller: Caller) => string | Errno, permissions?: number): GeneratedFile =>
       new GeneratedFile(fs, make, permissions);

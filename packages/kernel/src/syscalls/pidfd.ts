@@ -1,5 +1,7 @@
 import { EBADF, EINVAL, EPERM, ESRCH, NSIG, O_NONBLOCK, SI_USER, type SysResult } from '@tsv/abi';
+import type { OpenFile } from '@tsv/vfs';
 import { mayInspect } from '../cred/inspect-permission.js';
+import { ProcessDirectory } from '../proc/process-directory.js';
 import { sendSignal } from '../signal/send-signal.js';
 import { checkKill } from '../signal/signal-permission.js';
 import { installPidfd, PidFile } from '../task/pid-file.js';
@@ -18,6 +20,15 @@ export function sysPidfdOpen(t: Task, a: SyscallArgs): SysResult {
   return task.isLeader ? installPidfd(t, pid, task.threadGroup, flags) : -EINVAL;
 }
 
+/** What a descriptor of pidfd_open(2), or of a process's directory in /proc, refers to; null for any other. */
+function processOf(file: OpenFile | undefined): Pick<PidFile, 'pid' | 'threadGroup'> | null {
+  if (file instanceof PidFile) return file;
+  const inode = file?.inode;
+  if (!(inode instanceof ProcessDirectory) || inode.isThread) return null;
+  const { threadGroup, threadPid } = inode.task;
+  return { pid: threadPid, threadGroup: threadGroup.isReaped ? null : threadGroup };
+}
+
 /** pidfd_send_signal(2). Errors: EAGAIN, EBADF, EFAULT, EINVAL, EPERM, ESRCH. */
 export function sysPidfdSendSignal(t: Task, a: SyscallArgs): SysResult {
   const pidfd = a.i32(0);
@@ -25,10 +36,10 @@ export function sysPidfdSendSignal(t: Task, a: SyscallArgs): SysResult {
   const infoAddr = a.u64(2);
   const flags = a.u32(3);
   if (flags !== 0) return -EINVAL;
-  const file = t.fds.get(pidfd);
-  if (!(file instanceof PidFile)) return -EBADF;
-  if (file.pid.in(t.pidNs) === 0) return -EINVAL;
-  const group = file.threadGroup;
+  const process = processOf(t.fds.get(pidfd));
+  if (process === null) return -EBADF;
+  if (process.pid.in(t.pidNs) === 0) return -EINVAL;
+  const group = process.threadGroup;
   const queued = infoAddr === 0 ? null : copyInSigInfo(t, infoAddr, signo);
   if (typeof queued === 'number') return queued;
   if (queued !== null && t.kernel.scratchView.getInt32(0, true) !== signo) return -EINVAL;
