@@ -290,13 +290,14 @@ export const CASES = [
   ),
   sh(
     'net: ip in a namespace',
-    'unshare -n sh -c "ip link add va type veth peer name vb; ip addr add 10.9.0.1/24 dev va; ip link set va up; ip link set vb up; ip link set lo up; ip -4 -br addr; ip route; ip route get 10.9.0.7 | head -n 1; ip route add 10.10.0.0/16 via 10.9.0.9; ip route show 10.10.0.0/16; ip link del va; ip -br link | cut -d\\" \\" -f1"',
+    'unshare -n sh -c "ip link add va type veth peer name vb; ip addr add 10.9.0.1/24 dev va; ip link set vb up; ip link set va up; ip link set lo up; ip -4 -br addr; ip route; ip route get 10.9.0.7 | head -n 1; ip route add 10.10.0.0/16 via 10.9.0.9; ip route show 10.10.0.0/16; ip link del va; ip -br link | cut -d\\" \\" -f1"',
   ),
   {
     name: 'net: rules and tables of routes',
     argv: ['unshare', '-n', 'sh', 'ip_rules.sh'],
     stderr: false,
   },
+  { name: 'net: links that go down and up', argv: ['unshare', '-n', 'sh', 'link_down.sh'], stderr: false },
   { name: 'net: a bridge between namespaces', argv: ['unshare', '-n', 'bash', 'ip_bridge.sh'], stderr: false },
   { name: 'net: original destinations', argv: ['unshare', '-n', 'python3', 'original_dst.py'] },
   { name: 'net: controls of datagrams', argv: ['unshare', '-n', 'python3', 'datagram_controls.py'], stderr: false },

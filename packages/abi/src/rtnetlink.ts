@@ -145,7 +145,6 @@ export const RTN_LOCAL = 2;
 export const RTN_BROADCAST = 3;
 /** `rtm_flags`: a look-up tells the route's own prefix, and that the kernel cloned it. */
 export const RTM_F_CLONED = 0x200;
-export const RTNH_F_LINKDOWN = 0x10;
 
 /** `struct ndmsg`. */
 export const SIZEOF_NDMSG = 12;

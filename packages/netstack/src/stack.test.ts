@@ -13,6 +13,7 @@ import {
 } from '@tsv/abi';
 import type { Nic } from './net/nic.js';
 import { AddressState } from './net/nic-address.js';
+import { RTN_BLACKHOLE } from './net/route-table.js';
 import { PingSocket } from './socket/ping-socket.js';
 import { RawSocket } from './socket/raw-socket.js';
 import { SocketAddress, ReceiveInfo } from './socket/socket-address.js';
@@ -196,6 +197,52 @@ describe('Stack', () => {
     const states = [nicA.addresses[0]!.state, nicB.addresses[0]!.state];
     expect(nicA.addresses[0]!.address.toString()).toBe('fe80::ff:fe00:1');
     expect(states.sort()).toEqual([AddressState.PREFERRED, AddressState.DUPLICATE]);
+  });
+});
+
+describe('Nic', () => {
+  const routesOf = (stack: Stack, nic: Nic): string[] =>
+    stack.routes.routes
+      .filter(({ nicId }) => nicId === nic.id)
+      .map(({ destination }) => `${String(destination.address)}/${String(destination.prefixLen)}`)
+      .sort();
+
+  it('loses its routes and IPv6 addresses when it goes down, and gets the routes to its prefixes back', () => {
+    const { a, nicA } = pair();
+    a.routes.add({ destination: parsePrefix('0.0.0.0/0'), nicId: nicA.id, gateway: IpAddress.parse('10.0.0.2') });
+    expect(routesOf(a, nicA)).toStrictEqual(['0.0.0.0/0', '10.0.0.0/24', 'fd00::/64']);
+    nicA.down();
+    expect(routesOf(a, nicA)).toStrictEqual([]);
+    expect(nicA.addresses.map(({ address }) => String(address))).toStrictEqual(['10.0.0.1']);
+    nicA.addAddress(parsePrefix('fd01::1/64'));
+    expect(routesOf(a, nicA)).toStrictEqual([]);
+    nicA.up();
+    expect(routesOf(a, nicA)).toStrictEqual(['10.0.0.0/24', 'fd01::/64']);
+  });
+
+  it('keeps routes that lead nowhere, whether it is up or down', () => {
+    const { a, nicA } = pair();
+    a.routes.add({ destination: parsePrefix('10.9.0.0/16'), nicId: nicA.id, type: RTN_BLACKHOLE });
+    nicA.down();
+    expect(routesOf(a, nicA)).toStrictEqual(['10.9.0.0/16']);
+  });
+
+  it('has the loopback addresses again when it is the loopback interface', () => {
+    const { a } = pair();
+    a.loopback.down();
+    a.loopback.up();
+    expect(a.loopback.addresses.map(({ address }) => String(address))).toStrictEqual(['127.0.0.1', '::1']);
+  });
+
+  it('counts what wants frames for others once for itself, however often it is set', () => {
+    const { nicA } = pair();
+    nicA.promiscuity++;
+    nicA.isPromiscuous = true;
+    nicA.isPromiscuous = true;
+    expect(nicA.promiscuity).toBe(2);
+    nicA.isPromiscuous = false;
+    nicA.isPromiscuous = false;
+    expect(nicA.promiscuity).toBe(1);
   });
 });
 

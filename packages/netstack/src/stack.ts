@@ -145,12 +145,7 @@ export class Stack {
     this.redirects = new Redirects(this);
     this.udp = new Udp(this);
     this.tcp = new Tcp(this);
-    this.loopback = this.addNic('lo', new LoopbackLink(), {
-      addresses: [
-        { address: IPV4_LOOPBACK, prefixLen: 8 },
-        { address: IPV6_LOOPBACK, prefixLen: 128 },
-      ],
-    });
+    this.loopback = this.addNic('lo', new LoopbackLink());
   }
 
   /** Adds an interface and brings it up, unless it shall be down. */
@@ -408,10 +403,7 @@ export class Stack {
     const entries = this.#local.get(entry.address);
     if (entries === undefined) this.#local.set(entry.address, [entry]);
     else entries.push(entry);
-    const isWhole = entry.prefixLen === entry.address.byteCount * 8;
-    if (!isWhole && (entry.flags & IFA_F_NOPREFIXROUTE) === 0 && !nic.isLoopback) {
-      this.routes.add({ destination: entry, nicId: nic.id, source: null, metric: 0, protocol: RTPROT_KERNEL });
-    }
+    if (nic.isUp) this.#addPrefixRoute(entry);
     this.routes.invalidate();
     this.ndp.addressAdded(entry);
   }
@@ -428,6 +420,28 @@ export class Stack {
     }
     this.routes.invalidate();
     this.ndp.addressRemoved(entry);
+  }
+
+  /** An interface has come up: its prefixes get their routes, the loopback one its addresses. Called by {@link Nic}. */
+  nicUp(nic: Nic): void {
+    for (const entry of nic.addresses) this.#addPrefixRoute(entry);
+    if (!nic.isLoopback) return;
+    if (!nic.addresses.some(({ address }) => address.isIpv4)) nic.addAddress({ address: IPV4_LOOPBACK, prefixLen: 8 });
+    nic.addAddress({ address: IPV6_LOOPBACK, prefixLen: 128 });
+  }
+
+  /** An interface has gone down: no route leads out of it any more. Called by {@link Nic}. */
+  nicDown(nic: Nic): void {
+    for (const table of this.#tables.values()) {
+      table.removeWhere(({ nicId, type }) => nicId === nic.id && type === RTN_UNICAST);
+    }
+    this.routes.invalidate();
+  }
+
+  #addPrefixRoute(entry: NicAddress): void {
+    const { nic, address, prefixLen, flags } = entry;
+    if (prefixLen === address.byteCount * 8 || (flags & IFA_F_NOPREFIXROUTE) !== 0 || nic.isLoopback) return;
+    this.routes.add({ destination: entry, nicId: nic.id, source: null, metric: 0, protocol: RTPROT_KERNEL });
   }
 
   /** An address has passed duplicate address detection. */

@@ -64,6 +64,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
   /** Whether {@link Stack.flushLater} knows of it. */
   needsFlush = false;
   #isUp = false;
+  #isPromiscuous = false;
   /** Who gets the frames that come in instead of the stack; null for nobody. */
   #diversion: LinkSink | null = null;
   readonly #stack: Stack;
@@ -97,12 +98,23 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     return this.mtu >= IPV6_MTU_MIN;
   }
 
-  /** Takes packets from now on. IPv6 gets its link-local address and looks for routers. */
+  /** Whether the interface takes frames for others too by itself, besides what sockets ask of it: IFF_PROMISC. */
+  get isPromiscuous(): boolean {
+    return this.#isPromiscuous;
+  }
+
+  set isPromiscuous(wanted: boolean) {
+    if (wanted !== this.#isPromiscuous) this.promiscuity += wanted ? 1 : -1;
+    this.#isPromiscuous = wanted;
+  }
+
+  /** Takes packets from now on. The prefixes get their routes; IPv6 its link-local address, and looks for routers. */
   up(): void {
     if (this.#isUp) return;
     this.#stack.enter();
     this.#isUp = true;
     this.link.attach(this);
+    this.#stack.nicUp(this);
     for (const group of this.#groups.keys()) this.#groupChanged(group, NO_SOURCE);
     this.joinGroup(IPV4_ALL_SYSTEMS);
     if (this.hasIpv6) {
@@ -113,6 +125,7 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     this.#stack.leave();
   }
 
+  /** Takes no packets any more. The routes go, and the IPv6 addresses, as net.ipv6.conf.*.keep_addr_on_down 0 says. */
   down(): void {
     if (!this.#isUp) return;
     this.#stack.enter();
@@ -122,7 +135,8 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     this.leaveGroup(IPV4_ALL_SYSTEMS);
     if (this.hasIpv6) this.leaveGroup(IPV6_ALL_NODES);
     this.neighbours?.clear();
-    this.#stack.routes.invalidate();
+    for (const { address } of this.#addresses.filter((entry) => !entry.address.isIpv4)) this.removeAddress(address);
+    this.#stack.nicDown(this);
     this.#stack.leave();
   }
 
@@ -134,7 +148,10 @@ export class Nic implements LinkSink, NeighbourSolicitor {
     return true;
   }
 
-  /** Adds an address and, unless `flags` have IFA_F_NOPREFIXROUTE, the route to its prefix. Null if it is there. */
+  /**
+   * Adds an address and, when the interface is up and unless `flags` have IFA_F_NOPREFIXROUTE, the route to its prefix.
+   * Null if it is there.
+   */
   addAddress(prefix: IpPrefix, flags = 0): NicAddress | null {
     if (this.findAddress(prefix.address) !== undefined) return null;
     const entry = new NicAddress(this, prefix.address.clone(), prefix.prefixLen, flags);

@@ -11,6 +11,7 @@ import {
 } from '@tsv/netstack';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
 import { maskOf } from '../../socket/device/net-device.js';
+import { listedRoutes } from '../../socket/device/route-order.js';
 import { flagsOf, scopeOf } from '../../socket/netlink/route/address-messages.js';
 import type { ProcFileSystem } from '../proc-file-system.js';
 
@@ -40,7 +41,7 @@ export function formatDevices(net: NetNamespace, fs: ProcFileSystem): string {
 /** /proc/net/route: the IPv4 routes. */
 export function formatRoute(net: NetNamespace, fs: ProcFileSystem): string {
   const stack = fs.kernel.netStacks.of(net);
-  const rows = stack.routes.routes
+  const rows = listedRoutes(stack.routes)
     .filter(({ destination }) => destination.address.isIpv4)
     .map((route) => routeRow(stack, route));
   return [ROUTE_HEADING, ...rows].map((row) => `${row.padEnd(ROUTE_LINE_CHARS)}\n`).join('');

@@ -12,16 +12,16 @@ import {
   IFF_RUNNING,
   IFF_UP,
 } from '@tsv/abi';
-import { IPV4_LOOPBACK, IPV6_LOOPBACK, IpAddress, type Nic, type NicAddress, type Stack } from '@tsv/netstack';
+import { IpAddress, type Nic, type NicAddress, type Stack } from '@tsv/netstack';
 
 /** Names of devices are at most this long, IFNAMSIZ without the NUL. */
 export const DEVICE_NAME_BYTES_MAX = 15;
 const QUEUE_LEN_DEFAULT = 1000;
 
-/** IFF_* of a device, netdevice(7). */
+/** IFF_* of a device, netdevice(7). IFF_PROMISC is what was set by it, and not what packet sockets ask for. */
 export function deviceFlags(nic: Nic): number {
   let flags = nic.isUp ? IFF_UP | IFF_RUNNING | IFF_LOWER_UP : 0;
-  if (nic.promiscuity > 0) flags |= IFF_PROMISC;
+  if (nic.isPromiscuous) flags |= IFF_PROMISC;
   if (nic.isLoopback) return flags | IFF_LOOPBACK;
   if (nic.link.linkAddress === null) return flags | IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST;
   return flags | IFF_BROADCAST | IFF_MULTICAST;
@@ -49,12 +49,12 @@ export function isDeviceName(name: string): boolean {
   return !/[/:\s]/.test(name);
 }
 
-/** Takes a device up; the loopback device gets its addresses, if it has none. */
-export function setDeviceUp(stack: Stack, nic: Nic): void {
-  nic.up();
-  if (nic !== stack.loopback || nic.addresses.length > 0) return;
-  nic.addAddress({ address: IPV4_LOOPBACK, prefixLen: 8 });
-  nic.addAddress({ address: IPV6_LOOPBACK, prefixLen: 128 });
+/** Takes those IFF_* of a device that `mask` has from `flags`; others than these cannot be changed. */
+export function changeDeviceFlags(nic: Nic, flags: number, mask: number): void {
+  if ((mask & IFF_PROMISC) !== 0) nic.isPromiscuous = (flags & IFF_PROMISC) !== 0;
+  if ((mask & IFF_UP) === 0) return;
+  if ((flags & IFF_UP) !== 0) nic.up();
+  else nic.down();
 }
 
 /** The first IPv4 address of a device. */

@@ -12,6 +12,7 @@ import {
   ESRCH,
   ENETUNREACH,
   IFC_REQ,
+  IFF_PROMISC,
   IFF_UP,
   IFNAMSIZ,
   IFR_DATA,
@@ -59,6 +60,7 @@ import type { NetNamespace } from '../../namespace/net-namespace.js';
 import { callingTask } from '../../task/calling-task.js';
 import {
   broadcastOf,
+  changeDeviceFlags,
   deviceFlags,
   deviceNamed,
   deviceQueueLen,
@@ -66,7 +68,6 @@ import {
   ipv4AddressOf,
   maskOf,
   prefixLenOf,
-  setDeviceUp,
 } from './net-device.js';
 
 const request = new Uint8Array(SIZEOF_RTENTRY);
@@ -161,8 +162,7 @@ function change(stack: Stack, nic: Nic, cmd: number): 0 | Errno {
   const entry = ipv4AddressOf(nic);
   switch (cmd) {
     case SIOCSIFFLAGS:
-      if ((view.getInt16(IFR_DATA, true) & IFF_UP) !== 0) setDeviceUp(stack, nic);
-      else nic.down();
+      changeDeviceFlags(nic, view.getUint16(IFR_DATA, true), IFF_UP | IFF_PROMISC);
       return 0;
     case SIOCSIFMTU:
       return nic.setMtu(view.getInt32(IFR_DATA, true)) ? 0 : -EINVAL;
@@ -171,7 +171,7 @@ function change(stack: Stack, nic: Nic, cmd: number): 0 | Errno {
       const address = loadSockaddr(IFR_DATA);
       if (entry !== undefined) nic.removeAddress(entry.address);
       if (!address.isUnspecified) nic.addAddress({ address, prefixLen: classPrefixLen(address) });
-      setDeviceUp(stack, nic);
+      nic.up();
       return 0;
     }
     case SIOCSIFHWADDR:

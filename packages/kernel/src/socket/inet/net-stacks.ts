@@ -1,5 +1,5 @@
 import { Timer, type Clock, type TimerQueue } from '@tsv/clock';
-import { Stack, type LinkEndpoint } from '@tsv/netstack';
+import { IPV4_LOOPBACK, Stack, type LinkEndpoint } from '@tsv/netstack';
 import type { NetNamespace } from '../../namespace/net-namespace.js';
 import { BridgePorts } from '../device/bridge-ports.js';
 import type { VirtualLink } from '../device/virtual-links.js';
@@ -61,8 +61,8 @@ export class NetStacks {
       timers.arm(timer, atMs);
     };
     if (net !== this.#initial) {
-      for (const { address } of [...stack.loopback.addresses]) stack.loopback.removeAddress(address);
       stack.loopback.down();
+      stack.loopback.removeAddress(IPV4_LOOPBACK);
     }
     net.stack = stack;
     return stack;

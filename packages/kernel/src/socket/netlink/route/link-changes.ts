@@ -32,7 +32,7 @@ import {
 import { Bridge, type LinkEndpoint, type Nic, type Stack } from '@tsv/netstack';
 import { NamespaceFile } from '../../../namespace/namespace-files.js';
 import { NetNamespace } from '../../../namespace/net-namespace.js';
-import { deviceNamed, isDeviceName, setDeviceUp } from '../../device/net-device.js';
+import { changeDeviceFlags, deviceNamed, isDeviceName } from '../../device/net-device.js';
 import { DummyLink, createVeth, localLinkAddress, type VirtualLink } from '../../device/virtual-links.js';
 import type { Attribute, NetlinkRequest } from '../netlink-request.js';
 import { notifyUevent } from '../uevent.js';
@@ -123,10 +123,8 @@ function setLink(request: NetlinkRequest, attributes: Attributes, nic: Nic): 0 |
   if (mastered !== 0) return mastered;
   const mask = view.getUint32(at + IFI_CHANGE, true);
   const flags = view.getUint32(at + IFI_FLAGS, true);
-  if ((mask & IFF_UP) !== 0 || (mask === 0 && request.type === RTM_NEWLINK && flags !== 0)) {
-    if ((flags & IFF_UP) !== 0) setDeviceUp(stack, nic);
-    else nic.down();
-  }
+  if (mask !== 0) changeDeviceFlags(nic, flags, mask);
+  else if (request.type === RTM_NEWLINK && flags !== 0) changeDeviceFlags(nic, flags, IFF_UP);
   notifyLink(request, request.net, nic, RTM_NEWLINK);
   return 0;
 }
@@ -177,7 +175,7 @@ function finishNew(request: NetlinkRequest, attributes: Attributes, net: NetName
     const mastered = setMaster(request, attributes, nic);
     if (mastered !== 0) return mastered;
   }
-  if ((request.view.getUint32(request.at + IFI_FLAGS, true) & IFF_UP) !== 0) setDeviceUp(stack, nic);
+  if ((request.view.getUint32(request.at + IFI_FLAGS, true) & IFF_UP) !== 0) nic.up();
   return 0;
 }
 

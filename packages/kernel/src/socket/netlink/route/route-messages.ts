@@ -4,6 +4,7 @@ import {
   AF_UNSPEC,
   EEXIST,
   EINVAL,
+  ENETDOWN,
   ENETUNREACH,
   ENOBUFS,
   ENODEV,
@@ -33,7 +34,6 @@ import {
   RTM_SRC_LEN,
   RTM_TABLE,
   RTM_TYPE,
-  RTNH_F_LINKDOWN,
   RTNLGRP_IPV4_ROUTE,
   RTNLGRP_IPV6_ROUTE,
   RTN_BROADCAST,
@@ -60,6 +60,7 @@ import {
   type RouteTable,
 } from '@tsv/netstack';
 import { broadcastOf } from '../../device/net-device.js';
+import { listedRoutes } from '../../device/route-order.js';
 import type { NetlinkReply } from '../netlink-reply.js';
 import type { Attribute, NetlinkRequest } from '../netlink-request.js';
 import type { NetlinkWriter } from '../netlink-writer.js';
@@ -91,8 +92,8 @@ export function getRoutes(request: NetlinkRequest, reply: NetlinkReply): 0 | Err
   if (!request.isDump) return lookUp(request, reply);
   const { family, stack } = request;
   const wants = (address: IpAddress): boolean => family === AF_UNSPEC || (family === AF_INET) === address.isIpv4;
-  for (const [id, { routes }] of stack.routingTables) {
-    for (const route of routes) {
+  for (const [id, table] of stack.routingTables) {
+    for (const route of listedRoutes(table)) {
       if (wants(route.destination.address)) writeRoute(reply.begin(RTM_NEWROUTE), infoOf(request, route, id));
     }
   }
@@ -108,7 +109,7 @@ export function getRoutes(request: NetlinkRequest, reply: NetlinkReply): 0 | Err
   return 0;
 }
 
-/** RTM_NEWROUTE and RTM_DELROUTE. Errors: EEXIST, EINVAL, ENETUNREACH, ENODEV, ESRCH. */
+/** RTM_NEWROUTE and RTM_DELROUTE. Errors: EEXIST, EINVAL, ENETDOWN, ENETUNREACH, ENODEV, ESRCH. */
 export function changeRoute(request: NetlinkRequest): 0 | Errno {
   const attributes = request.attributes(SIZEOF_RTMSG);
   if (typeof attributes === 'number') return attributes;
@@ -159,7 +160,8 @@ function nicFor(request: NetlinkRequest, type: number, index: number, gateway: I
   if (index !== 0) {
     const nic = stack.nic(index);
     if (nic === undefined) return -ENODEV;
-    return nic.isUp ? nic : -ENETUNREACH;
+    if (nic.isUp) return nic;
+    return gateway?.isIpv4 === true ? -ENETUNREACH : -ENETDOWN;
   }
   if (type !== RTN_UNICAST && type !== 0) return stack.loopback;
   if (gateway === null) return -ENODEV;
@@ -268,7 +270,7 @@ function infoOf(request: NetlinkRequest, route: Route, table: number): RouteInfo
     protocol: route.protocol,
     scope: isOnLink ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
     type: route.type,
-    flags: nic?.isUp === false ? RTNH_F_LINKDOWN : 0,
+    flags: 0,
     gateway,
     source,
     nic: route.type === RTN_UNICAST ? nic : undefined,
