@@ -65,7 +65,9 @@ export class Tcp implements SegmentSink {
   forwarder: TcpForwarder | null = null;
   readonly #stack: Stack;
   readonly #segment = new Segment();
-  readonly #touched: TcpConnection[] = [];
+  /** Those that {@link Tcp.flush} is to look after; null behind them, and where a flush that threw has been. */
+  readonly #touched: (TcpConnection | null)[] = [];
+  #touchedCount = 0;
   /** Moves with every port given out: RFC 6056 algorithm 3. */
   #portCounter = 0;
   #lastTraits = NO_TRAITS;
@@ -141,14 +143,18 @@ export class Tcp implements SegmentSink {
   touch(connection: TcpConnection): void {
     if (connection.isTouched) return;
     connection.isTouched = true;
-    this.#touched.push(connection);
+    this.#touched[this.#touchedCount++] = connection;
   }
 
   /** Lets the touched connections send, arms their timers, and tells their sockets' waiters. */
   flush(): void {
     const touched = this.#touched;
-    for (let i = 0; i < touched.length; i++) this.#flushOne(touched[i]!);
-    touched.length = 0;
+    for (let i = 0; i < this.#touchedCount; i++) {
+      const connection = touched[i] ?? null;
+      touched[i] = null;
+      if (connection !== null) this.#flushOne(connection);
+    }
+    this.#touchedCount = 0;
   }
 
   /** Sends a segment of `connection`, cut up if it stands for several. */

@@ -213,7 +213,7 @@ export abstract class Connection extends SegmentWriter {
   ourWindowShift(): number {
     const bytesMax = Math.max(this.receiver.bufferBytesMax, this.tuner.bytesMax);
     let shift = 0;
-    while (shift < 14 && 0xffff * 2 ** shift < bytesMax) shift++;
+    while (shift < 14 && 0xffff << shift < bytesMax) shift++;
     return shift;
   }
 

@@ -215,8 +215,8 @@ export class Receiver {
     const current = this.windowBytes;
     const step = Math.min(this.bufferBytesMax / 2, this.peerMssBytes);
     const wanted = free - current >= step ? free : current;
-    const field = Math.min(Math.floor(wanted / 2 ** shift), 0xffff);
-    const edge = seqAdd(this.rcvNxt, field * 2 ** shift);
+    const field = Math.min(wanted >>> shift, 0xffff);
+    const edge = seqAdd(this.rcvNxt, field << shift);
     if (seqGt(edge, this.rcvEdge)) this.rcvEdge = edge;
     return field;
   }

@@ -14,7 +14,7 @@ export class RttEstimator {
   /** Smallest round trip of the last five minutes; Infinity before the first sample. */
   minRttMs = Infinity;
   latestMs = -1;
-  /** Doublings of the timeout since the last sample. */
+  /** Doublings of the timeout since the last sample: {@link RTO_MAX_MS} ends them long before there are 31. */
   backoff = 0;
   #minRttAtMs = 0;
   #initialRtoMs = RTO_INITIAL_MS;
@@ -44,7 +44,7 @@ export class RttEstimator {
   get rtoMs(): number {
     // As Linux, the minimum is one of the variance: an RTO of srtt + 200 ms outlives a delayed acknowledgement.
     const rtoMs = this.hasSample ? this.srttMs + Math.max(4 * this.rttvarMs, RTO_MIN_MS) : this.#initialRtoMs;
-    return Math.min(rtoMs * 2 ** this.backoff, RTO_MAX_MS);
+    return Math.min(rtoMs * (1 << this.backoff), RTO_MAX_MS);
   }
 
   /** Section 5.5: doubles the timeout. */

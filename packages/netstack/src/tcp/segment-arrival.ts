@@ -151,7 +151,7 @@ export abstract class SegmentArrival extends Connection {
       return false;
     }
     sender.onSynAcked(seg.ack, nowMs);
-    sender.setWindow(seg, seg.flags & SYN ? seg.window : seg.window * 2 ** sender.windowShift);
+    sender.setWindow(seg, seg.flags & SYN ? seg.window : seg.window << sender.windowShift);
     this.becomeEstablished(-1, this.handshake !== null && this.handshake.synCount > 1, nowMs);
     return true;
   }

@@ -193,7 +193,7 @@ export abstract class SendState {
     const isNewer = seqLt(this.sndWl1, seg.seq) || (this.sndWl1 === seg.seq && seqLe(this.sndWl2, seg.ack));
     if (!isNewer) return false;
     // RFC 7323 section 2.2: the window of a SYN is never scaled.
-    return this.setWindow(seg, seg.flags & SYN ? seg.window : seg.window * 2 ** this.windowShift);
+    return this.setWindow(seg, seg.flags & SYN ? seg.window : seg.window << this.windowShift);
   }
 
   /** Takes `windowBytes`, which `seg` offers, in any case. */

@@ -192,7 +192,7 @@ export class TcpListener {
   #windowShift(): number {
     const bytesMax = this.options.receiveBytes || Math.max(this.context.settings.receiveBytesMax, this.#receiveBytes);
     let shift = 0;
-    while (shift < 14 && 0xffff * 2 ** shift < bytesMax) shift++;
+    while (shift < 14 && 0xffff << shift < bytesMax) shift++;
     return shift;
   }
 
@@ -241,7 +241,7 @@ export class TcpListener {
       return null;
     }
     this.#forget(syn);
-    syn.peerWindowBytes = seg.window * 2 ** Math.max(syn.windowShift, 0);
+    syn.peerWindowBytes = seg.window << Math.max(syn.windowShift, 0);
     const endpoint = this.#createEndpoint(syn, pathMss);
     endpoint.establish(syn, nowMs);
     endpoint.input(seg, nowMs);
