@@ -116,7 +116,7 @@ export { type AddressMask, type Match, Rule, type RuleHeader, type Target } from
 export { Chain, Table } from './filter/table.js';
 export { DnsForwarder, type DnsUpstream, StackUpstream } from './policy/dns-forwarder.js';
 export type { OriginalDestination, SniffedNames, TakenConnection } from './policy/interceptor.js';
-export { sniffHttpHost } from './policy/http-host.js';
+export { sniffHttpHost } from './policy/http-head.js';
 export { type Sniffed, sniffServerName } from './policy/client-hello.js';
 export { Splice } from './policy/splice.js';
 export { type EgressOptions, EgressPolicy, type FlowHook } from './policy/egress-policy.js';

@@ -13,7 +13,7 @@ import {
   dnsIsResponse,
   type DnsQuestion,
   makeError,
-  parseAddresses,
+  parseAnswers,
   parseQuestion,
   storeDnsId,
 } from './dns-message.js';
@@ -101,9 +101,8 @@ export class DnsForwarder {
     if (pending === undefined || question === undefined || !dnsIsResponse(message)) return;
     if (question.name !== pending.question.name || question.type !== pending.question.type) return;
     this.#forget(pending);
-    for (const { address, ttlSec } of parseAddresses(message, question)) {
-      this.#policy.names.add(address, question.name, ttlSec, this.#stack.nowMs);
-    }
+    const refusal = this.#remember(message, question);
+    if (refusal !== 0) return this.#send(makeError(pending.message, pending.question, refusal), pending.client);
     const response = message.slice();
     storeDnsId(response, dnsId(pending.message));
     this.#send(response, pending.client);
@@ -119,6 +118,19 @@ export class DnsForwarder {
     for (const pending of [...this.#pending.values()]) this.#forget(pending);
     this.#socket.close();
     this.#upstream.close();
+  }
+
+  /** Ties the addresses of an answer to its name and the aliases on the way. 0, or the DNS_RCODE_* why it may not go on. */
+  #remember(message: Uint8Array, question: DnsQuestion): number {
+    const { names } = this.#policy;
+    const { addresses, aliases } = parseAnswers(message, question);
+    if (!aliases.every((name) => this.#policy.mayFollow(name))) return DNS_RCODE_REFUSED;
+    for (const { address, ttlSec } of addresses) {
+      for (const name of [...aliases, question.name]) {
+        if (!names.add(address, name, ttlSec, this.#stack.nowMs)) return DNS_RCODE_SERVFAIL;
+      }
+    }
+    return 0;
   }
 
   #serve(): void {

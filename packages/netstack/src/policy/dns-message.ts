@@ -24,6 +24,8 @@ const LABEL_BYTES_MAX = 63;
 /** Compression pointers followed in one name; each must point backwards. */
 const POINTER_COUNT_MAX = 32;
 const RECORD_COUNT_MAX = 256;
+/** Aliases followed in one answer; of one behind more no address is known. */
+const ALIAS_COUNT_MAX = 8;
 
 export function dnsId(message: Uint8Array): number {
   return loadU16(message, 0);
@@ -62,30 +64,37 @@ export function parseQuestion(message: Uint8Array): DnsQuestion | undefined {
   return { name: name.text, type: loadU16(message, name.end), end: name.end + 4 };
 }
 
-/** The addresses in the answers of a well-formed response to `question`; of other names than its aliases none. */
-export function parseAddresses(message: Uint8Array, question: DnsQuestion): DnsAddress[] {
+/** What a response says of the name that was asked for: its addresses, and the names that it is an alias of. */
+export interface DnsAnswers {
+  readonly addresses: readonly DnsAddress[];
+  readonly aliases: readonly string[];
+}
+
+/** The answers of a response to `question`, as far as it is well-formed; those of other names than its aliases do not count. */
+export function parseAnswers(message: Uint8Array, question: DnsQuestion): DnsAnswers {
   const count = Math.min(loadU16(message, 6), RECORD_COUNT_MAX);
-  const names = new Set([question.name]);
+  const aliases: string[] = [];
   const addresses: DnsAddress[] = [];
   let at = question.end;
   for (let i = 0; i < count; i++) {
     const owner = readName(message, at);
-    if (owner === undefined || message.length - owner.end < 10) return addresses;
+    if (owner === undefined || message.length - owner.end < 10) return { addresses, aliases };
     const type = loadU16(message, owner.end);
     const ttlSec = loadU32(message, owner.end + 4);
     const dataAt = owner.end + 10;
     const len = loadU16(message, owner.end + 8);
-    if (message.length - dataAt < len) return addresses;
+    if (message.length - dataAt < len) return { addresses, aliases };
     at = dataAt + len;
-    if (!names.has(owner.text) || loadU16(message, owner.end + 2) !== DNS_CLASS_IN) continue;
+    const isAsked = owner.text === question.name || aliases.includes(owner.text);
+    if (!isAsked || loadU16(message, owner.end + 2) !== DNS_CLASS_IN) continue;
     if (type === DNS_TYPE_A && len === 4) addresses.push({ address: IpAddress.fromBytes(message, dataAt, 4), ttlSec });
     if (type === DNS_TYPE_AAAA && len === 16) {
       addresses.push({ address: IpAddress.fromBytes(message, dataAt, 16), ttlSec });
     }
     const alias = type === DNS_TYPE_CNAME ? readName(message, dataAt) : undefined;
-    if (alias !== undefined) names.add(alias.text);
+    if (alias !== undefined && aliases.length < ALIAS_COUNT_MAX) aliases.push(alias.text);
   }
-  return addresses;
+  return { addresses, aliases };
 }
 
 /** A response to `query` without records that says `rcode`. */

@@ -1,15 +1,19 @@
-import { EHOSTUNREACH, EINPROGRESS, POLLOUT } from '@tsv/abi';
+import { EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, POLLOUT } from '@tsv/abi';
 import fc from 'fast-check';
 import { DnsForwarder, QUERY_TIMEOUT_MS, StackUpstream } from './dns-forwarder.js';
 import {
   DNS_RCODE_REFUSED,
   DNS_RCODE_SERVFAIL,
+  DNS_HEADER_BYTES,
   DNS_TYPE_A,
+  DNS_TYPE_AAAA,
+  DNS_TYPE_CNAME,
   makeQuery,
-  parseAddresses,
+  parseAnswers,
   parseQuestion,
 } from './dns-message.js';
 import { EgressPolicy, type EgressOptions } from './egress-policy.js';
+import { GRACE_MS, NAME_COUNT_MAX } from './name-cache.js';
 import { Netfilter } from '../filter/netfilter.js';
 import { SocketAddress } from '../socket/socket-address.js';
 import { TcpSocket } from '../socket/tcp-socket.js';
@@ -31,6 +35,13 @@ const ZONE = new Map([
   ['example.com', '198.51.100.1'],
   ['api.example.com', '198.51.100.2'],
   ['evil.test', '198.51.100.3'],
+  ['twin.test', '198.51.100.3'],
+  ['six.test', 'fd00:6::1'],
+]);
+/** Names that are aliases of others. */
+const ALIASES = new Map([
+  ['www.test', 'cdn.test'],
+  ['cdn.test', 'evil.test'],
 ]);
 
 /** A stack with a policy, and one far away that has all addresses, a web server, and a DNS server. */
@@ -40,10 +51,14 @@ function office(options: EgressOptions): Office {
   const cable = network.cable();
   const nic = stack.addNic('eth0', cable[0], { addresses: [parsePrefix('10.0.0.1/24')] });
   stack.routes.add({ destination: parsePrefix('0.0.0.0/0'), nicId: nic.id, gateway: IpAddress.parse('10.0.0.2') });
-  const addresses = ['10.0.0.2/24', '198.51.100.1/32', '198.51.100.2/32', '198.51.100.3/32'].map(parsePrefix);
+  stack.routes.add({ destination: parsePrefix('::/0'), nicId: nic.id, gateway: IpAddress.parse('fd00::2') });
+  nic.addAddress(parsePrefix('fd00::1/64'));
+  const far4 = ['10.0.0.2/24', '198.51.100.1/32', '198.51.100.2/32', '198.51.100.3/32'];
+  const far6 = ['fd00::2/64', 'fd00:6::1/128', 'fd00:7::1/128', 'fd00:7::2/128'];
+  const addresses = [...far4, ...far6].map(parsePrefix);
   far.addNic('eth0', cable[1], { addresses });
-  const web = new TcpSocket(far, false);
-  web.bind(IpAddress.parse('0.0.0.0'), 443);
+  const web = new TcpSocket(far, true);
+  web.bind(IpAddress.parse('::'), 443);
   web.listen(16);
   serveZone(far);
   const policy = new EgressPolicy(stack, { ...options, allow: ['10.0.0.2:53', ...(options.allow ?? [])] });
@@ -63,17 +78,44 @@ function serveZone(stack: Stack): void {
     const [buffer, from] = [new Uint8Array(512), new SocketAddress()];
     for (let len = 0; (len = socket.receive(buffer, 0, 512, 0, from, null)) > 0;) {
       const query = buffer.slice(0, len);
-      const address = ZONE.get(parseQuestion(query)!.name);
-      if (address === undefined) continue;
-      const response = new Uint8Array(len + 16);
-      response.set(query);
-      response.set([0x81, 0x80, 0, 1, 0, 1], 2);
-      response.set([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address.split('.').map(Number)], len);
+      const response = answerTo(query);
+      if (response === undefined) continue;
       socket.send(response, 0, response.length, from);
     }
   };
   answers.push(answer);
 }
+
+/** What the zone says to a query, the aliases on the way first; undefined if it says nothing. */
+function answerTo(query: Uint8Array): Uint8Array | undefined {
+  const { name, type } = parseQuestion(query)!;
+  const records: number[][] = [];
+  let owner = name;
+  for (let alias = ALIASES.get(owner); alias !== undefined; alias = ALIASES.get(owner)) {
+    records.push(record(owner, DNS_TYPE_CNAME, encodedName(alias)));
+    owner = alias;
+  }
+  const address = ZONE.get(owner);
+  if (address === undefined) return undefined;
+  const bytes = new Uint8Array(type === DNS_TYPE_A ? 4 : 16);
+  const parsed = IpAddress.parse(address);
+  if (type === DNS_TYPE_A) parsed.storeIpv4(bytes, 0);
+  else parsed.storeIpv6(bytes, 0);
+  records.push(record(owner, type, [...bytes]));
+  const response = Uint8Array.from([...query, ...records.flat()]);
+  response.set([0x81, 0x80, 0, 1, 0, records.length], 2);
+  return response;
+}
+
+function record(owner: string, type: number, data: readonly number[]): number[] {
+  return [...encodedName(owner), 0, type, 0, 1, 0, 0, 0, TTL_SEC, 0, data.length, ...data];
+}
+
+function encodedName(name: string): number[] {
+  return [...makeQuery(0, name, DNS_TYPE_A)!.subarray(DNS_HEADER_BYTES, -4)];
+}
+
+const TTL_SEC = 60;
 
 let answers: (() => void)[] = [];
 beforeEach(() => {
@@ -88,9 +130,13 @@ function settle(network: Network): void {
   }
 }
 
-function resolve({ network, stack }: Office, name: string): { rcode: number; addresses: string[] } | undefined {
+function resolve(
+  { network, stack }: Office,
+  name: string,
+  type = DNS_TYPE_A,
+): { rcode: number; addresses: string[] } | undefined {
   const socket = new UdpSocket(stack, false);
-  const query = makeQuery(77, name, DNS_TYPE_A)!;
+  const query = makeQuery(77, name, type)!;
   socket.send(query, 0, query.length, new SocketAddress(IpAddress.parse('127.0.0.53'), 53));
   settle(network);
   const buffer = new Uint8Array(512);
@@ -98,13 +144,13 @@ function resolve({ network, stack }: Office, name: string): { rcode: number; add
   if (len < 0) return undefined;
   const response = buffer.slice(0, len);
   expect((response[0]! << 8) | response[1]!).toBe(77);
-  const addresses = parseAddresses(response, parseQuestion(response)!).map(({ address }) => String(address));
+  const addresses = parseAnswers(response, parseQuestion(response)!).addresses.map(({ address }) => String(address));
   return { rcode: response[3]! & 0xf, addresses };
 }
 
 /** Connects and returns the socket, and the error that came of it. */
 function connectTo({ network, stack }: Office, address: string, port = 443): { socket: TcpSocket; error: number } {
-  const socket = new TcpSocket(stack, false);
+  const socket = new TcpSocket(stack, address.includes(':'));
   const result = socket.connect(IpAddress.parse(address), port);
   network.advance(10);
   return { socket, error: result === -EINPROGRESS ? socket.takeError() : result };
@@ -163,6 +209,78 @@ describe('EgressPolicy', () => {
     ]);
   });
 
+  it('forgets what a name resolved to, some time after its TTL', () => {
+    const world = office({ allow: ['example.com'] });
+    resolve(world, 'example.com');
+    world.network.advance(TTL_SEC * 1000 + GRACE_MS - 1000);
+    expect(connectTo(world, '198.51.100.1').error).toBe(0);
+    world.network.advance(1000);
+    expect(connectTo(world, '198.51.100.1').error).toBe(-EHOSTUNREACH);
+    resolve(world, 'example.com');
+    expect(connectTo(world, '198.51.100.1').error).toBe(0);
+  });
+
+  it('allows what an allowed name is an alias of, and tells the hook the names on the way', () => {
+    const world = office({ allow: ['www.test'] });
+    expect(resolve(world, 'www.test')?.addresses).toEqual(['198.51.100.3']);
+    expect(connectTo(world, '198.51.100.3').error).toBe(0);
+    expect(world.policy.names.names(IpAddress.parse('198.51.100.3'), world.stack.nowMs)).toEqual([
+      'cdn.test',
+      'evil.test',
+      'www.test',
+    ]);
+  });
+
+  it.each(['evil.test', 'cdn.test', '*.test'])('gives no answer by way of %s, which is denied', (name) => {
+    const world = office({ allow: ['www.test'], deny: [name] });
+    expect(resolve(world, 'www.test')).toEqual({ rcode: DNS_RCODE_REFUSED, addresses: [] });
+    expect(connectTo(world, '198.51.100.3').error).toBe(-EHOSTUNREACH);
+  });
+
+  it('denies an address that has a denied name too, however many others it has', () => {
+    const world = office({ allow: ['198.51.100.0/24', 'evil.test', '*.test'], deny: ['evil.test:443'] });
+    const address = IpAddress.parse('198.51.100.3');
+    resolve(world, 'evil.test');
+    resolve(world, 'twin.test');
+    for (let n = 0; n < 2 * NAME_COUNT_MAX; n++) world.policy.names.add(address, `n${n}.test`, 600, world.stack.nowMs);
+    expect(connectTo(world, '198.51.100.3').error).toBe(-EHOSTUNREACH);
+    expect(connectTo(world, '198.51.100.3', 80).error).toBe(-ECONNREFUSED);
+  });
+
+  it('takes addresses of IPv6 as those of IPv4', () => {
+    const world = office({ allow: ['six.test', '[fd00:7::]/64:443'], deny: ['[fd00:7::2]'] });
+    const errors = (): number[] =>
+      ['fd00:6::1', 'fd00:7::1', 'fd00:7::2'].map((address) => connectTo(world, address).error);
+    expect(errors()).toEqual([-EHOSTUNREACH, 0, -EHOSTUNREACH]);
+    expect(resolve(world, 'six.test', DNS_TYPE_AAAA)?.addresses).toEqual(['fd00:6::1']);
+    expect(errors()).toEqual([0, 0, -EHOSTUNREACH]);
+  });
+
+  it.each([
+    ['by name', 'example.com', [443], false],
+    ['by name, where connections are not looked at', 'example.com', [], true],
+    ['by address', '198.51.100.1', [443], true],
+  ])('takes datagrams as QUIC to what is allowed %s: %s, looking at %j: %s', (_how, entry, inspect, isAllowed) => {
+    const world = office({ allow: ['example.com:53', entry], inspect });
+    resolve(world, 'example.com');
+    const far = new UdpSocket(world.far, false);
+    far.bind(IpAddress.parse('198.51.100.1'), 443);
+    const socket = new UdpSocket(world.stack, false);
+    socket.send(new Uint8Array(9), 0, 9, new SocketAddress(IpAddress.parse('198.51.100.1'), 443));
+    settle(world.network);
+    expect(far.receive(new Uint8Array(9), 0, 9, 0, null, null)).toBe(isAllowed ? 9 : -EAGAIN);
+  });
+
+  it('does not take an answer from another resolver for one of its own', () => {
+    const world = office({ allow: ['example.com', '10.0.0.2:53'] });
+    const socket = new UdpSocket(world.stack, false);
+    const query = makeQuery(77, 'example.com', DNS_TYPE_A)!;
+    socket.send(query, 0, query.length, new SocketAddress(IpAddress.parse('10.0.0.2'), 53));
+    settle(world.network);
+    expect(socket.receive(new Uint8Array(512), 0, 512, 0, null, null)).toBeGreaterThan(query.length);
+    expect(connectTo(world, '198.51.100.1').error).toBe(-EHOSTUNREACH);
+  });
+
   it('answers for an upstream that does not', () => {
     const world = office({ allow: ['silent.test'] });
     const socket = new UdpSocket(world.stack, false);
@@ -184,14 +302,14 @@ describe('EgressPolicy', () => {
   );
 });
 
-describe('parseQuestion and parseAddresses', () => {
+describe('parseQuestion and parseAnswers', () => {
   it('never throw, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, isPlausible) => {
         const message = isPlausible ? Uint8Array.from([...makeQuery(1, 'a.b', 1)!, ...bytes]) : bytes;
         if (isPlausible) message[7] = 3;
         const question = parseQuestion(message);
-        if (question !== undefined) expect(parseAddresses(message, question).length).toBeLessThanOrEqual(256);
+        if (question !== undefined) expect(parseAnswers(message, question).addresses.length).toBeLessThanOrEqual(256);
       }),
     );
   });

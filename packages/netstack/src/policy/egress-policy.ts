@@ -36,8 +36,9 @@ export interface EgressOptions {
   /** Asked where the lists say nothing; without, or when it returns undefined, the flow is denied. */
   readonly onFlow?: FlowHook;
   /**
-   * TCP ports whose connections are looked at before anything of them goes out: the lists then go by the name that the
-   * client asks TLS or HTTP for, as 443 and 80.
+   * TCP ports whose connections are looked at before anything of them goes out, as 443 and 80: the lists then go by the
+   * name that the client asks TLS or HTTP for, in each of its requests. One that names nothing, or so that others might
+   * read it differently, reaches what is allowed by address; so do datagrams to these ports (QUIC).
    */
   readonly inspect?: readonly number[];
   /**
@@ -64,7 +65,7 @@ export class EgressPolicy implements FlowPolicy {
   /** Throws RangeError if an entry of the lists cannot be understood. */
   constructor(stack: Stack, options: EgressOptions = {}) {
     this.#stack = stack;
-    this.names = new NameCache(stack.random.u32());
+    this.names = new NameCache(stack.random.u32(), (name) => this.#deny.some((entry) => matchesDomain(entry, name)));
     this.#onFlow = options.onFlow;
     this.#inspect = new Set(options.inspect ?? []);
     this.#trustsServerNames = options.trustsServerNames ?? false;
@@ -92,9 +93,14 @@ export class EgressPolicy implements FlowPolicy {
     this.#interceptor = null;
   }
 
+  /** Whether an answer may go through another name: not one that is denied. */
+  mayFollow(name: string): boolean {
+    return !this.#deny.some((entry) => entry.port === 0 && matchesDomain(entry, name));
+  }
+
   /** Whether a name may be resolved: the hook may allow what the lists do not, so it is asked about flows only. */
   mayResolve(name: string): boolean {
-    if (this.#deny.some((entry) => entry.port === 0 && matchesDomain(entry, name))) return false;
+    if (!this.mayFollow(name)) return false;
     return this.#onFlow !== undefined || this.#allow.some((entry) => matchesDomain(entry, name));
   }
 
@@ -110,7 +116,7 @@ export class EgressPolicy implements FlowPolicy {
     if (flow.names !== null) this.#apply(flow, this.#decideNamed(flow, isOutgoing), context, conntrack);
     else if (matchesAny(this.#deny, dst, dstPort, names)) flow.verdict = FlowVerdict.DENY;
     else if (isTcp && !flow.isConfirmed && this.#inspect.has(dstPort)) this.#intercept(flow, context, conntrack);
-    else if (!matchesAny(this.#allow, dst, dstPort, names)) {
+    else if (!matchesAny(this.#allow, dst, dstPort, this.#inspect.has(dstPort) ? [] : names)) {
       this.#apply(flow, this.#ask(flow, names, isOutgoing), context, conntrack);
     }
   }
@@ -130,8 +136,8 @@ export class EgressPolicy implements FlowPolicy {
     const isBelieved = asked !== null && (this.#trustsServerNames || resolved.includes(asked));
     if (matchesAny(this.#deny, dst, dstPort, asked === null ? resolved : [...resolved, asked]))
       return { action: 'deny' };
-    const names = asked === null ? resolved : isBelieved ? [asked] : [];
-    if (matchesAny(this.#allow, dst, dstPort, names)) return { action: 'allow' };
+    // Who does not say whom it wants may want any name that is served there, those that were not resolved included.
+    if (matchesAny(this.#allow, dst, dstPort, isBelieved ? [asked] : [])) return { action: 'allow' };
     return this.#ask(flow, resolved, isOutgoing);
   }
 

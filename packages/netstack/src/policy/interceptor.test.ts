@@ -119,9 +119,9 @@ describe.each([
     send(socket, request('good.test').slice(20));
     office.run();
     expect(receive(socket)).toBe(request('good.test'));
-    send(socket, 'more');
+    send(socket, request('good.test'));
     office.run();
-    expect([office.serverCount, receive(socket)]).toEqual([1, 'more']);
+    expect([office.serverCount, receive(socket)]).toEqual([1, request('good.test')]);
     socket.shutdown(1);
     office.run();
     expect(receive(socket)).toBe('');
@@ -139,6 +139,66 @@ describe.each([
     send(socket, request(host));
     office.run();
     expect([receive(socket), office.serverCount]).toEqual([-ECONNRESET, 0]);
+    socket.close();
+    office.close();
+  });
+
+  it.each([
+    ['', request('evil.test')],
+    ['more of the body', request('evil.test')],
+    ['', 'GET / HTTP/1.1\r\n\r\n'],
+  ])('resets at a later request that is for another host, after a body %j: %j', (body, text) => {
+    const office = new Office(hasRouter, { allow: ['good.test'], inspect: [80] });
+    const socket = office.connect('good.test');
+    const first = request('good.test').replace('\r\n\r\n', `\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    send(socket, first + request('good.test'));
+    office.run();
+    expect(receive(socket)).toBe(first + request('good.test'));
+    send(socket, text);
+    office.run();
+    expect([receive(socket), office.serverBytes]).toEqual([-ECONNRESET, first.length + request('good.test').length]);
+    socket.close();
+    office.close();
+  });
+
+  it.each([
+    ['speaks another protocol', 'SSH-2.0-x\r\n'],
+    ['names no host', 'GET / HTTP/1.0\r\n\r\n'],
+    ['begins with an empty line', `\r\n${request('good.test')}`],
+    ['names two hosts', 'GET / HTTP/1.1\r\nHost: good.test\r\nHost: evil.test\r\n\r\n'],
+  ])('resets who %s, unless the address is allowed', (_what, text) => {
+    for (const [entry, isAllowed] of [
+      ['good.test', false],
+      ['198.51.100.1', true],
+    ] as const) {
+      const office = new Office(hasRouter, { allow: [entry], inspect: [80] });
+      const socket = office.connect('good.test');
+      send(socket, text);
+      office.run();
+      expect(receive(socket)).toBe(isAllowed ? text : -ECONNRESET);
+      socket.close();
+      office.close();
+    }
+  });
+
+  it('asks the hook about each host on a connection', () => {
+    const asked: unknown[] = [];
+    const office = new Office(hasRouter, {
+      inspect: [80],
+      onFlow: ({ httpHost }) => {
+        asked.push(httpHost);
+        return { action: httpHost === 'third.test' ? 'deny' : 'allow' };
+      },
+    });
+    const socket = office.connect('good.test');
+    for (const host of ['good.test', 'good.test', 'second.test']) {
+      send(socket, request(host));
+      office.run();
+      expect(receive(socket)).toBe(request(host));
+    }
+    send(socket, request('third.test'));
+    office.run();
+    expect([receive(socket), asked]).toEqual([-ECONNRESET, ['good.test', 'second.test', 'third.test']]);
     socket.close();
     office.close();
   });

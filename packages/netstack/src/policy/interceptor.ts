@@ -9,7 +9,8 @@ import { TcpState } from '../tcp/tcp-state.js';
 import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
 import { IPPROTO_TCP } from '../wire/protocol.js';
 import { CLIENT_HELLO_BYTES_MAX, type Sniffed, sniffServerName } from './client-hello.js';
-import { sniffHttpHost } from './http-host.js';
+import { HttpGuard } from './http-guard.js';
+import { sniffHttpHost } from './http-head.js';
 import { Splice } from './splice.js';
 
 /** Connections that are looked at or carried at once; further ones are reset. */
@@ -119,26 +120,35 @@ export class Interceptor {
   #look(socket: TcpSocket, flow: Flow): void {
     if (flow.takeOver !== null) return flow.takeOver({ socket, ...destinationOf(flow), ...NO_NAMES });
     this.#count++;
-    new Sniffing(this.#stack, socket, (names) => {
+    new Sniffing(this.#stack, socket, (names, isHttp) => {
       this.#count--;
       if (names === null) return reset(socket);
       flow.names = names;
       const decision = this.#decide(flow);
+      const guard = isHttp ? this.#guard(flow) : null;
       switch (decision.action) {
         case 'deny':
           return reset(socket);
         case 'take-over':
           return decision.accept({ socket, ...destinationOf(flow), ...names });
         case 'allow':
-          return this.#carry(socket, flow, destinationOf(flow));
+          return this.#carry(socket, flow, destinationOf(flow), guard);
         case 'redirect':
-          return this.#carry(socket, flow, { address: decision.address, port: decision.port });
+          return this.#carry(socket, flow, { address: decision.address, port: decision.port }, guard);
       }
     });
   }
 
+  /** Has the requests after the first decided about too. They go where the first went, or nowhere. */
+  #guard(flow: Flow): HttpGuard {
+    return new HttpGuard(flow.names!.httpHost, (httpHost) => {
+      flow.names = { serverName: null, httpHost };
+      return this.#decide(flow).action === 'allow';
+    });
+  }
+
   /** Connects to where the client wanted, and joins the two connections. */
-  #carry(client: TcpSocket, flow: Flow, destination: OriginalDestination): void {
+  #carry(client: TcpSocket, flow: Flow, destination: OriginalDestination, guard: HttpGuard | null): void {
     const server = new TcpSocket(this.#stack, !destination.address.isIpv4);
     const bound = server.bind(destination.address.isIpv4 ? IPV4_ANY : IPV6_ANY, 0);
     const { localPort } = server;
@@ -158,7 +168,7 @@ export class Interceptor {
     if (server.beginConnect(destination.address, destination.port) !== -EINPROGRESS) return failed();
     new Connecting(server, client, (isConnected) => {
       if (!isConnected) return failed();
-      const splice = new Splice(client, server, done);
+      const splice = new Splice(client, server, done, guard);
       if (!splice.isClosed) this.#splices.set(flow, splice);
     });
   }
@@ -191,12 +201,12 @@ class CallEntry extends WaitEntry {
 class Sniffing extends Timer {
   readonly #stack: Stack;
   readonly #socket: TcpSocket;
-  readonly #told: (names: SniffedNames | null) => void;
+  readonly #told: (names: SniffedNames | null, isHttp: boolean) => void;
   readonly #entry = new CallEntry(() => this.#look());
   #bytes = new Uint8Array(2_048);
   #isDone = false;
 
-  constructor(stack: Stack, socket: TcpSocket, told: (names: SniffedNames | null) => void) {
+  constructor(stack: Stack, socket: TcpSocket, told: (names: SniffedNames | null, isHttp: boolean) => void) {
     super();
     this.#stack = stack;
     this.#socket = socket;
@@ -218,10 +228,9 @@ class Sniffing extends Timer {
     const tls = sniffServerName(this.#bytes, len);
     const http: Sniffed = tls.kind === 'other' ? sniffHttpHost(this.#bytes, len) : { kind: 'other' };
     if (tls.kind === 'more' || http.kind === 'more') return this.#lookFurther(len);
-    this.#finish({
-      serverName: tls.kind === 'found' ? tls.name : null,
-      httpHost: http.kind === 'found' ? http.name : null,
-    });
+    const serverName = tls.kind === 'found' ? tls.name : null;
+    if (http.kind === 'found') this.#finish({ serverName, httpHost: http.name }, true);
+    else this.#finish({ serverName, httpHost: null });
   }
 
   /** Peeks with a larger buffer when this one was full, or waits for more to come. */
@@ -232,11 +241,11 @@ class Sniffing extends Timer {
     this.#look();
   }
 
-  #finish(names: SniffedNames | null): void {
+  #finish(names: SniffedNames | null, isHttp = false): void {
     this.#isDone = true;
     this.#entry.leave();
     this.#stack.timers.disarm(this);
-    this.#told(names);
+    this.#told(names, isHttp);
   }
 }
 

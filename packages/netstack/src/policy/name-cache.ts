@@ -5,38 +5,46 @@ import type { IpAddress } from '../wire/ip-address.js';
 export const ADDRESS_COUNT_MAX = 16_384;
 export const NAME_COUNT_MAX = 16;
 /** Programs use an address for some time after its record has expired. */
-const GRACE_MS = 300_000;
+export const GRACE_MS = 300_000;
 
 interface KnownName {
   readonly name: string;
-  untilMs: number;
+  readonly untilMs: number;
 }
 
-/** Which names the addresses were resolved from. */
+/** Which names the addresses were resolved from: the latest, and all that must be kept. */
 export class NameCache {
   readonly #byAddress: AddressMap<KnownName[]>;
+  readonly #mustKeep: (name: string) => boolean;
 
-  constructor(seed: number) {
+  /** `mustKeep` says which names are not to make room for others. */
+  constructor(seed: number, mustKeep: (name: string) => boolean) {
     this.#byAddress = new AddressMap(seed);
+    this.#mustKeep = mustKeep;
   }
 
   get count(): number {
     return this.#byAddress.count;
   }
 
-  /** Notes that `name` has resolved to `address`. */
-  add(address: IpAddress, name: string, ttlSec: number, nowMs: number): void {
-    const untilMs = nowMs + Math.min(ttlSec, 86_400) * 1000 + GRACE_MS;
+  /** Notes that `name` has resolved to `address`. False if there is no room. */
+  add(address: IpAddress, name: string, ttlSec: number, nowMs: number): boolean {
+    let untilMs = nowMs + Math.min(ttlSec, 86_400) * 1000 + GRACE_MS;
     let names = this.#byAddress.get(address);
     if (names === undefined) {
-      if (this.#byAddress.count >= ADDRESS_COUNT_MAX) this.#expire(nowMs);
+      if (this.#byAddress.count >= ADDRESS_COUNT_MAX && !this.#makeRoom(nowMs)) return false;
       names = [];
       this.#byAddress.set(address, names);
     }
     const index = names.findIndex((known) => known.name === name);
-    if (index >= 0) names.splice(index, 1);
+    if (index >= 0) untilMs = Math.max(untilMs, names.splice(index, 1)[0]!.untilMs);
+    if (names.length >= NAME_COUNT_MAX) {
+      const victim = names.findIndex((known) => known.untilMs <= nowMs || !this.#mustKeep(known.name));
+      if (victim < 0) return false;
+      names.splice(victim, 1);
+    }
     names.push({ name, untilMs });
-    if (names.length > NAME_COUNT_MAX) names.shift();
+    return true;
   }
 
   /** The names of an address, the latest last. */
@@ -45,11 +53,18 @@ export class NameCache {
     return names.filter((known) => known.untilMs > nowMs).map((known) => known.name);
   }
 
-  /** Makes room: forgets what has expired, or everything if nothing has. */
-  #expire(nowMs: number): void {
-    const expired: IpAddress[] = [];
-    for (const address of this.#byAddress.keys()) if (this.names(address, nowMs).length === 0) expired.push(address);
-    for (const address of expired) this.#byAddress.delete(address);
-    if (expired.length === 0) this.#byAddress.clear();
+  /** Forgets the addresses whose names have expired; if there are none, those without a name that must be kept. */
+  #makeRoom(nowMs: number): boolean {
+    return (
+      this.#forget((names) => names.length === 0, nowMs) ||
+      this.#forget((names) => !names.some((name) => this.#mustKeep(name)), nowMs)
+    );
+  }
+
+  /** Whether there were any to forget. */
+  #forget(isLost: (names: readonly string[]) => boolean, nowMs: number): boolean {
+    const lost = [...this.#byAddress.keys()].filter((address) => isLost(this.names(address, nowMs)));
+    for (const address of lost) this.#byAddress.delete(address);
+    return lost.length > 0;
   }
 }

@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import fc from 'fast-check';
 import { CLIENT_HELLO_BYTES_MAX, sniffServerName } from './client-hello.js';
-import { sniffHttpHost } from './http-host.js';
+import { sniffHttpHost } from './http-head.js';
 
 /** The first bytes that Node's TLS client sends. */
 function realHello(servername: string | undefined): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
-import { EAGAIN, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, SHUT_WR } from '@tsv/abi';
+import { EAGAIN, EPERM, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, SHUT_WR } from '@tsv/abi';
 import { WaitEntry } from '@tsv/waiter';
 import type { TcpSocket } from '../socket/tcp-socket.js';
+import { type HttpGuard, MUST_END, MUST_WAIT } from './http-guard.js';
 
 const CHUNK_BYTES = 32_768;
 const ALL_EVENTS = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP;
@@ -33,12 +34,13 @@ export class Splice {
   readonly #directions: readonly [Direction, Direction];
   readonly #entries: readonly [SpliceEntry, SpliceEntry];
   readonly #onClose: () => void;
+  readonly #guard: HttpGuard | null;
   #isPumping = false;
   #mustPumpAgain = false;
   #isClosed = false;
 
-  /** Takes both sockets, which are connected. */
-  constructor(a: TcpSocket, b: TcpSocket, onClose: () => void) {
+  /** Takes both sockets, which are connected. `guard` says what of `a` may go on. */
+  constructor(a: TcpSocket, b: TcpSocket, onClose: () => void, guard: HttpGuard | null = null) {
     const direction = (from: TcpSocket, to: TcpSocket): Direction => ({
       from,
       to,
@@ -50,6 +52,7 @@ export class Splice {
     this.#directions = [direction(a, b), direction(b, a)];
     this.#entries = [new SpliceEntry(this), new SpliceEntry(this)];
     this.#onClose = onClose;
+    this.#guard = guard;
     a.waiters.add(this.#entries[0], ALL_EVENTS);
     b.waiters.add(this.#entries[1], ALL_EVENTS);
     this.pump();
@@ -80,11 +83,11 @@ export class Splice {
   }
 
   #move(direction: Direction): boolean {
-    const { from, to } = direction;
+    const { to } = direction;
     while (!direction.isOver) {
       if (direction.at === direction.end) {
         direction.chunk ??= new Uint8Array(CHUNK_BYTES);
-        const count = from.receive(direction.chunk, 0, CHUNK_BYTES);
+        const count = this.#receive(direction, direction.chunk);
         if (count === -EAGAIN) {
           // An idle direction holds no memory.
           direction.chunk = null;
@@ -106,6 +109,24 @@ export class Splice {
       direction.at += sent;
     }
     return true;
+  }
+
+  /** As {@link TcpSocket.receive}; what the guard holds back has not come yet. */
+  #receive(direction: Direction, chunk: Uint8Array): number {
+    const { from } = direction;
+    const guard = this.#guard;
+    if (guard === null) return from.receive(chunk, 0, CHUNK_BYTES);
+    if (direction !== this.#directions[0]) {
+      const count = from.receive(chunk, 0, CHUNK_BYTES);
+      if (count > 0 && guard.answered(chunk, count)) this.#mustPumpAgain = true;
+      return count;
+    }
+    const limit = guard.mayPass(from);
+    if (limit === MUST_WAIT) return -EAGAIN;
+    if (limit === MUST_END) return -EPERM;
+    const count = from.receive(chunk, 0, Math.min(CHUNK_BYTES, limit));
+    if (count > 0) guard.passed(count);
+    return count;
   }
 
   #close(): void {
