@@ -117,6 +117,37 @@ describe('EpollFile, epoll(7)', () => {
     expect([ep.itemCount, collect(ep)]).toEqual([0, []]);
   });
 
+  it('knows nothing of what it removed, and adds it again', () => {
+    const ep = epoll();
+    const file = event(1);
+    ep.add(file, 3, EPOLLIN, 1, 0);
+    expect([ep.remove(file, 3), ep.remove(file, 3), ep.modify(file, 3, EPOLLIN, 1, 0)]).toEqual([0, -ENOENT, -ENOENT]);
+    expect([ep.itemCount, [...ep.items()], file.waiters.isEmpty, collect(ep)]).toEqual([0, [], true, []]);
+    expect([ep.add(file, 3, EPOLLIN | EPOLLET, 2, 0), ep.add(file, 3, EPOLLIN, 2, 0)]).toEqual([0, -EEXIST]);
+    expect([ep.itemCount, collect(ep), collect(ep)]).toEqual([1, [[2, EPOLLIN]], []]);
+  });
+
+  it('leaves what it removed when something else is removed, or the file goes', () => {
+    const ep = epoll();
+    const [a, b] = [event(1), event(1)];
+    for (const file of [a, b]) ep.add(file, 3, EPOLLIN, 1, 0);
+    ep.remove(a, 3);
+    ep.remove(b, 3);
+    expect(a.watchers).toBeNull();
+    b.decRef();
+    expect([ep.add(a, 3, EPOLLIN, 1, 0), ep.remove(a, 3), ep.itemCount]).toEqual([0, 0, 0]);
+    ep.decRef();
+    expect(a.watchers).toBeNull();
+  });
+
+  it('does not count what was removed into the depth of nesting', () => {
+    const chain = Array.from({ length: 6 }, epoll);
+    for (let i = 0; i < 4; i++) chain[i + 1]!.add(chain[i]!, 3, EPOLLIN, 1, 0);
+    expect(chain[5]!.add(chain[4]!, 3, EPOLLIN, 1, 0)).toBe(-ELOOP);
+    chain[1]!.remove(chain[0]!, 3);
+    expect([chain[5]!.add(chain[4]!, 3, EPOLLIN, 1, 0), chain[0]!.add(epoll(), 3, EPOLLIN, 1, 0)]).toEqual([0, 0]);
+  });
+
   it('leaves the files when it is closed', () => {
     const ep = epoll();
     const file = event(0);

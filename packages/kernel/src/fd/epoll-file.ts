@@ -60,6 +60,11 @@ class EpollItem extends WaitEntry implements FileWatcher {
     this.fd = fd;
   }
 
+  /** False of one that EPOLL_CTL_DEL took and that is kept for an EPOLL_CTL_ADD that may follow. */
+  get isWatching(): boolean {
+    return this.queue !== null;
+  }
+
   /** Events that are true now; none for an item that EPOLLONESHOT has disabled. */
   get pending(): number {
     const wanted = this.events & ~PRIVATE_BITS;
@@ -83,6 +88,8 @@ export class EpollFile extends OpenFile {
   readonly sleepers = new WaitQueue();
   readonly #items = new Map<number, EpollItem>();
   #itemCount = 0;
+  /** What was removed last, still in its lists: event loops add a descriptor again that they have just removed. */
+  #removed: EpollItem | null = null;
   #readyHead: EpollItem | null = null;
   #readyTail: EpollItem | null = null;
 
@@ -101,7 +108,7 @@ export class EpollFile extends OpenFile {
   /** The items, for /proc/PID/fdinfo. */
   *items(): IterableIterator<{ readonly fd: number; readonly events: number; readonly file: OpenFile }> {
     for (const first of this.#items.values()) {
-      for (let item: EpollItem | null = first; item !== null; item = item.nextSameFd) yield item;
+      for (let item: EpollItem | null = first; item !== null; item = item.nextSameFd) if (item.isWatching) yield item;
     }
   }
 
@@ -133,21 +140,19 @@ export class EpollFile extends OpenFile {
     if ((events & EPOLLEXCLUSIVE) !== 0) {
       if (file instanceof EpollFile || (events & ~EXCLUSIVE_BITS) !== 0) return -EINVAL;
     }
-    if (this.#find(file, fd) !== null) return -EEXIST;
+    const known = this.#find(file, fd);
+    if (known?.isWatching === true) return -EEXIST;
     if (file instanceof EpollFile && (file.reaches(this) || file.depth() + heightAbove(this) > NESTING_MAX)) {
       return -ELOOP;
     }
     if (this.#itemCount >= ITEM_COUNT_MAX) return -ENOSPC;
 
-    const item = new EpollItem(this, file, fd);
+    const item = known ?? this.#link(new EpollItem(this, file, fd));
+    if (known !== null) this.#removed = null;
     item.events = events;
     item.dataLow = dataLow;
     item.dataHigh = dataHigh;
-    item.nextSameFd = this.#items.get(fd) ?? null;
-    this.#items.set(fd, item);
     this.#itemCount++;
-    item.nextWatcher = file.watchers;
-    file.watchers = item;
     waiters.add(item, (events & ~PRIVATE_BITS) | ALWAYS);
     if (item.pending !== 0) this.itemNotified(item);
     return 0;
@@ -156,7 +161,7 @@ export class EpollFile extends OpenFile {
   /** EPOLL_CTL_MOD. Errors: EINVAL with EPOLLEXCLUSIVE, ENOENT. */
   modify(file: OpenFile, fd: number, events: number, dataLow: number, dataHigh: number): 0 | Errno {
     const item = this.#find(file, fd);
-    if (item === null) return -ENOENT;
+    if (item?.isWatching !== true) return -ENOENT;
     if (((events | item.events) & EPOLLEXCLUSIVE) !== 0) return -EINVAL;
     item.events = events;
     item.mask = (events & ~PRIVATE_BITS) | ALWAYS;
@@ -169,9 +174,10 @@ export class EpollFile extends OpenFile {
   /** EPOLL_CTL_DEL. Errors: ENOENT. */
   remove(file: OpenFile, fd: number): 0 | Errno {
     const item = this.#find(file, fd);
-    if (item === null) return -ENOENT;
-    unwatch(item);
-    this.forget(item);
+    if (item?.isWatching !== true) return -ENOENT;
+    this.#dropRemoved();
+    this.#stop(item);
+    this.#removed = item;
     return 0;
   }
 
@@ -217,20 +223,9 @@ export class EpollFile extends OpenFile {
 
   /** Drops an item whose file does not know of it any more. */
   forget(item: EpollItem): void {
-    item.leave();
-    if (item.isReady) this.#unready(item);
-    this.#itemCount--;
-    const first = this.#items.get(item.fd)!;
-    if (first !== item) {
-      let before = first;
-      while (before.nextSameFd !== item) before = before.nextSameFd!;
-      before.nextSameFd = item.nextSameFd;
-    } else if (item.nextSameFd === null) {
-      this.#items.delete(item.fd);
-    } else {
-      this.#items.set(item.fd, item.nextSameFd);
-    }
-    item.nextSameFd = null;
+    if (item === this.#removed) this.#removed = null;
+    else this.#stop(item);
+    this.#unlink(item);
   }
 
   /** Whether `target` is this file or watched by it, directly or not. */
@@ -256,6 +251,46 @@ export class EpollFile extends OpenFile {
         item = next;
       }
     }
+  }
+
+  /** `item` hears of its file no more. */
+  #stop(item: EpollItem): void {
+    item.leave();
+    if (item.isReady) this.#unready(item);
+    this.#itemCount--;
+  }
+
+  #dropRemoved(): void {
+    const item = this.#removed;
+    if (item === null) return;
+    this.#removed = null;
+    unwatch(item);
+    this.#unlink(item);
+  }
+
+  /** Enters a new item in the lists of its descriptor and its file. */
+  #link(item: EpollItem): EpollItem {
+    const { file, fd } = item;
+    item.nextSameFd = this.#items.get(fd) ?? null;
+    this.#items.set(fd, item);
+    item.nextWatcher = file.watchers;
+    file.watchers = item;
+    return item;
+  }
+
+  /** Takes `item` off the list of its descriptor. */
+  #unlink(item: EpollItem): void {
+    const first = this.#items.get(item.fd)!;
+    if (first !== item) {
+      let before = first;
+      while (before.nextSameFd !== item) before = before.nextSameFd!;
+      before.nextSameFd = item.nextSameFd;
+    } else if (item.nextSameFd === null) {
+      this.#items.delete(item.fd);
+    } else {
+      this.#items.set(item.fd, item.nextSameFd);
+    }
+    item.nextSameFd = null;
   }
 
   #find(file: OpenFile, fd: number): EpollItem | null {
@@ -288,7 +323,7 @@ export class EpollFile extends OpenFile {
 function heightAbove(epoll: EpollFile): number {
   let above = 0;
   for (let watcher = epoll.watchers; watcher !== null; watcher = watcher.nextWatcher) {
-    if (watcher instanceof EpollItem) above = Math.max(above, heightAbove(watcher.epoll));
+    if (watcher instanceof EpollItem && watcher.isWatching) above = Math.max(above, heightAbove(watcher.epoll));
   }
   return above + 1;
 }
