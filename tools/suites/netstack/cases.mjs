@@ -34,6 +34,42 @@ const BLACK_HOLE_MTU = 1280;
 const ETHERNET_BYTES = 14;
 const COMMAND_TIMEOUT_MS = 150_000;
 
+/** What goes over a link, for tshark. */
+class Capture {
+  #blocks = [];
+  #writer = new PcapngWriter((bytes) => this.#blocks.push(bytes.slice()));
+
+  around(link, driver) {
+    return new Sniffer(link, new PcapngObserver(this.#writer, driver.stack.clock, 'eth0', link));
+  }
+
+  /** Asserts that no packet matches a display filter. Returns how many packets there are. */
+  async check(scratch, filter) {
+    const file = join(scratch, 'capture.pcapng');
+    writeFileSync(file, Buffer.concat(this.#blocks));
+    // Streams are not put together: what is sent again in other pieces is no malformed packet.
+    const tshark = (...args) =>
+      run('tshark', ['-r', file, '-o', 'tcp.desegment_tcp_streams:FALSE', ...args], { maxBuffer: 1 << 26 });
+    const { stdout: count } = await tshark('-T', 'fields', '-e', 'frame.number');
+    const { stdout: bad } = await tshark('-Y', filter);
+    assert.equal(bad, '');
+    return count.trim().split('\n').length;
+  }
+}
+
+/** iperf3 of Linux to the stack, and from it; the bits per second that came, which are of more than `bytesMin` bytes. */
+async function iperf3(stack, host, bytesMin) {
+  serveIperf3(stack);
+  const rates = [];
+  for (const direction of [[], ['-R']]) {
+    const { stdout } = await run('iperf3', ['-c', host, '-t', '1', '-J', ...direction], { maxBuffer: 1 << 24 });
+    const { sum_received: received } = JSON.parse(stdout).end;
+    assert.ok(received.bytes > bytesMin, `${received.bytes} bytes`);
+    rates.push(received.bits_per_second);
+  }
+  return rates;
+}
+
 /** Runs a program of Linux; one that hangs is killed, and its case has failed. */
 function run(file, args, options = {}) {
   return promisify(execFile)(file, args, { timeout: COMMAND_TIMEOUT_MS, killSignal: 'SIGKILL', ...options });
@@ -134,15 +170,8 @@ export const CASES = [
     needs: ['iperf3'],
     run: () =>
       withCable('tap', {}, async ({ stack, ours4 }) => {
-        serveIperf3(stack);
-        const rates = [];
-        for (const direction of [[], ['-R']]) {
-          const { stdout } = await run('iperf3', ['-c', ours4, '-t', '1', '-J', ...direction], { maxBuffer: 1 << 24 });
-          const { sum_received: received } = JSON.parse(stdout).end;
-          assert.ok(received.bytes > 1_000_000, `${received.bytes} bytes`);
-          rates.push((received.bits_per_second / 1e9).toFixed(2));
-        }
-        return `${rates[0]} Gbit/s to the stack, ${rates[1]} from it`;
+        const [to, from] = await iperf3(stack, ours4, 1_000_000);
+        return `${(to / 1e9).toFixed(2)} Gbit/s to the stack, ${(from / 1e9).toFixed(2)} from it`;
       }),
   },
   {
@@ -272,14 +301,19 @@ export const CASES = [
   },
   {
     name: 'a line that loses 5%',
-    needs: ['curl'],
+    needs: ['curl', 'iperf3', 'tshark'],
     run: ({ seed }) => {
       const random = numbers(seed);
+      const capture = new Capture();
       let weather;
-      const wrap = (link) => (weather = new BadWeather(link, () => random() < LOSS));
+      const wrap = (link, driver) => (weather = new BadWeather(capture.around(link, driver), () => random() < LOSS));
       return withCable('tap', { wrap }, async (cable, scratch) => {
-        await exchange(cable, scratch, 1_000_000, [cable.ours4]);
-        return `${weather.lostCount} packets were lost`;
+        await exchange(cable, scratch, 300_000);
+        const rates = await iperf3(cable.stack, cable.ours6, 100_000);
+        const lostCount = weather.lostCount;
+        const packetCount = await capture.check(scratch, '_ws.malformed');
+        const [to, from] = rates.map((rate) => (rate / 1e6).toFixed(0));
+        return `${lostCount} packets were lost, ${packetCount} came to the line; iperf3 ${to} Mbit/s to the stack, ${from} from it`;
       });
     },
   },
@@ -287,26 +321,13 @@ export const CASES = [
     name: 'tshark finds nothing malformed in what is sent and received',
     needs: ['tshark', 'curl', 'ping'],
     run: () => {
-      const blocks = [];
-      const writer = new PcapngWriter((bytes) => blocks.push(bytes.slice()));
-      const wrap = (link, driver) => new Sniffer(link, new PcapngObserver(writer, driver.stack.clock, 'eth0', link));
+      const capture = new Capture();
+      const wrap = (link, driver) => capture.around(link, driver);
       return withCable('tap', { wrap }, async (cable, scratch) => {
         await exchange(cable, scratch, 200_000);
         for (const host of [cable.ours4, cable.ours6])
           await run('ping', ['-n', '-c', '2', '-i', '0.2', '-s', '3000', host]);
-        const file = join(scratch, 'capture.pcapng');
-        writeFileSync(file, Buffer.concat(blocks));
-        const { stdout: count } = await run('tshark', ['-r', file, '-T', 'fields', '-e', 'frame.number'], {
-          maxBuffer: 1 << 26,
-        });
-        const { stdout: bad } = await run('tshark', [
-          '-r',
-          file,
-          '-Y',
-          '_ws.malformed || tcp.analysis.ack_lost_segment',
-        ]);
-        assert.equal(bad, '');
-        return `${count.trim().split('\n').length} packets`;
+        return `${await capture.check(scratch, '_ws.malformed || tcp.analysis.ack_lost_segment')} packets`;
       });
     },
   },
