@@ -1,3 +1,6 @@
+import { ChannelLink } from '../link/channel.js';
+import { parsePrefix } from '../wire/ip-address.js';
+import { IPPROTO_UDP } from '../wire/protocol.js';
 import { Bench, icmp6, ipv6, type Ipv6Fields, udp } from '../testing/packets.js';
 
 const TYPE_AT = 40;
@@ -68,6 +71,37 @@ describe('RFC 4443 sections 3 and 4, messages', () => {
     const body = [0, 7, 0, 1, 1, 2, 3, 4];
     const [reply] = new Bench().answers(message(128, 0, body));
     expect([reply![TYPE_AT], reply![8 + 15], ...reply!.subarray(TYPE_AT + 4)]).toEqual([129, 1, ...body]);
+  });
+
+  describe('of a router whose next link takes 1300 bytes', () => {
+    /** What it tells the sender of a packet that it is to forward. */
+    function told(packet: number[]): Uint8Array[] {
+      const bench = new Bench();
+      bench.stack.addNic('eth1', new ChannelLink({ mtu: 1300 }), { addresses: [parsePrefix('fd01::1/64')] });
+      bench.stack.forwardsIpv6 = true;
+      bench.sent();
+      return bench.answers(packet);
+    }
+    const packetOf = (len: number, hops = 64): number[] =>
+      ipv6({ dst: 'fd01::2', next: IPPROTO_UDP, hops }, ...udp(1, 2, ...new Array<number>(len - 48).fill(7)));
+
+    it('3.2: tells the MTU of the next link about a packet that is larger, and quotes it', () => {
+      const packet = packetOf(1301);
+      const [error] = told(packet);
+      expect([...error!.subarray(TYPE_AT, TYPE_AT + 2), ...error!.subarray(TYPE_AT + 4, TYPE_AT + 8)]).toEqual([
+        ...[2, 0],
+        ...[0, 0, 1300 >> 8, 1300 & 0xff],
+      ]);
+      expect([...error!.subarray(TYPE_AT + 8)]).toEqual(packet.slice(0, MTU_MIN - TYPE_AT - 8));
+    });
+
+    it('3.2: says nothing about one that fits', () => {
+      expect(told(packetOf(1300)).filter((bytes) => bytes[TYPE_AT] === 2)).toEqual([]);
+    });
+
+    it.each([0, 1])('3.3: discards a packet that came with hop limit %i, and tells its sender', (hops) => {
+      expect(told(packetOf(100, hops)).map((bytes) => [bytes[TYPE_AT], bytes[TYPE_AT + 1]])).toEqual([[3, 0]]);
+    });
   });
 
   it('2.3: discards a message with a wrong checksum', () => {

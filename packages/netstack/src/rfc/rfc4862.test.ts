@@ -1,3 +1,4 @@
+import { AddressState } from '../net/nic-address.js';
 import { SocketAddress } from '../socket/socket-address.js';
 import { UdpSocket } from '../socket/udp-socket.js';
 import {
@@ -118,6 +119,7 @@ describe('RFC 4862 section 5.3 and 5.4, link-local address and duplicate address
     wire.inject(IPV6, packet);
     wire.pass(10_000);
     expect(has(wire, LINK_LOCAL)).toBe(false);
+    expect(wire.nic.addresses.map(({ state }) => state)).toEqual([AddressState.DUPLICATE]);
   });
 
   it('5.4.3: who only asks for the link-layer address of it is ignored', () => {
