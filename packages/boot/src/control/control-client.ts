@@ -20,6 +20,7 @@ import { SandboxError } from '../sandbox-error.js';
 import { FrameSocket, type FrameListener } from './frame-socket.js';
 import {
   METHODS,
+  PROTOCOL_VERSION,
   firstIssue,
   responseSchema,
   type MethodName,
@@ -70,7 +71,7 @@ export class ControlClient implements FrameListener {
         return;
       }
       this.#calls.set(id, { method, resolve: resolve as (result: unknown) => void, reject });
-      this.#socket.send(JSON.stringify({ id, method, params }), fds);
+      this.#socket.send(JSON.stringify({ id, protocol: PROTOCOL_VERSION, method, params }), fds);
     });
   }
 

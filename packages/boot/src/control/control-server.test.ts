@@ -10,7 +10,7 @@ import { SandboxError } from '../sandbox-error.js';
 import { ControlClient } from './control-client.js';
 import { ControlServer } from './control-server.js';
 import { FRAME_BYTES_MAX } from './frame-socket.js';
-import type { MethodHandlers } from './methods.js';
+import { PROTOCOL_VERSION, type MethodHandlers } from './methods.js';
 
 let dir: string;
 let path: string;
@@ -56,6 +56,17 @@ function frame(text: string, fdCount = 0, length = Buffer.byteLength(text)): Buf
   header.writeUInt32LE(length, 0);
   header.writeUInt32LE(fdCount, 4);
   return Buffer.concat([header, Buffer.from(text)]);
+}
+
+/** The text of the first frame that comes, which is a small one. */
+async function untilFrame(fd: number): Promise<unknown> {
+  const bytes = Buffer.alloc(4096);
+  for (let i = 0; i < 1000; i++) {
+    const n = recvFds(fd, bytes, 0, bytes.length, new Int32Array(0), MSG_DONTWAIT);
+    if (n > 0) return JSON.parse(bytes.toString('utf8', 8, n));
+    await sleep(5);
+  }
+  throw new Error('The server did not answer');
 }
 
 async function untilClosed(fd: number): Promise<void> {
@@ -159,6 +170,28 @@ describe('ControlServer and ControlClient', () => {
     await expect(connected().call('containerManager.Pause', { id: 'a' })).rejects.toThrow('there is no such method');
   });
 
+  it.each([
+    ['an older client', {}, 'version 0'],
+    ['a newer client', { protocol: PROTOCOL_VERSION + 1 }, `version ${PROTOCOL_VERSION + 1}`],
+  ])('tell %s which versions do not fit and what to do', async (_, protocol, version) => {
+    let isCalled = false;
+    serve({
+      'containerManager.Pause': () => {
+        isCalled = true;
+        return {};
+      },
+    });
+    const fd = rawClient();
+    // The parameters are wrong too: what another version sends is not looked at.
+    const call = frame(JSON.stringify({ id: 1, ...protocol, method: 'containerManager.Pause', params: { name: 'a' } }));
+    sendFds(fd, call, 0, call.length, new Int32Array(0), 0);
+    const answer = await untilFrame(fd);
+    close(fd);
+    expect(answer).toMatchObject({ id: 1, error: { message: expect.stringContaining(version) as string } });
+    expect(answer).toMatchObject({ error: { message: expect.stringContaining('tsv delete --force') as string } });
+    expect(isCalled).toBe(false);
+  });
+
   it('say that nobody listens', () => {
     expect(() => ControlClient.connect(path)).toThrow('container not running');
     close(bindControlSocket(path));
@@ -198,7 +231,7 @@ describe('ControlServer and ControlClient', () => {
     sendFds(half, frame('{}', 0, 100), 0, 10, new Int32Array(0), 0);
     const deaf = rawClient();
     for (let id = 0; id < 40; id++) {
-      const call = frame(JSON.stringify({ id, method: 'debug.Stacks', params: {} }));
+      const call = frame(JSON.stringify({ id, protocol: PROTOCOL_VERSION, method: 'debug.Stacks', params: {} }));
       sendFds(deaf, call, 0, call.length, new Int32Array(0), 0);
     }
     await expect(connected().call('containerManager.Pause', { id: 'a' })).resolves.toEqual({});

@@ -4,7 +4,15 @@ import type { HostFdListener, HostFdWatcher } from '@tsv/gofer';
 import * as v from 'valibot';
 import { SandboxError } from '../sandbox-error.js';
 import { FrameSocket, type FrameListener } from './frame-socket.js';
-import { METHODS, firstIssue, isMethodName, requestSchema, type MethodHandlers, type MethodName } from './methods.js';
+import {
+  METHODS,
+  PROTOCOL_VERSION,
+  firstIssue,
+  isMethodName,
+  requestSchema,
+  type MethodHandlers,
+  type MethodName,
+} from './methods.js';
 
 /** Clients at once; more wait in the socket's backlog. */
 const CONNECTIONS_MAX = 128;
@@ -13,7 +21,7 @@ const CALLS_MAX = 256;
 const BACKLOG = 128;
 
 /**
- * Answers calls over a Unix socket: JSON with descriptors, `{id, method, params}` and `{id, result}` or `{id, error}`.
+ * Answers calls over a Unix socket: JSON with descriptors, `{id, protocol, method, params}` and `{id, result}` or `{id, error}`.
  * Calls of all clients go on at once; a client that does not read its answers is cut off.
  */
 export class ControlServer implements HostFdListener {
@@ -108,10 +116,15 @@ class ServerConnection implements FrameListener {
       this.closed('a message is not a call');
       return;
     }
-    const { id, method, params } = request.output;
+    const { id, protocol, method, params } = request.output;
     if (this.#callCount >= CALLS_MAX) {
       closeAll(fds);
       this.#fail(id, new SandboxError('Cannot take the call: too many wait for their answers'));
+      return;
+    }
+    if (protocol !== PROTOCOL_VERSION) {
+      closeAll(fds);
+      this.#fail(id, otherProtocol(method, protocol));
       return;
     }
     this.#callCount++;
@@ -153,6 +166,12 @@ class ServerConnection implements FrameListener {
     const exitStatus = error instanceof SandboxError ? error.exitStatus : 128;
     this.#socket.send(JSON.stringify({ id, error: { message, exitStatus } }));
   }
+}
+
+function otherProtocol(method: string, protocol: number): SandboxError {
+  const versions = `the sandbox has version ${PROTOCOL_VERSION} of the control protocol, this command version ${protocol}`;
+  const remedy = 'use the tsv that started it, or remove it with "tsv delete --force"';
+  return new SandboxError(`Cannot call "${method}": ${versions}; ${remedy}`);
 }
 
 function closeAll(fds: readonly number[]): void {

@@ -143,7 +143,19 @@ export type MethodHandlers = {
 };
 
 /** A message on the wire. */
-export const requestSchema = v.object({ id: count, method: v.string(), params: v.unknown() });
+/**
+ * Version of what this file describes. It goes up with every change that a client or a server of before would
+ * misunderstand: the two may come from different installations, since sandboxes outlive an update.
+ */
+export const PROTOCOL_VERSION = 1;
+
+export const requestSchema = v.object({
+  id: count,
+  /** {@link PROTOCOL_VERSION} of the client; the first ones did not say it. */
+  protocol: v.optional(count, 0),
+  method: v.string(),
+  params: v.unknown(),
+});
 export const responseSchema = v.object({
   id: count,
   result: v.exactOptional(v.unknown()),
