@@ -63,13 +63,15 @@ export class HostDirectoryFile extends DirectoryFile {
     for (;;) {
       const len = getdents64(this.#fd, batch, 0, BATCH_BYTES);
       if (len <= 0) return len;
+      // One string of all records: its parts are the names, which makes no call of Node.js for each.
+      const text = batch.toString('latin1', 0, len);
       for (let at = 0; at < len;) {
         const recordBytes = view.getUint16(at + 16, true);
         if (recordBytes < 20 || at + recordBytes > len) return -EINVAL;
         const nameAt = at + 19;
-        let nameEnd = nameAt;
-        while (nameEnd < at + recordBytes && batch[nameEnd] !== 0) nameEnd++;
-        const name = batch.toString('latin1', nameAt, nameEnd);
+        const nameEnd = text.indexOf('\0', nameAt);
+        if (nameEnd < 0 || nameEnd >= at + recordBytes) return -EINVAL;
+        const name = text.slice(nameAt, nameEnd);
         if (name !== '.' && name !== '..') {
           names.push(name);
           this.#inos.push(view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true));
