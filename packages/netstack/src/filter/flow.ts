@@ -1,5 +1,5 @@
 import type { TokenBucket } from '../icmp/rate-limit.js';
-import { FIN, RST, SYN } from '../tcp/segment.js';
+import { ACK, FIN, RST, SYN } from '../tcp/segment.js';
 import type { SniffedNames, TakenConnection } from '../policy/interceptor.js';
 import { FlowVerdict } from './flow-policy.js';
 import { Tuple } from './tuple.js';
@@ -12,8 +12,9 @@ export const FlowState = {
   ESTABLISHED: 3,
   FIN_WAIT: 4,
   CLOSE_WAIT: 5,
-  TIME_WAIT: 6,
-  CLOSE: 7,
+  LAST_ACK: 6,
+  TIME_WAIT: 7,
+  CLOSE: 8,
 } as const;
 export type FlowState = (typeof FlowState)[keyof typeof FlowState];
 
@@ -25,6 +26,7 @@ export const TCP_TIMEOUTS_MS: Readonly<Record<FlowState, number>> = {
   [FlowState.ESTABLISHED]: 432_000_000,
   [FlowState.FIN_WAIT]: 120_000,
   [FlowState.CLOSE_WAIT]: 60_000,
+  [FlowState.LAST_ACK]: 30_000,
   [FlowState.TIME_WAIT]: 120_000,
   [FlowState.CLOSE]: 10_000,
 };
@@ -102,7 +104,7 @@ export class Flow {
   }
 }
 
-/** The state after a segment of a direction. Loose, as nf_conntrack_tcp_loose: a connection may be met half way. */
+/** The state after a segment of a direction; a FIN sent again counts as the other side's, as in Linux. Loose, as nf_conntrack_tcp_loose: a connection may be met half way. */
 export function stateOnSegment(state: FlowState, flags: number, isReply: boolean): FlowState {
   if (flags & RST) return FlowState.CLOSE;
   switch (state) {
@@ -113,11 +115,14 @@ export function stateOnSegment(state: FlowState, flags: number, isReply: boolean
     case FlowState.SYN_RECV:
       return flags & FIN ? FlowState.FIN_WAIT : !isReply && !(flags & SYN) ? FlowState.ESTABLISHED : state;
     case FlowState.ESTABLISHED:
-      return flags & FIN ? (isReply ? FlowState.CLOSE_WAIT : FlowState.FIN_WAIT) : state;
+      return flags & FIN ? FlowState.FIN_WAIT : state;
     case FlowState.FIN_WAIT:
-      return isReply && flags & FIN ? FlowState.TIME_WAIT : state;
+      if (flags & FIN) return FlowState.LAST_ACK;
+      return (flags & (SYN | ACK)) === ACK ? FlowState.CLOSE_WAIT : state;
     case FlowState.CLOSE_WAIT:
-      return !isReply && flags & FIN ? FlowState.TIME_WAIT : state;
+      return flags & FIN ? FlowState.LAST_ACK : state;
+    case FlowState.LAST_ACK:
+      return (flags & (SYN | FIN | ACK)) === ACK ? FlowState.TIME_WAIT : state;
     case FlowState.TIME_WAIT:
     case FlowState.CLOSE:
       return (flags & SYN) !== 0 && !isReply ? FlowState.SYN_SENT : state;

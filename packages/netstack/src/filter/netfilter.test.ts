@@ -254,9 +254,14 @@ describe('stateOnSegment', () => {
     ${'SYN_SENT'}    | ${SYN | ACK} | ${true}  | ${'SYN_RECV'}
     ${'SYN_RECV'}    | ${ACK}       | ${false} | ${'ESTABLISHED'}
     ${'ESTABLISHED'} | ${FIN | ACK} | ${false} | ${'FIN_WAIT'}
-    ${'ESTABLISHED'} | ${FIN | ACK} | ${true}  | ${'CLOSE_WAIT'}
-    ${'FIN_WAIT'}    | ${FIN | ACK} | ${true}  | ${'TIME_WAIT'}
-    ${'CLOSE_WAIT'}  | ${FIN | ACK} | ${false} | ${'TIME_WAIT'}
+    ${'ESTABLISHED'} | ${FIN | ACK} | ${true}  | ${'FIN_WAIT'}
+    ${'FIN_WAIT'}    | ${ACK}       | ${true}  | ${'CLOSE_WAIT'}
+    ${'FIN_WAIT'}    | ${SYN | ACK} | ${true}  | ${'FIN_WAIT'}
+    ${'FIN_WAIT'}    | ${FIN | ACK} | ${true}  | ${'LAST_ACK'}
+    ${'CLOSE_WAIT'}  | ${ACK}       | ${false} | ${'CLOSE_WAIT'}
+    ${'CLOSE_WAIT'}  | ${FIN | ACK} | ${false} | ${'LAST_ACK'}
+    ${'LAST_ACK'}    | ${FIN | ACK} | ${true}  | ${'LAST_ACK'}
+    ${'LAST_ACK'}    | ${ACK}       | ${true}  | ${'TIME_WAIT'}
     ${'TIME_WAIT'}   | ${SYN}       | ${false} | ${'SYN_SENT'}
     ${'ESTABLISHED'} | ${RST}       | ${true}  | ${'CLOSE'}
   `('$from, flags $flags, a reply $isReply: $to', ({ from, flags, isReply, to }: Row) => {
