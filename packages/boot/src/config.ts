@@ -63,6 +63,8 @@ export interface RuntimeConfig {
   /** The sentry has no seccomp filters: for debugging it. */
   readonly isSeccompDisabled: boolean;
   readonly watchdog: WatchdogConfig;
+  /** How long whoever makes a container waits for the sandbox. */
+  readonly createTimeoutMs: number;
   /** The signal on which the sentry says where everything is, and ends; null for none. */
   readonly panicSignal: number | null;
   /** What is done about objects of the kernel that are left when all guests have ended. */

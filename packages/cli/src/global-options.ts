@@ -81,6 +81,11 @@ export const GLOBAL_OPTIONS = {
     describe: 'What happens when the sandbox does not come back from a system call: panic ends it',
   },
   'watchdog-timeout': { type: 'number', default: 180, describe: 'Seconds until then' },
+  'create-timeout': {
+    type: 'number',
+    default: 60,
+    describe: 'Seconds in which a sandbox has made a container; one that has not is ended',
+  },
   'panic-signal': { type: 'string', describe: 'Signal on which the sandbox tells where everything is, and ends' },
   'ref-leak-mode': {
     choices: ['disabled', 'log-names', 'panic'],
@@ -121,6 +126,7 @@ export interface GlobalArguments {
   disableSeccomp: boolean;
   watchdogAction: 'log' | 'panic';
   watchdogTimeout: number;
+  createTimeout: number;
   panicSignal?: string | undefined;
   refLeakMode: 'disabled' | 'log-names' | 'panic';
   coverageReport?: string | undefined;

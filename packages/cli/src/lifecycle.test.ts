@@ -86,6 +86,22 @@ describe('tsv create, start, kill, delete; runtime.md "Lifecycle"', () => {
     expect((await tsv('state', 'a')).stderr).toContain('container does not exist');
   });
 
+  it('ends a sandbox that does not answer while it makes the container', async () => {
+    const sentry = join(dir, 'sentry');
+    const stop = `cat > /dev/null; for p in /proc/[0-9]*; do
+      test $p != /proc/$$ && grep -q "^PPid:.$PPID$" $p/status && tr '\\0' ' ' < $p/cmdline | grep -q ' boot ' && kill -STOP \${p#/proc/} && echo \${p#/proc/} > ${sentry}
+    done; test -s ${sentry}`;
+    const path = bundle(['true'], {
+      hooks: { createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', stop] }] },
+    });
+    expect(await tsv('--create-timeout', '0.5', 'create', '--bundle', path, 'a')).toMatchObject({
+      status: 128,
+      stderr: 'tsv: Cannot talk to the sandbox: it has not answered within 0.5 seconds\n',
+    });
+    expect(isRunning(Number(readFileSync(sentry, 'utf8')))).toBe(false);
+    expect((await tsv('state', 'a')).stderr).toContain('container does not exist');
+  });
+
   it('refuses operations that do not fit the state', async () => {
     const path = bundle(['sleep', '600']);
     await leaving('create', '--bundle', path, 'a');

@@ -77,9 +77,9 @@ describe('--coverage-report', () => {
   });
 });
 
-describe('--watchdog-timeout', () => {
+describe.each(['watchdog-timeout', 'create-timeout'])('--%s', (option) => {
   it.each(['0', '-1', 'x', '1e9'])('refuses %s', async (value) => {
-    const { status, stderr } = await runTsv([`--watchdog-timeout=${value}`, 'run', '--', 'true']);
-    expect([status, stderr.includes('Cannot use --watchdog-timeout')]).toEqual([128, true]);
+    const { status, stderr } = await runTsv([`--${option}=${value}`, 'run', '--', 'true']);
+    expect([status, stderr.includes(`Cannot use --${option}`)]).toEqual([128, true]);
   });
 });

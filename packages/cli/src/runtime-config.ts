@@ -30,7 +30,8 @@ export function runtimeConfig(args: CommandArguments): RuntimeConfig {
     isDirectfs: args.directfs,
     isOciSeccomp: args.ociSeccomp,
     isSeccompDisabled: args.disableSeccomp,
-    watchdog: { action: args.watchdogAction, timeoutMs: watchdogMs(args.watchdogTimeout) },
+    watchdog: { action: args.watchdogAction, timeoutMs: limitMs('watchdog-timeout', args.watchdogTimeout) },
+    createTimeoutMs: limitMs('create-timeout', args.createTimeout),
     panicSignal: args.panicSignal === undefined ? null : parseSignal(args.panicSignal),
     leakMode: args.refLeakMode,
     coverageFile: args.coverageReport === undefined ? null : resolve(args.coverageReport),
@@ -52,11 +53,11 @@ function dentryCountMax(count: number): number | null {
 }
 
 /** A day: milliseconds are counted in 32 bits. */
-const WATCHDOG_S_MAX = 86_400;
+const LIMIT_S_MAX = 86_400;
 
-function watchdogMs(seconds: number): number {
-  if (seconds > 0 && seconds <= WATCHDOG_S_MAX) return Math.ceil(seconds * 1000);
-  throw new CommandError(`Cannot use --watchdog-timeout: it is not above 0 and at most ${WATCHDOG_S_MAX} seconds`);
+function limitMs(option: string, seconds: number): number {
+  if (seconds > 0 && seconds <= LIMIT_S_MAX) return Math.ceil(seconds * 1000);
+  throw new CommandError(`Cannot use --${option}: it is not above 0 and at most ${LIMIT_S_MAX} seconds`);
 }
 
 const OVERLAY_FORM = 'none, or root or all with :memory, :self or :dir=/PATH, and perhaps ",size=BYTES"';

@@ -10,7 +10,7 @@ import { HostCgroup, cgroupPathOf } from '../cgroup/host-cgroup.js';
 import { hostPaths } from '../host-paths.js';
 import { makeStores, removeStores, storePaths } from '../overlay-stores.js';
 import { ControlClient } from '../control/control-client.js';
-import type { MethodParams } from '../control/methods.js';
+import type { MethodName, MethodParams, MethodResult } from '../control/methods.js';
 import { checkNamespacePaths } from '../oci/check-namespaces.js';
 import { runHooks } from '../oci/hooks.js';
 import { SandboxError } from '../sandbox-error.js';
@@ -143,7 +143,7 @@ export class Creation {
     await runHooks('createContainer', hooks?.createContainer, ociState(this.#state, 'creating'));
     this.#save({ phase: 'created' });
     if (pidFile !== undefined) writePidFile(pidFile, process.pid);
-    if (isRoot && !this.#isHere) await this.#client.call('containerManager.Commit', {});
+    if (isRoot && !this.#isHere) await this.#callWithin(this.#client, 'containerManager.Commit', {});
     return this.#state;
   }
 
@@ -216,7 +216,8 @@ export class Creation {
     const userLogFd = userLog === undefined ? -1 : openUserLog(userLog);
     const hasUserLog = userLogFd >= 0;
     try {
-      await client.call(
+      await this.#callWithin(
+        client,
         'containerManager.CreateRoot',
         { ...params, hasUserLog },
         hasUserLog ? [...fds, userLogFd] : fds,
@@ -238,10 +239,20 @@ export class Creation {
       }
       const donatedPaths = [...opened.keys()];
       const all = [...fds, ...opened.values()];
-      await client.call('containerManager.CreateSubcontainer', { ...params, donatedPaths }, all);
+      await this.#callWithin(client, 'containerManager.CreateSubcontainer', { ...params, donatedPaths }, all);
     } finally {
       for (const fd of opened.values()) close(fd);
     }
+  }
+
+  /** No hook runs in the sandbox meanwhile, and no guest: one that does not answer never will. */
+  #callWithin<M extends MethodName>(
+    client: ControlClient,
+    method: M,
+    params: MethodParams<M>,
+    fds?: readonly number[],
+  ): Promise<MethodResult<M>> {
+    return client.callWithin(this.#context.config.createTimeoutMs, method, params, fds);
   }
 
   #joinPod(): ControlClient {

@@ -75,6 +75,23 @@ export class ControlClient implements FrameListener {
     });
   }
 
+  /** The same, and gives up the connection when there is no answer within `limitMs`. */
+  async callWithin<M extends MethodName>(
+    limitMs: number,
+    method: M,
+    params: MethodParams<M>,
+    fds: readonly number[] = [],
+  ): Promise<MethodResult<M>> {
+    const bound = setTimeout(() => {
+      this.closed(`it has not answered within ${limitMs / 1000} seconds`);
+    }, limitMs);
+    try {
+      return await this.call(method, params, fds);
+    } finally {
+      clearTimeout(bound);
+    }
+  }
+
   close(): void {
     this.#socket.close();
     this.#watcher.close();
