@@ -10,6 +10,7 @@ import {
   type TimeValue,
   type VfsPath,
 } from '@tsv/vfs';
+import { UserCount } from './user-count.js';
 
 /** Magic numbers of statfs(2). */
 const PIPEFS_MAGIC = 0x50495045;
@@ -17,6 +18,8 @@ const SOCKFS_MAGIC = 0x534f434b;
 const ANON_INODE_FS_MAGIC = 0x09041934;
 
 const INO_FIRST = 1;
+/** /proc/sys/fs/inotify/max_user_instances. */
+const INOTIFY_INSTANCE_MAX = 128;
 
 /** A filesystem whose files have no names: they are made by a system call and reached by descriptor only. */
 export class AnonymousFileSystem implements FileSystem {
@@ -110,6 +113,8 @@ export class AnonymousFiles {
   readonly pipefs: AnonymousFileSystem;
   readonly sockfs: AnonymousFileSystem;
   readonly anonInodefs: AnonymousFileSystem;
+  /** The inotify files of each user. */
+  readonly inotifyInstances = new UserCount(INOTIFY_INSTANCE_MAX);
 
   constructor(clock: Clock) {
     this.pipefs = new AnonymousFileSystem('pipefs', PIPEFS_MAGIC, makedev(0, 8), clock);

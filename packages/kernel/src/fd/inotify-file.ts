@@ -2,6 +2,7 @@ import {
   EAGAIN,
   EEXIST,
   EINVAL,
+  EMFILE,
   ENOSPC,
   ENOTTY,
   FIONREAD,
@@ -34,6 +35,7 @@ import {
   type IoBuffer,
 } from '@tsv/vfs';
 import { WaitQueue } from '@tsv/waiter';
+import type { AnonymousFiles } from './anonymous-files.js';
 import { putInt } from './user-int.js';
 
 /** /proc/sys/fs/inotify/max_queued_events and max_user_watches; the latter is for each file here. */
@@ -86,6 +88,8 @@ class InotifyWatch implements FileWatch {
 
 /** Events of files, inotify(7). */
 export class InotifyFile extends OpenFile {
+  readonly #files: AnonymousFiles;
+  readonly #uid: number;
   readonly #queue = new WaitQueue();
   readonly #watches = new Map<number, InotifyWatch>();
   readonly #byInode = new Map<Inode, InotifyWatch>();
@@ -93,9 +97,15 @@ export class InotifyFile extends OpenFile {
   #queuedBytes = 0;
   #lastWd = 0;
 
-  /** `flags` may have O_NONBLOCK. */
-  constructor(inode: Inode, flags: number) {
-    super(inode, null, O_RDONLY | (flags & O_NONBLOCK));
+  private constructor(files: AnonymousFiles, uid: number, flags: number) {
+    super(files.createInode('inotify'), null, O_RDONLY | (flags & O_NONBLOCK));
+    this.#files = files;
+    this.#uid = uid;
+  }
+
+  /** One more for the user `uid`; `flags` may have O_NONBLOCK. Errors: EMFILE when the user has too many. */
+  static create(files: AnonymousFiles, uid: number, flags: number): InotifyFile | Errno {
+    return files.inotifyInstances.take(uid) ? new InotifyFile(files, uid, flags) : -EMFILE;
   }
 
   override get waiters(): WaitQueue {
@@ -186,6 +196,7 @@ export class InotifyFile extends OpenFile {
   }
 
   protected override release(): void {
+    this.#files.inotifyInstances.give(this.#uid);
     for (const watch of this.#watches.values()) {
       removeWatch(watch.inode, watch);
       watch.inode.decRef();

@@ -7,6 +7,7 @@ import {
   EFAULT,
   EINVAL,
   EISDIR,
+  EMFILE,
   ENOENT,
   ENOTDIR,
   EPERM,
@@ -425,6 +426,20 @@ describe('inotify(7)', () => {
     write(f, 'y');
     expect(k.call(t, SYS_read, fd, BUF, 31)).toBe(-EINVAL);
     expect(events(fd)).toEqual([[1, IN_MODIFY, 'f']]);
+  });
+
+  it('lets each user have 128 of its files, and no more', () => {
+    const fds = Array.from({ length: 129 }, () => k.call(t, SYS_inotify_init1, 0));
+    expect([fds.filter((fd) => fd >= 0).length, fds[128]]).toEqual([128, -EMFILE]);
+    const user = k.spawn(Credentials.forUser(k.kernel.userNs, 1000, 1000));
+    expect(k.call(user, SYS_inotify_init1, 0)).toBeGreaterThanOrEqual(0);
+    expect(k.call(t, SYS_inotify_init1, 0)).toBe(-EMFILE);
+    k.call(t, SYS_close, fds[0]!);
+    const { limit } = t.fds;
+    t.fds.limit = fds[0]!;
+    expect(k.call(t, SYS_inotify_init1, 0)).toBe(-EMFILE);
+    t.fds.limit = limit;
+    expect([k.call(t, SYS_inotify_init1, 0), k.call(t, SYS_inotify_init1, 0)]).toEqual([fds[0], -EMFILE]);
   });
 
   it('refuses what the man pages refuse', () => {

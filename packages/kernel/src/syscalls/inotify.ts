@@ -60,6 +60,6 @@ export function sysInotifyRmWatch(t: Task, a: SyscallArgs): SysResult {
 }
 
 function createInotify(t: Task, flags: number): number {
-  const file = new InotifyFile(t.kernel.anonymousFiles.createInode('inotify'), flags);
-  return t.fds.install(file, 0, (flags & IN_CLOEXEC) !== 0);
+  const file = InotifyFile.create(t.kernel.anonymousFiles, t.creds.euid, flags);
+  return typeof file === 'number' ? file : t.fds.install(file, 0, (flags & IN_CLOEXEC) !== 0);
 }
