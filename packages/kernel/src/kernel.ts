@@ -12,7 +12,7 @@ import type { Vdso } from './mm/vdso.js';
 import type { Strace } from './strace/strace.js';
 import { syscallHandlers } from './syscalls/table.js';
 import { AnonymousFiles } from './fd/anonymous-files.js';
-import { openFifo } from './fd/fifo.js';
+import { fifoOpener } from './fd/fifo.js';
 import { FutexTable } from './futex/futex-table.js';
 import { CgroupNamespace } from './namespace/cgroup-namespace.js';
 import { IpcNamespace } from './namespace/ipc-namespace.js';
@@ -146,7 +146,7 @@ export class Kernel {
     this.socketFamilies.register(new NetlinkFamily(this.anonymousFiles));
     this.socketFamilies.register(new PacketFamily(this.anonymousFiles, this.netStacks));
     this.vfs = new VirtualFileSystem(options);
-    this.vfs.devices.openFifo = openFifo;
+    this.vfs.devices.openFifo = fifoOpener(this.anonymousFiles.pipePages);
     this.ttys.register(this.vfs.devices);
     this.vfs.registerType(devptsType(this));
     registerMemoryDevices(this.vfs.devices, { random: options.random, pool: options.memoryFile });

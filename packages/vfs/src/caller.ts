@@ -10,6 +10,8 @@ export interface FsCredentials {
   inGroup(gid: number): boolean;
   /** Whether capability `cap` (`CAP_*`) is effective. */
   hasCap(cap: number): boolean;
+  /** As `hasCap`, but in the initial user namespace: for limits of the whole kernel. Without it there is no other. */
+  hasInitialCap?(cap: number): boolean;
   /**
    * Whether both IDs exist in the caller's user namespace: capabilities count only for files whose owners do,
    * user_namespaces(7). Without it all do.

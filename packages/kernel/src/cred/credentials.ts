@@ -104,6 +104,10 @@ export class Credentials implements FsCredentials, CredentialFields {
     return this.effective.has(cap);
   }
 
+  hasInitialCap(cap: number): boolean {
+    return this.userNs.level === 0 && this.effective.has(cap);
+  }
+
   mapsIds(uid: number, gid: number): boolean {
     const { userNs } = this;
     return userNs.level === 0 || (userNs.hasUid(uid) && userNs.hasGid(gid));

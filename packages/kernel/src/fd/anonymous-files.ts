@@ -20,6 +20,8 @@ const ANON_INODE_FS_MAGIC = 0x09041934;
 const INO_FIRST = 1;
 /** /proc/sys/fs/inotify/max_user_instances. */
 const INOTIFY_INSTANCE_MAX = 128;
+/** /proc/sys/fs/pipe-user-pages-soft. */
+const PIPE_PAGES_MAX = 16384;
 
 /** A filesystem whose files have no names: they are made by a system call and reached by descriptor only. */
 export class AnonymousFileSystem implements FileSystem {
@@ -115,6 +117,8 @@ export class AnonymousFiles {
   readonly anonInodefs: AnonymousFileSystem;
   /** The inotify files of each user. */
   readonly inotifyInstances = new UserCount(INOTIFY_INSTANCE_MAX);
+  /** The pages of pipes and FIFOs of each user. */
+  readonly pipePages = new UserCount(PIPE_PAGES_MAX);
 
   constructor(clock: Clock) {
     this.pipefs = new AnonymousFileSystem('pipefs', PIPEFS_MAGIC, makedev(0, 8), clock);

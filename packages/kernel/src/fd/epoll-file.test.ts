@@ -15,7 +15,7 @@ import {
 import { EpollFile } from './epoll-file.js';
 import { EventFile } from './event-file.js';
 import { createPipe } from './pipe-file.js';
-import { PlainFile, files, readText, writeText } from './testing/fake-caller.js';
+import { FakeCaller, PlainFile, files, readText, writeText } from './testing/fake-caller.js';
 
 function epoll(): EpollFile {
   return new EpollFile(files.createInode('[eventpoll]'));
@@ -35,7 +35,7 @@ function event(initial = 0): EventFile {
 describe('EpollFile, epoll(7)', () => {
   it('reports a level until it is gone', () => {
     const ep = epoll();
-    const [reader, writer] = createPipe(files, 0);
+    const [reader, writer] = createPipe(files, 0, new FakeCaller());
     ep.add(reader, 3, EPOLLIN, 77, 0);
     expect(collect(ep)).toEqual([]);
     writeText(writer, 'x');
@@ -52,7 +52,7 @@ describe('EpollFile, epoll(7)', () => {
 
   it('with EPOLLET reports once for each write', () => {
     const ep = epoll();
-    const [reader, writer] = createPipe(files, 0);
+    const [reader, writer] = createPipe(files, 0, new FakeCaller());
     ep.add(reader, 3, EPOLLIN | EPOLLET, 1, 0);
     writeText(writer, 'x');
     expect([collect(ep), collect(ep)]).toEqual([[[1, EPOLLIN]], []]);
@@ -73,7 +73,7 @@ describe('EpollFile, epoll(7)', () => {
 
   it('reports EPOLLHUP unasked', () => {
     const ep = epoll();
-    const [reader, writer] = createPipe(files, 0);
+    const [reader, writer] = createPipe(files, 0, new FakeCaller());
     ep.add(reader, 3, 0, 1, 0);
     writer.decRef();
     expect(collect(ep)).toEqual([]);

@@ -105,7 +105,7 @@ export class InotifyFile extends OpenFile {
 
   /** One more for the user `uid`; `flags` may have O_NONBLOCK. Errors: EMFILE when the user has too many. */
   static create(files: AnonymousFiles, uid: number, flags: number): InotifyFile | Errno {
-    return files.inotifyInstances.take(uid) ? new InotifyFile(files, uid, flags) : -EMFILE;
+    return files.inotifyInstances.take(uid, 1) ? new InotifyFile(files, uid, flags) : -EMFILE;
   }
 
   override get waiters(): WaitQueue {
@@ -196,7 +196,7 @@ export class InotifyFile extends OpenFile {
   }
 
   protected override release(): void {
-    this.#files.inotifyInstances.give(this.#uid);
+    this.#files.inotifyInstances.give(this.#uid, 1);
     for (const watch of this.#watches.values()) {
       removeWatch(watch.inode, watch);
       watch.inode.decRef();

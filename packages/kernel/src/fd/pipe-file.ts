@@ -17,8 +17,9 @@ import {
 } from '@tsv/abi';
 import { OpenFile, type Caller, type Inode, type IoBuffer, type VfsPath } from '@tsv/vfs';
 import type { WaitQueue } from '@tsv/waiter';
-import { AnonymousInode, type AnonymousFileSystem, type AnonymousFiles } from './anonymous-files.js';
-import { Pipe, PIPE_BYTES_MAX } from './pipe.js';
+import { AnonymousInode, type AnonymousFiles } from './anonymous-files.js';
+import { PIPE_BYTES_MAX, Pipe, isCapable } from './pipe.js';
+import type { UserCount } from './user-count.js';
 import { putInt } from './user-int.js';
 
 /** An open end of a pipe, or both ends of a FIFO, pipe(7). */
@@ -85,14 +86,15 @@ export class PipeFile extends OpenFile {
   /** F_SETPIPE_SZ of fcntl(2). Errors: EPERM, and what {@link Pipe.resize} says. */
   resize(bytes: number, caller: Caller): number {
     const { pipe } = this;
-    if (bytes > pipe.capacity && bytes > PIPE_BYTES_MAX && !caller.creds.hasCap(CAP_SYS_RESOURCE)) return -EPERM;
-    return pipe.resize(bytes);
+    if (bytes > pipe.capacity && bytes > PIPE_BYTES_MAX && !isCapable(caller, CAP_SYS_RESOURCE)) return -EPERM;
+    return pipe.resize(bytes, caller);
   }
 
   protected override release(): void {
     const { pipe } = this;
     if (this.isReadable) pipe.readerCount--;
     if (this.isWritable) pipe.writerCount--;
+    if (!pipe.isOpen) pipe.closed();
     if (pipe.readerCount === 0) pipe.waiters.notify(POLLERR | POLLOUT | POLLWRNORM);
     if (pipe.writerCount === 0) pipe.waiters.notify(POLLHUP | POLLIN | POLLRDNORM);
   }
@@ -100,22 +102,25 @@ export class PipeFile extends OpenFile {
 
 /** The inode of a pipe, through which /proc/PID/fd/N opens either end once more. */
 class PipeInode extends AnonymousInode {
-  readonly #pipe: Pipe;
+  readonly #pages: UserCount;
+  #pipe: Pipe;
 
-  constructor(fs: AnonymousFileSystem, pipe: Pipe) {
-    super(fs, S_IFIFO | 0o600, 'pipe');
+  constructor(files: AnonymousFiles, pipe: Pipe) {
+    super(files.pipefs, S_IFIFO | 0o600, 'pipe');
+    this.#pages = files.pipePages;
     this.#pipe = pipe;
   }
 
-  override open(_path: VfsPath | null, flags: number, _caller: Caller): PipeFile {
+  override open(_path: VfsPath | null, flags: number, caller: Caller): PipeFile {
+    if (!this.#pipe.isOpen) this.#pipe = new Pipe(this.#pages, caller);
     return new PipeFile(this, null, flags, this.#pipe);
   }
 }
 
-/** The two ends of a new pipe, pipe2(2): `flags` are O_NONBLOCK and O_DIRECT. */
-export function createPipe(files: AnonymousFiles, flags: number): [reader: PipeFile, writer: PipeFile] {
-  const pipe = new Pipe();
-  const inode = new PipeInode(files.pipefs, pipe);
+/** The two ends of a new pipe of `caller`, pipe2(2): `flags` are O_NONBLOCK and O_DIRECT. */
+export function createPipe(files: AnonymousFiles, flags: number, caller: Caller): [reader: PipeFile, writer: PipeFile] {
+  const pipe = new Pipe(files.pipePages, caller);
+  const inode = new PipeInode(files, pipe);
   return [
     new PipeFile(inode, null, O_RDONLY | (flags & O_NONBLOCK), pipe),
     new PipeFile(inode, null, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), pipe),

@@ -1,11 +1,28 @@
-import { EAGAIN, EBUSY, EINVAL, ENOMEM, EPIPE, PIPE_BUF, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from '@tsv/abi';
-import { IoBuffer, copyBytes } from '@tsv/vfs';
+import {
+  CAP_SYS_ADMIN,
+  CAP_SYS_RESOURCE,
+  EAGAIN,
+  EBUSY,
+  EINVAL,
+  ENOMEM,
+  EPERM,
+  EPIPE,
+  PIPE_BUF,
+  POLLIN,
+  POLLOUT,
+  POLLRDNORM,
+  POLLWRNORM,
+} from '@tsv/abi';
+import { IoBuffer, copyBytes, type Caller } from '@tsv/vfs';
 import { WaitQueue } from '@tsv/waiter';
+import type { UserCount } from './user-count.js';
 
 /** Bytes that a pipe holds, pipe(7). */
 export const PIPE_BYTES_DEFAULT = 64 * 1024;
 /** What F_SETPIPE_SZ allows without CAP_SYS_RESOURCE, /proc/sys/fs/pipe-max-size. */
 export const PIPE_BYTES_MAX = 1024 * 1024;
+/** Bytes of a new pipe of a user whose pipes have too many pages, pipe(7). */
+const PIPE_BYTES_OVER_LIMIT = 2 * PIPE_BUF;
 /** What no one may exceed. */
 const PIPE_BYTES_LIMIT = 2 ** 30;
 
@@ -15,7 +32,9 @@ const NO_BYTES = new Uint8Array(0);
 
 /**
  * The buffer between the ends of a pipe or FIFO: a ring of bytes. Writers of at most PIPE_BUF bytes wait until all of
- * it fits; the pipe counts as writable while that much is free.
+ * it fits; the pipe counts as writable while that much is free. Its pages count for the user who
+ * made it, pipe-user-pages-soft of pipe(7), unless a privileged caller asked for them; a pipe that is small because of
+ * that limit does not count.
  */
 export class Pipe {
   readonly waiters = new WaitQueue();
@@ -31,9 +50,31 @@ export class Pipe {
   /** With O_DIRECT: lengths of what was written, in order; packets negative, runs of plain bytes positive. */
   #records: number[] | null = null;
 
+  readonly #pages: UserCount;
+  readonly #uid: number;
+  /** Pages that {@link #pages} has for this pipe. */
+  #charged = 0;
+
+  constructor(pages: UserCount, caller: Caller) {
+    this.#pages = pages;
+    this.#uid = caller.creds.fsuid;
+    if (!isUnlimited(caller) && !this.#charge(PIPE_BYTES_DEFAULT)) this.#capacity = PIPE_BYTES_OVER_LIMIT;
+  }
+
+  /** Nobody has an end open any more: what is in it is lost, and who opens it anew needs another one. */
+  closed(): void {
+    this.#charge(0);
+    this.#ring = NO_BYTES;
+  }
+
   /** Bytes that can be read. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Whether an end is open. */
+  get isOpen(): boolean {
+    return this.readerCount > 0 || this.writerCount > 0;
   }
 
   get capacity(): number {
@@ -97,16 +138,18 @@ export class Pipe {
 
   /**
    * Changes the capacity to at least `bytes`, fcntl(2) F_SETPIPE_SZ. Returns the new capacity. Errors: EINVAL, EBUSY
-   * when more is in the pipe, ENOMEM.
+   * when more is in the pipe, ENOMEM, EPERM when the user's pipes have too many pages.
    */
-  resize(bytes: number): number {
+  resize(bytes: number, caller: Caller): number {
     if (bytes > PIPE_BYTES_LIMIT) return -EINVAL;
     const capacity = roundCapacity(bytes);
     if (capacity < this.#count) return -EBUSY;
     if (capacity === this.#capacity) return capacity;
-    if (this.#ring !== NO_BYTES) {
-      const ring = allocate(capacity);
-      if (ring === null) return -ENOMEM;
+    const ring = this.#ring === NO_BYTES ? NO_BYTES : allocate(capacity);
+    if (ring === null) return -ENOMEM;
+    if (capacity < this.#capacity) this.#charge(Math.min(capacity, this.#charged * PIPE_BUF));
+    else if (!isUnlimited(caller) && !this.#charge(capacity)) return -EPERM;
+    if (ring !== NO_BYTES) {
       const first = this.peek(0, this.#count);
       copyBytes(ring, 0, this.#ring, this.peekAt, first);
       copyBytes(ring, first, this.#ring, 0, this.#count - first);
@@ -117,6 +160,15 @@ export class Pipe {
     this.#capacity = capacity;
     this.#roomGrew(freeBefore);
     return capacity;
+  }
+
+  /** Counts `bytes` for the user in place of what was counted. Returns false, and changes nothing, beyond the limit. */
+  #charge(bytes: number): boolean {
+    const more = bytes / PIPE_BUF - this.#charged;
+    if (more <= 0) this.#pages.give(this.#uid, -more);
+    else if (!this.#pages.take(this.#uid, more)) return false;
+    this.#charged += more;
+    return true;
   }
 
   /** Tells writers when PIPE_BUF bytes have become free. */
@@ -174,6 +226,16 @@ export class Pipe {
     }
     if (records.length === 0) this.#records = null;
   }
+}
+
+/** Whether `cap` is effective in the initial user namespace: in one of its own everybody has every capability. */
+export function isCapable({ creds }: Caller, cap: number): boolean {
+  return creds.hasInitialCap === undefined ? creds.hasCap(cap) : creds.hasInitialCap(cap);
+}
+
+/** Whether the limit for a user's pipes does not hold for `caller`, pipe(7). */
+function isUnlimited(caller: Caller): boolean {
+  return isCapable(caller, CAP_SYS_RESOURCE) || isCapable(caller, CAP_SYS_ADMIN);
 }
 
 /** A power of two that is a page or more. */

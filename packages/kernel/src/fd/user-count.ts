@@ -8,18 +8,18 @@ export class UserCount {
     this.#max = max;
   }
 
-  /** Counts one more for `uid`. Returns whether that is within the limit; beyond it nothing is counted. */
-  take(uid: number): boolean {
-    const count = this.#counts.get(uid) ?? 0;
-    if (count >= this.#max) return false;
-    this.#counts.set(uid, count + 1);
+  /** Counts `n` more for `uid`. Returns whether that is within the limit; beyond it nothing is counted. */
+  take(uid: number, n: number): boolean {
+    const count = (this.#counts.get(uid) ?? 0) + n;
+    if (count > this.#max) return false;
+    this.#counts.set(uid, count);
     return true;
   }
 
-  /** One that {@link take} counted for `uid` is gone. */
-  give(uid: number): void {
-    const count = this.#counts.get(uid)!;
-    if (count > 1) this.#counts.set(uid, count - 1);
+  /** `n` that {@link take} counted for `uid` are gone. */
+  give(uid: number, n: number): void {
+    const count = (this.#counts.get(uid) ?? 0) - n;
+    if (count > 0) this.#counts.set(uid, count);
     else this.#counts.delete(uid);
   }
 }

@@ -30,6 +30,8 @@ const FIXED: Readonly<Record<string, string>> = {
   'fs/inotify/max_user_watches': '65536',
   'fs/nr_open': '1048576',
   'fs/pipe-max-size': '1048576',
+  'fs/pipe-user-pages-hard': '0',
+  'fs/pipe-user-pages-soft': '16384',
   'kernel/cap_last_cap': '40',
   'kernel/msgmax': '8192',
   'kernel/msgmnb': '16384',

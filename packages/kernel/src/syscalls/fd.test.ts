@@ -71,6 +71,7 @@ import {
   SYS_write,
 } from '@tsv/abi';
 import { FdTable } from '../fd/fd-table.js';
+import { UserNamespace } from '../namespace/user-namespace.js';
 import type { Task } from '../task/task.js';
 import { BAD_ADDR, DATA_ADDR, TestKernel, byteString } from '../testing/test-kernel.js';
 
@@ -226,6 +227,16 @@ describe('fcntl(2)', () => {
       fcntl(1, F_GETPIPE_SZ),
       fcntl(file, F_GETPIPE_SZ),
     ]).toEqual([65536, 8192, 8192, -EBADF]);
+    expect(fcntl(0, F_SETPIPE_SZ, 2 ** 21)).toBe(2 ** 21);
+  });
+
+  it('the capabilities of a user namespace raise no limit of pipes', () => {
+    const user = k.spawn(t.creds.with({ userNs: new UserNamespace(k.kernel.userNs, 0, 0) }));
+    k.call(user, SYS_pipe, BUF);
+    expect([2 ** 21, 2 ** 20].map((bytes) => k.call(user, SYS_fcntl, 0, F_SETPIPE_SZ, bytes))).toEqual([
+      -EPERM,
+      2 ** 20,
+    ]);
   });
 
   it('unknown commands and descriptors', () => {

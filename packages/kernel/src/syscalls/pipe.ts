@@ -23,7 +23,7 @@ export function sysPipe2(t: Task, a: SyscallArgs): SysResult {
 
 function openPipe(t: Task, addr: number, flags: number): number {
   const isCloseOnExec = (flags & O_CLOEXEC) !== 0;
-  const [reader, writer] = createPipe(t.kernel.anonymousFiles, flags);
+  const [reader, writer] = createPipe(t.kernel.anonymousFiles, flags, t);
   const readFd = t.fds.install(reader, 0, isCloseOnExec);
   if (readFd < 0) {
     writer.decRef();
