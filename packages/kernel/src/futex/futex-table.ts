@@ -58,7 +58,10 @@ export class FutexTable {
     waiter.prev = null;
     waiter.next = null;
     waiter.isQueued = false;
-    if (waiter.piOwner !== null) this.piWaiterCount--;
+    if (waiter.piOwner !== null) {
+      waiter.piOwner = null;
+      this.piWaiterCount--;
+    }
   }
 
   /** Who waits longest for a word, or null. */

@@ -16,6 +16,9 @@ import type { Task } from '../task/task.js';
 import type { FutexWaiter } from './futex-table.js';
 import { PHASE_QUEUED, waiterOf } from './futex-wait.js';
 
+/** Owners that wait for one another, one for the next, at most: kernel.max_lock_depth of Linux. */
+const LOCK_DEPTH_MAX = 1024;
+
 /**
  * FUTEX_LOCK_PI of futex(2): takes the lock, or waits for its owner until `restart.deadlineMs`. Priorities are not
  * inherited: the host schedules. Returns 0 or BLOCKED. Errors: EDEADLK, EFAULT, EINVAL, ESRCH, ETIMEDOUT, and
@@ -32,6 +35,7 @@ export function lockPi(task: Task, addr: number, isPrivate: boolean): number {
     if (Number.isNaN(ownerTid)) return -EFAULT;
     const owner = task.pidNs.lookup(ownerTid)?.task ?? null;
     if (owner === null || owner.hasExited) return -ESRCH;
+    if (waitsForever(task, owner)) return -EDEADLK;
     const key = task.mm.futexKey(addr, isPrivate);
     if (Number.isNaN(key)) return -EFAULT;
     kernel.futexes.add(waiter, task.mm.futexMm(addr, isPrivate), key, ~0);
@@ -41,6 +45,17 @@ export function lockPi(task: Task, addr: number, isPrivate: boolean): number {
     restart.phase = PHASE_QUEUED;
   }
   return sleepForLock(task, waiter);
+}
+
+/** Whether `owner` waits for `task`, itself or through the owners it waits for, or through more of them than may be. */
+function waitsForever(task: Task, owner: Task): boolean {
+  let next: Task | null = owner;
+  for (let depth = 0; depth < LOCK_DEPTH_MAX; depth++) {
+    if (next === null) return false;
+    if (next === task) return true;
+    next = next.futexWaiter?.piOwner ?? null;
+  }
+  return true;
 }
 
 /** FUTEX_TRYLOCK_PI. Returns 0. Errors: EAGAIN, EDEADLK, EFAULT, EINVAL. */
@@ -87,7 +102,6 @@ function handOver(waiter: FutexWaiter, died: number): number {
   const { task, piAddr, mm, key } = waiter;
   const { futexes } = task.kernel;
   futexes.remove(waiter);
-  waiter.piOwner = null;
   const hasMore = futexes.setPiOwner(mm, key, task);
   const word = ((hasMore ? FUTEX_WAITERS : 0) | died | task.threadPid.number) >>> 0;
   const result = task.mm.store32(piAddr, word);
@@ -116,7 +130,6 @@ function sleepForLock(task: Task, waiter: FutexWaiter): number {
   }
   if (result === BLOCKED) return BLOCKED;
   kernel.futexes.remove(waiter);
-  waiter.piOwner = null;
   restart.phase = 0;
   return result;
 }

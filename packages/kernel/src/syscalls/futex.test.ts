@@ -220,6 +220,27 @@ describe('a PI futex', () => {
     expect(t.mm.load32(WORD)).toBe((FUTEX_OWNER_DIED | t.tid) >>> 0);
   });
 
+  it('counts its waiters, however they were woken', () => {
+    const { k, t, others } = threads(1);
+    k.call(t, SYS_futex, WORD, FUTEX_LOCK_PI, 0, 0);
+    expect(k.call(others[0]!, SYS_futex, WORD, FUTEX_LOCK_PI, 0, 0)).toBe(BLOCKED);
+    k.call(t, SYS_futex, WORD, FUTEX_WAKE, 1);
+    k.result(others[0]!);
+    expect(k.call(others[0]!, SYS_futex, OTHER_WORD, FUTEX_WAIT, 0, 0)).toBe(BLOCKED);
+    k.call(t, SYS_futex, OTHER_WORD, FUTEX_WAKE, 1);
+    expect(k.kernel.futexes.piWaiterCount).toBe(0);
+  });
+
+  it('is not waited for by a thread that its owner waits for: EDEADLK', () => {
+    const { k, t, others } = threads(2);
+    const all = [t, ...others];
+    const lock = (i: number, j: number) => k.call(all[i]!, SYS_futex, WORD + 4 * j, FUTEX_LOCK_PI, 0, 0);
+    expect([lock(0, 0), lock(1, 1), lock(2, 2)]).toEqual([0, 0, 0]);
+    expect([lock(0, 1), lock(1, 2), lock(2, 0)]).toEqual([BLOCKED, BLOCKED, -EDEADLK]);
+    expect(k.call(all[2]!, SYS_futex, WORD + 8, FUTEX_UNLOCK_PI)).toBe(0);
+    expect([k.result(all[1]!), lock(2, 0)]).toEqual([0, BLOCKED]);
+  });
+
   it('returns the errors of its man page', () => {
     const { k, t, others } = threads(1);
     expect(k.call(t, SYS_futex, WORD, FUTEX_UNLOCK_PI)).toBe(-EPERM);
