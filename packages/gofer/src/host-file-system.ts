@@ -9,7 +9,6 @@ import type { HostFdWatcher } from './host-fd-watcher.js';
 import { HostInode } from './host-inode.js';
 import { HostRetry } from './host-retry.js';
 import { HostStat } from './host-stat.js';
-import { PathDescriptors } from './path-descriptors.js';
 import { hostStatistics } from './host-statistics.js';
 import { HostFileSystemSync } from './host-sync.js';
 
@@ -69,7 +68,6 @@ export class HostFileSystem implements FileSystem {
   readonly root: HostInode;
   readonly fifoReaders = new HostRetry();
   readonly idleHandles = new IdleHandles();
-  readonly pathDescriptors = new PathDescriptors();
   /** Mounts of the host whose files were mapped: twice the mount's number, and 1 more where to be executed. */
   readonly mappableMounts = new Set<number>();
   /** Mounts of the host, by number, whose files do not say whether a read would wait (tmpfs, overlayfs). */

@@ -24,6 +24,7 @@ import { HostHandle } from './host-handle.js';
 import { HostRegularFile } from './host-regular-file.js';
 import { HostStat } from './host-stat.js';
 import { HostStream, type StreamInode } from './host-stream.js';
+import { pathDescriptors } from './path-descriptors.js';
 
 /** Shared by all inodes: each use ends before the next begins. */
 const stat = new HostStat();
@@ -107,13 +108,13 @@ export class HostInode extends Inode implements StreamInode {
     this.#name = name;
     if (this.#isNamed) return;
     this.#isNamed = true;
-    if (this.#pathFd >= 0) this.fs.pathDescriptors.add(this);
+    if (this.#pathFd >= 0) pathDescriptors.add(this);
   }
 
   /** Its name is gone, or another file's, and `pathFd` was called before. */
   #lostName(): void {
     this.#isNamed = false;
-    this.fs.pathDescriptors.remove(this);
+    pathDescriptors.remove(this);
   }
 
   /** Something was changed through us: attributes are asked for when they are needed next. */
@@ -136,14 +137,14 @@ export class HostInode extends Inode implements StreamInode {
   /** O_PATH descriptor of this file, for one host call: later it may be closed. Negative on failure. */
   pathFd(): number {
     if (this.#pathFd >= 0) {
-      this.fs.pathDescriptors.use(this);
+      pathDescriptors.use(this);
       return this.#pathFd;
     }
     if (this.#parent === null) return this.#pathFd;
     const fd = this.#openFromAbove(this.#parent);
     if (fd < 0) return fd;
     this.#pathFd = fd;
-    this.fs.pathDescriptors.add(this);
+    pathDescriptors.add(this);
     return fd;
   }
 
@@ -168,7 +169,7 @@ export class HostInode extends Inode implements StreamInode {
   }
 
   closeDescriptors(): void {
-    this.fs.pathDescriptors.remove(this);
+    pathDescriptors.remove(this);
     this.closePathFd();
     this.closeReadHandle();
   }
@@ -376,7 +377,7 @@ export class HostInode extends Inode implements StreamInode {
   /** Opens it with `flags`; what is there must still be this file. */
   #open(flags: number): number {
     if (this.#pathFd >= 0) {
-      this.fs.pathDescriptors.use(this);
+      pathDescriptors.use(this);
       if (!this.isDirectory) return reopen(this.#pathFd, flags);
       return openat2(this.#pathFd, '.', flags | OPEN_ALWAYS, 0, RESOLVE_BENEATH_ONLY);
     }
@@ -404,7 +405,7 @@ export class HostInode extends Inode implements StreamInode {
   /** How to name it in a host call: its own descriptor and an empty name, or its directory's and its name. */
   #place(): [number, string] {
     if (this.#parent !== null && this.#pathFd < 0) return [this.#parent.pathFd(), this.#name];
-    this.fs.pathDescriptors.use(this);
+    pathDescriptors.use(this);
     return [this.#pathFd, ''];
   }
 

@@ -4,13 +4,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HostFileSystem } from './host-file-system.js';
-import { PATH_DESCRIPTORS_MAX } from './path-descriptors.js';
+import { pathDescriptors } from './path-descriptors.js';
 
-const WIDE = PATH_DESCRIPTORS_MAX + 300;
+const WIDE = pathDescriptors.max + 300;
 const LEVELS = 60;
 
 let dir: string;
-let fs: HostFileSystem;
 let vfs: VirtualFileSystem;
 let caller: Caller;
 
@@ -25,8 +24,7 @@ beforeEach(() => {
   vfs = new VirtualFileSystem({ clock: new VirtualClock() });
   const opened = HostFileSystem.open(dir, { dev: vfs.allocateDev(), isShared: false, setsOwner: false });
   if (typeof opened === 'number') throw new Error(`open failed: ${opened}`);
-  fs = opened;
-  const root = vfs.rootOf(vfs.createNamespace(fs));
+  const root = vfs.rootOf(vfs.createNamespace(opened));
   const creds = { fsuid: 0, fsgid: 0, inGroup: () => true, hasCap: () => true };
   caller = { creds, umask: 0, root, cwd: root, memory: { copyIn: () => -14, copyOut: () => -14 } };
 });
@@ -57,8 +55,8 @@ describe('PathDescriptors', () => {
   it('keeps a bounded number of them, whatever is walked', () => {
     const before = hostFdCount();
     walk();
-    expect(fs.pathDescriptors.count).toBe(PATH_DESCRIPTORS_MAX);
-    expect(hostFdCount() - before).toBeLessThanOrEqual(PATH_DESCRIPTORS_MAX + 1);
+    expect(pathDescriptors.count).toBe(pathDescriptors.max);
+    expect(hostFdCount() - before).toBeLessThanOrEqual(pathDescriptors.max + 1);
   });
 
   it('opens a directory again, and none of those above for longer', () => {
@@ -112,7 +110,7 @@ describe('PathDescriptors', () => {
     expect(file.inode).toBe(held.inode);
     held.decRef();
     walk();
-    expect([fs.pathDescriptors.count, file.inode.refresh(), file.inode.nlink]).toEqual([PATH_DESCRIPTORS_MAX, 0, 1]);
+    expect([pathDescriptors.count, file.inode.refresh(), file.inode.nlink]).toEqual([pathDescriptors.max, 0, 1]);
     file.decRef();
   });
 });
