@@ -1,3 +1,4 @@
+import { SYS_clone, SYS_clone3, SYS_fork, SYS_pause, SYS_rt_sigreturn, SYS_rt_sigsuspend, SYS_vfork } from '@tsv/abi';
 import {
   REASON_FAULT,
   REASON_INTERRUPTED,
@@ -253,6 +254,16 @@ describe.each([
     guest.step(context);
     guest.step(context);
     expect([isFast(context), page.get(REG_GS_BASE)]).toEqual([true, 0]);
+  });
+});
+
+describe('a site that makes a call for which the kernel needs the FP state', () => {
+  it.each(
+    Object.entries({ SYS_clone, SYS_clone3, SYS_fork, SYS_vfork, SYS_rt_sigreturn, SYS_rt_sigsuspend, SYS_pause }),
+  )('%s is not patched', (_, nr) => {
+    const { context } = warmThread([...asm.endbr64, ...asm.movEax(nr), ...asm.syscall, ...asm.jmp(-13)]);
+    const { page } = context;
+    expect([isFast(context), page.reason, page.low(REG_ORIG_RAX)]).toEqual([false, REASON_SYSCALL, nr]);
   });
 });
 

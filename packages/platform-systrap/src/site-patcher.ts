@@ -1,3 +1,4 @@
+import { SYS_clone, SYS_clone3, SYS_fork, SYS_pause, SYS_rt_sigreturn, SYS_rt_sigsuspend, SYS_vfork } from '@tsv/abi';
 import {
   PAGE_BYTES,
   REASON_FAULT,
@@ -34,6 +35,20 @@ const SIGSEGV = 11;
 const GENERAL_PROTECTION = 13;
 const SYSCALL_BYTES = 2;
 const ENOSYS = 38;
+
+/**
+ * Calls for which the kernel reads or sets the FP state of the caller: a trap has it in its signal frame, whereas a
+ * thread that came from a patched site must be woken to make one.
+ */
+const CALLS_WITH_FP_STATE: ReadonlySet<number> = new Set([
+  SYS_clone,
+  SYS_clone3,
+  SYS_fork,
+  SYS_vfork,
+  SYS_rt_sigreturn,
+  SYS_rt_sigsuspend,
+  SYS_pause,
+]);
 
 /** What was patched in an address space. */
 export class SpacePatches {
@@ -106,7 +121,7 @@ export class SitePatcher {
 
   #count(page: ContextPage, space: number, patches: SpacePatches, addr: number): void {
     this.#retries.delete(page.index);
-    if (patches.code === undefined) return;
+    if (patches.code === undefined || CALLS_WITH_FP_STATE.has(page.low(REG_ORIG_RAX))) return;
     const { traps } = patches;
     const count = (traps.get(addr) ?? 0) + 1;
     if (count === NEVER) return;
