@@ -1,4 +1,14 @@
-import { close as closeFd, fcntl, pollFd, read, tcgetattr, tcgetwinsize, tcsetattr, write } from '@tsv/host';
+import {
+  SIZEOF_TERMIOS,
+  close as closeFd,
+  fcntl,
+  pollFd,
+  read,
+  tcgetattr,
+  tcgetwinsize,
+  tcsetattr,
+  write,
+} from '@tsv/host';
 import { EAGAIN, F_GETFL, F_SETFL, O_NOCTTY, O_NONBLOCK, O_RDWR, POLLHUP, POLLIN, POLLOUT, errnoText } from '@tsv/abi';
 import type { HostFdListener, HostFdWatcher } from '@tsv/gofer';
 import { DevptsFileSystem, type Kernel, type PtyMaster, type ThreadGroup } from '@tsv/kernel';
@@ -8,7 +18,6 @@ import type { ContainerFiles } from './container-mounter.js';
 import type { TerminalFds } from './host-terminal.js';
 import { SandboxError } from './sandbox-error.js';
 
-const TERMIOS_BYTES = 36;
 const BUFFER_BYTES = 16 * 1024;
 /** What a terminal that says it has room takes without waiting. */
 const PIECE_BYTES = 1024;
@@ -47,7 +56,7 @@ export class Terminal implements HostFdListener {
   readonly #caller: Caller;
   readonly #fds: TerminalFds;
   readonly #kernel: Kernel;
-  readonly #saved = new Uint8Array(TERMIOS_BYTES);
+  readonly #saved = new Uint8Array(SIZEOF_TERMIOS);
   readonly #output = new OutputEntry();
   /** Output that the host's terminal had no room for: `[shownAt, shownEnd)` of `shown`. */
   readonly #shown = new Uint8Array(BUFFER_BYTES);
@@ -109,7 +118,8 @@ export class Terminal implements HostFdListener {
         this.#typedAt = 0;
         this.#typedEnd = len;
       } else if (len === 0 || (events & POLLHUP) !== 0) {
-        return; // The terminal is gone; SIGHUP tells the container.
+        this.hangUp();
+        return;
       }
     }
     this.#type();

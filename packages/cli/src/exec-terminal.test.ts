@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { busyboxBundle } from './testing/busybox-bundle.js';
 import { PtySession } from './testing/pty-session.js';
 import { TSV, runTsv } from './testing/run-tsv.js';
@@ -12,6 +13,7 @@ jest.setTimeout(120_000);
 const JOB = `#!/bin/sh
 trap "echo $1-int; exit 5" INT
 trap "echo $1-term; exit 6" TERM
+trap "echo > /tmp/$1-hup; exit 7" HUP
 trap "echo $1-size \\$(stty size)" WINCH
 echo $1-ready
 while :; do sleep 0.1; done
@@ -44,13 +46,21 @@ afterEach(async () => {
   try {
     // Whatever came to the terminal under test, neither another terminal nor the first process has heard of it.
     expect(other.output).toBe('other-ready\n');
-    expect(existsSync(join(dir, 'bundle/rootfs/tmp/init'))).toBe(false);
+    expect(existsSync(inside('init'))).toBe(false);
+    expect(existsSync(inside('other-hup'))).toBe(false);
   } finally {
     await runTsv(['--root', root, 'delete', '--force', 'a']);
     await other.status;
     rmSync(dir, { recursive: true, force: true });
   }
 });
+
+const inside = (name: string): string => join(dir, 'bundle/rootfs/tmp', name);
+
+async function untilExists(path: string): Promise<void> {
+  for (let i = 0; i < 1000 && !existsSync(path); i++) await sleep(20);
+  expect(existsSync(path)).toBe(true);
+}
 
 function execute(...argv: readonly string[]): PtySession {
   const options = ['exec', '-t', '--pid-file', join(dir, 'pid')];
@@ -116,5 +126,30 @@ describe('the terminal of tsv exec -t', () => {
     await session.until('status 6');
     await leave(session);
     expect(session.output.match(/-term/g)).toEqual(['-term', '-term']); // The second is by "kill %1".
+  });
+});
+
+describe('the terminal of tsv exec -t, when it is hung up, vhangup(2)', () => {
+  it('tells its session leader, whose command ends', async () => {
+    const session = execute('sh', '-c', 'job leader');
+    await session.until('leader-ready');
+    session.hangUp();
+    expect(await session.status).toBe(7);
+    expect(existsSync(inside('leader-hup'))).toBe(true);
+  });
+
+  it('tells a shell and its foreground, and the shell ends', async () => {
+    const session = await shellWithJobs();
+    session.hangUp();
+    expect(await session.status).toBe(129);
+    await untilExists(inside('front-hup'));
+  });
+
+  it('is read to its end by who does not care', async () => {
+    const session = execute('sh', '-c', 'trap "" HUP; echo reader-ready; cat; echo $? > /tmp/read; exit 3');
+    await session.until('reader-ready');
+    session.hangUp();
+    expect(await session.status).toBe(3);
+    expect(readFileSync(inside('read'), 'utf8')).toBe('0\n');
   });
 });

@@ -2,6 +2,7 @@ import { close } from '@tsv/host';
 import { constants } from 'node:os';
 import type { Process } from '@tsv/oci';
 import type { ControlClient } from '../control/control-client.js';
+import { leaveHungUpTerminal } from '../host-terminal.js';
 import { SandboxError } from '../sandbox-error.js';
 import { SignalForwarding } from '../signal-forwarding.js';
 import { writePidFile } from './container-creator.js';
@@ -61,6 +62,7 @@ export async function executeInContainer(client: ControlClient, id: string, opti
     throw error;
   } finally {
     stdio.close();
+    if (process.terminal === true) leaveHungUpTerminal();
     if (standIn !== null) close(standIn.socketFd);
   }
 }

@@ -28,6 +28,9 @@ while master in ends:
                     os.write(master, args[0].encode())
                 elif what == 'resize':
                     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack('HHHH', *args, 0, 0))
+                else:
+                    os.close(master)
+                    ends.remove(master)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)`;
 
 const LIMIT_MS = 60_000;
@@ -70,6 +73,11 @@ export class PtySession {
   /** Changes the size of the window. */
   resize(rows: number, columns: number): void {
     this.#tell('resize', rows, columns);
+  }
+
+  /** The terminal goes away, as when its window is closed. */
+  hangUp(): void {
+    this.#tell('hang up');
   }
 
   /** Waits until `text` is shown, behind what was waited for before. */
