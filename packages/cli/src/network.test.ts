@@ -62,7 +62,7 @@ describeAsRoot('--network (as root: it makes namespaces)', () => {
   it('sandbox: the guest has a device, a route and a name server', async () => {
     const script = "ip -4 -o addr show eth0 | tr -s ' ' | cut -d' ' -f2-4; ip route; cat /etc/resolv.conf";
     expect(await outcome(['--network', 'sandbox', 'run', '--', 'sh', '-c', script])).toMatch(
-      /^eth0 inet 10\.0\.2\.15\/24\n10\.0\.2\.0\/24 .*\ndefault via 10\.0\.2\.2 .*\nnameserver 10\.0\.2\.3/,
+      /^eth0 inet 10\.0\.2\.15\/24\ndefault via 10\.0\.2\.2 .*\n10\.0\.2\.0\/24 .*\nnameserver 10\.0\.2\.3/,
     );
   });
 });
