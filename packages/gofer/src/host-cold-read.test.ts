@@ -6,17 +6,24 @@ import { WaitEntry, type WaitQueue } from '@tsv/waiter';
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { COLD_READ_BYTES_MAX } from './host-cold-read.js';
+import { COLD_READ_BYTES_MAX, READ_AHEAD_BYTES } from './host-cold-read.js';
 import { HostFileSystem } from './host-file-system.js';
 import { POOL_WORK_MAX } from './host-pool-work.js';
 
 /** What the host says of reads that must not wait: the count of bytes that are in the page cache. */
 let cachedBytes: (offset: number) => number = () => Infinity;
 
+/** Reads of the pool: where, and how much the host is asked to read behind. */
+let aheadOf: [offset: number, bytes: number][] = [];
+
 jest.mock('@tsv/host', () => {
   const real = jest.requireActual<typeof host>('@tsv/host');
   return {
     ...real,
+    preadLater: (fd: number, len: number, offset: number, aheadBytes: number, alignment: number) => {
+      aheadOf.push([offset, aheadBytes]);
+      return real.preadLater(fd, len, offset, aheadBytes, alignment);
+    },
     preadv2: (fd: number, buffer: Uint8Array, at: number, len: number, offset: number, flags: number): number => {
       const cached = (flags & RWF_NOWAIT) === 0 ? Infinity : cachedBytes(offset);
       return cached <= 0 ? cached : real.preadv2(fd, buffer, at, Math.min(len, cached), offset, 0);
@@ -119,6 +126,19 @@ describe('HostRegularFile.readAt, for who can wait', () => {
     const bytes = new Uint8Array(100);
     expect(await readWaiting(bytes, content.length - 60)).toEqual([60, 1]);
     expect(await readWaiting(bytes, content.length)).toEqual([0, 1]);
+  });
+
+  it('has the host read ahead of reads that go on where the last one ended, and of no others', async () => {
+    cachedBytes = () => -EAGAIN;
+    aheadOf = [];
+    const bytes = new Uint8Array(1000);
+    for (const offset of [3000, 4000, 5000, 500]) await readWaiting(bytes, offset);
+    expect(aheadOf).toEqual([
+      [3000, 0],
+      [4000, READ_AHEAD_BYTES],
+      [5000, READ_AHEAD_BYTES],
+      [500, 0],
+    ]);
   });
 
   it('does not take what was read elsewhere', async () => {

@@ -65,6 +65,7 @@ import { PAGE_BYTES } from '@tsv/platform';
 import { MemoryIo } from '@tsv/vfs';
 import { Credentials } from '../cred/credentials.js';
 import type { Task } from '../task/task.js';
+import { FakeAddressSpace } from '../testing/fake-platform.js';
 import { BAD_ADDR, TestKernel } from '../testing/test-kernel.js';
 
 const RW = PROT_READ | PROT_WRITE;
@@ -211,6 +212,24 @@ describe('mremap(2)', () => {
     expect(pageCount).toBeLessThanOrEqual(1);
     expect([load(away), load(away + 63 * P), load(away + 64 * P)]).toEqual([1, 64, 0]);
     expect(moved).not.toBe(addr);
+  });
+});
+
+describe('what the host is asked for', () => {
+  it('is one change for each call, of all its pages', () => {
+    const space = task.mm.addressSpace;
+    if (!(space instanceof FakeAddressSpace)) throw new Error('it is of another platform');
+    const { changes } = space;
+    const asked = (call: () => unknown): string[] => {
+      changes.length = 0;
+      call();
+      return changes.map(({ op, len }) => `${op} ${len / P}`);
+    };
+    let addr = 0;
+    expect(asked(() => (addr = mmap(16 * P)))).toEqual(['memory 16']);
+    expect(asked(() => task.mm.store32(addr, 1))).toEqual([]);
+    expect(asked(() => k.call(task, SYS_mprotect, addr, 16 * P, PROT_READ))).toEqual(['protect 16']);
+    expect(asked(() => k.call(task, SYS_munmap, addr, 16 * P))).toEqual(['unmap 16']);
   });
 });
 
