@@ -111,7 +111,7 @@ export class HostInode extends Inode implements StreamInode {
     if (this.#pathFd >= 0) pathDescriptors.add(this);
   }
 
-  /** Its name is gone, or another file's, and `pathFd` was called before. */
+  /** Its name is gone, or another file's: without a descriptor, which `pathFd` was to get before, nothing leads to it. */
   #lostName(): void {
     this.#isNamed = false;
     pathDescriptors.remove(this);
@@ -388,6 +388,7 @@ export class HostInode extends Inode implements StreamInode {
 
   /** The same from the descriptor of its directory. */
   #openAt(parentFd: number, flags: number): number {
+    if (!this.#isNamed) return -abi.ESTALE;
     const fd = openat2(parentFd, this.#name, flags | OPEN_ALWAYS, 0, RESOLVE_BENEATH_ONLY);
     if (fd < 0 || !this.fs.mustRevalidate) return fd;
     const error = stat.load(fd, '', AT_EMPTY_PATH);
@@ -404,7 +405,7 @@ export class HostInode extends Inode implements StreamInode {
 
   /** How to name it in a host call: its own descriptor and an empty name, or its directory's and its name. */
   #place(): [number, string] {
-    if (this.#parent !== null && this.#pathFd < 0) return [this.#parent.pathFd(), this.#name];
+    if (this.#parent !== null && this.#pathFd < 0 && this.#isNamed) return [this.#parent.pathFd(), this.#name];
     pathDescriptors.use(this);
     return [this.#pathFd, ''];
   }

@@ -1,6 +1,17 @@
+import { ESTALE, RLIMIT_NOFILE } from '@tsv/abi';
 import { VirtualClock } from '@tsv/clock';
+import { getrlimit, setrlimit } from '@tsv/host';
 import { VirtualFileSystem, type Caller, type VfsPath } from '@tsv/vfs';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HostFileSystem } from './host-file-system.js';
@@ -98,6 +109,21 @@ describe('PathDescriptors', () => {
     expect(readFileSync(join(dir, 'wide/d7/f'), 'utf8')).toBe('');
     file.decRef();
     directory.decRef();
+  });
+
+  it('is never that of another file by the name of one that could get none when it was removed', () => {
+    const removed = at('/wide/d3/f');
+    const limits = new Float64Array(2);
+    getrlimit(RLIMIT_NOFILE, limits);
+    setrlimit(RLIMIT_NOFILE, 0, limits[1]!);
+    const result = vfs.unlinkAt(caller, caller.root, '/wide/d3/f');
+    setrlimit(RLIMIT_NOFILE, limits[0]!, limits[1]!);
+    expect(result).toBe(0);
+    writeFileSync(join(dir, 'wide/d3/f'), 'another', { mode: 0o644 });
+    expect(removed.inode.setAttributes({ mode: 0 }, caller)).toBeLessThan(0);
+    expect(removed.inode.open(null, 0, caller)).toBe(-ESTALE);
+    expect(statSync(join(dir, 'wide/d3/f')).mode & 0o777).toBe(0o644);
+    removed.decRef();
   });
 
   it('is one of many again when a removed file has another name', () => {
