@@ -19,9 +19,9 @@ const ANON_INODE_FS_MAGIC = 0x09041934;
 
 const INO_FIRST = 1;
 /** /proc/sys/fs/inotify/max_user_instances. */
-const INOTIFY_INSTANCE_MAX = 128;
+export const INOTIFY_INSTANCE_MAX = 128;
 /** /proc/sys/fs/pipe-user-pages-soft. */
-const PIPE_PAGES_MAX = 16384;
+export const PIPE_PAGES_MAX = 16384;
 
 /** A filesystem whose files have no names: they are made by a system call and reached by descriptor only. */
 export class AnonymousFileSystem implements FileSystem {

@@ -1,6 +1,7 @@
 import { CAP_SYS_ADMIN, EINVAL, EPERM, type Errno } from '@tsv/abi';
 import { SyntheticDirectory, type Caller } from '@tsv/vfs';
 import { PAGE_BYTES } from '@tsv/platform';
+import { INOTIFY_INSTANCE_MAX, PIPE_PAGES_MAX } from '../fd/anonymous-files.js';
 import {
   MESSAGE_QUEUES_MAX,
   SEMAPHORES_MAX,
@@ -26,12 +27,12 @@ const FIXED: Readonly<Record<string, string>> = {
   'fs/file-max': '9223372036854775807',
   'fs/file-nr': '0\t0\t9223372036854775807',
   'fs/inotify/max_queued_events': '16384',
-  'fs/inotify/max_user_instances': '128',
+  'fs/inotify/max_user_instances': `${INOTIFY_INSTANCE_MAX}`,
   'fs/inotify/max_user_watches': '65536',
   'fs/nr_open': '1048576',
   'fs/pipe-max-size': '1048576',
   'fs/pipe-user-pages-hard': '0',
-  'fs/pipe-user-pages-soft': '16384',
+  'fs/pipe-user-pages-soft': `${PIPE_PAGES_MAX}`,
   'kernel/cap_last_cap': '40',
   'kernel/msgmax': '8192',
   'kernel/msgmnb': '16384',
