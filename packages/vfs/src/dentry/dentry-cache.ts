@@ -151,11 +151,11 @@ export class DentryCache {
   }
 
   #pruneChildren(dentry: Dentry): void {
-    const below: Dentry[] = [];
-    for (let i = -1, at: Dentry | undefined = dentry; at !== undefined; at = below[++i])
-      for (const child of at.children?.values() ?? []) below.push(child);
+    // The list grows while it is gone through: directories are nested deeper than a call stack.
+    const tree = [dentry];
+    for (const { children } of tree) if (children !== null) for (const child of children.values()) tree.push(child);
     // Children before their parents, which they hold.
-    for (let child = below.pop(); child !== undefined; child = below.pop()) {
+    for (let child = tree.pop(); child !== undefined && child !== dentry; child = tree.pop()) {
       if (!child.isInLru) continue;
       this.#lruRemove(child);
       this.#forget(child);
