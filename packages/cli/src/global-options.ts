@@ -84,7 +84,7 @@ export const GLOBAL_OPTIONS = {
   'create-timeout': {
     type: 'number',
     default: 60,
-    describe: 'Seconds in which a sandbox has made a container; one that has not is ended',
+    describe: 'Seconds to wait until a container is made; a sandbox that was started for it is ended then',
   },
   'panic-signal': { type: 'string', describe: 'Signal on which the sandbox tells where everything is, and ends' },
   'ref-leak-mode': {

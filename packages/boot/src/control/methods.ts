@@ -142,13 +142,13 @@ export type MethodHandlers = {
   ) => MethodResult<M> | Promise<MethodResult<M>>;
 };
 
-/** A message on the wire. */
 /**
  * Version of what this file describes. It goes up with every change that a client or a server of before would
  * misunderstand: the two may come from different installations, since sandboxes outlive an update.
  */
 export const PROTOCOL_VERSION = 1;
 
+/** A message on the wire. */
 export const requestSchema = v.object({
   id: count,
   /** {@link PROTOCOL_VERSION} of the client; the first ones did not say it. */

@@ -32,9 +32,9 @@ const NO_BYTES = new Uint8Array(0);
 
 /**
  * The buffer between the ends of a pipe or FIFO: a ring of bytes. Writers of at most PIPE_BUF bytes wait until all of
- * it fits; the pipe counts as writable while that much is free. Its pages count for the user who
- * made it, pipe-user-pages-soft of pipe(7), unless a privileged caller asked for them; a pipe that is small because of
- * that limit does not count.
+ * it fits; the pipe counts as writable while that much is free. Its pages count for the user who made it,
+ * pipe-user-pages-soft of pipe(7), unless a privileged caller asked for them; a pipe that is small because of that limit
+ * does not count.
  */
 export class Pipe {
   readonly waiters = new WaitQueue();

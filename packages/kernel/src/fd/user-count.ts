@@ -1,4 +1,4 @@
-/** How many of one kind of object each user has, where a limit is for each user. Users are told apart by their UID in the kernel. */
+/** How many of one kind of object each user has, where a limit is for each user, by its UID in the initial user namespace. */
 export class UserCount {
   readonly #max: number;
   readonly #counts = new Map<number, number>();

@@ -104,7 +104,10 @@ export class Flow {
   }
 }
 
-/** The state after a segment of a direction; a FIN sent again counts as the other side's, as in Linux. Loose, as nf_conntrack_tcp_loose: a connection may be met half way. */
+/**
+ * The state after a segment of a direction; a FIN sent again counts as the other side's, as in Linux. Loose, as
+ * nf_conntrack_tcp_loose: a connection may be met half way.
+ */
 export function stateOnSegment(state: FlowState, flags: number, isReply: boolean): FlowState {
   if (flags & RST) return FlowState.CLOSE;
   switch (state) {
