@@ -16,8 +16,8 @@ const types = await compile(structuredClone(configSchema), 'Spec', {
   unknownAny: true,
   style: { singleQuote: true, printWidth: 120 },
 });
-const ajv = new Ajv.default({ code: { source: true, esm: true }, allErrors: false, strict: false });
-const validator = standaloneCode.default(ajv, ajv.compile(configSchema));
+const ajv = new Ajv.default({ code: { source: true, esm: true }, inlineRefs: false, allErrors: false, strict: false });
+const validator = standaloneCode.default(ajv, ajv.compile(withNamedParts(configSchema)));
 
 const outputs = {
   'config.generated.ts': types,
@@ -35,6 +35,34 @@ for (const [name, text] of Object.entries(outputs)) {
   } else writeFileSync(folder + name, text);
 }
 process.exitCode = stale === 0 ? 0 : 1;
+
+/**
+ * The same schema with each part that takes more than a line to check among its definitions, equal ones once: ajv makes a
+ * function of each, where it would write its code out at each place. What a configuration does not have is not compiled.
+ */
+function withNamedParts(schema) {
+  const names = new Map();
+  const parts = {};
+  const named = (part) => {
+    const isLong = part.properties ?? part.items ?? part.additionalProperties ?? part.minimum;
+    if (isLong === undefined) return part;
+    const text = JSON.stringify(part);
+    if (!names.has(text)) {
+      names.set(text, `Part${names.size}`);
+      parts[names.get(text)] = withNamedMembers(part);
+    }
+    return { $ref: `#/$defs/${names.get(text)}` };
+  };
+  const namedIn = (members) => Object.fromEntries(Object.entries(members).map(([name, part]) => [name, named(part)]));
+  const withNamedMembers = (part) => ({
+    ...part,
+    ...(part.properties && { properties: namedIn(part.properties) }),
+    ...(part.items && { items: named(part.items) }),
+    ...(part.additionalProperties && { additionalProperties: named(part.additionalProperties) }),
+  });
+  const definitions = Object.entries(schema.$defs).map(([name, part]) => [name, withNamedMembers(part)]);
+  return { ...withNamedMembers(schema), $defs: { ...Object.fromEntries(definitions), ...parts } };
+}
 
 /** ajv's standalone code requires its runtime pieces in CommonJS form; this turns them into imports. */
 function withEsmRequires(code) {
