@@ -51,20 +51,32 @@ export interface ManagerContext {
 /** Starts a sentry that listens at a path. Throws {@link SandboxError}. */
 export type SentryLauncher = (socketPath: string) => Promise<LaunchedSentry>;
 
+/** A container that can be started, and what its creation holds of it until {@link close}. */
+export interface CreatedContainer {
+  readonly state: ContainerState;
+  /** Locked. */
+  readonly directory: ContainerDirectory;
+  /** A connection to its sandbox. */
+  readonly client: ControlClient;
+  close(): void;
+}
+
 /** Makes a container up to the point where it can be started, runtime.md "Create". Throws {@link SandboxError}. */
-export async function createContainer(context: ManagerContext, options: CreateOptions): Promise<ContainerState> {
+export async function createContainer(context: ManagerContext, options: CreateOptions): Promise<CreatedContainer> {
   const { store } = context;
   const directory = store.create(options.id);
   const creation = new Creation(context, options, directory);
+  const close = (): void => {
+    creation.close();
+    directory.unlock();
+  };
   try {
-    return await creation.run();
+    return { state: await creation.run(), directory, client: creation.client, close };
   } catch (error) {
     await creation.undo();
     directory.remove();
+    close();
     throw error;
-  } finally {
-    creation.close();
-    directory.unlock();
   }
 }
 
@@ -119,7 +131,8 @@ export class Creation {
 
   async run(): Promise<ContainerState> {
     const { id, spec, configText, bundleDir, pidFile } = this.#options;
-    this.#save({});
+    const isRoot = this.#state.sandboxId === id;
+    this.#save(isRoot ? {} : { sentry: this.#podSentry() });
     checkRoot(this.#state.rootfs);
     checkNamespacePaths(spec);
     this.#makeStores();
@@ -130,8 +143,9 @@ export class Creation {
     this.#standIn = startStandIn(terminalFd, { root: this.#state.rootfs, hasNetwork });
     const { process, socketFd } = this.#standIn;
     this.#save({ process });
-    const isRoot = this.#state.sandboxId === id;
-    this.#client = isRoot ? await this.#launch() : this.#joinPod();
+    this.#client = isRoot
+      ? await this.#launch()
+      : ControlClient.connect(this.#context.store.socketPath(this.#state.sandboxId));
     this.#enterCgroup([process.pid, ...(isRoot ? [this.#state.sentry!.pid] : [])]);
     const { hooks } = spec;
     await runHooks('prestart', hooks?.prestart, ociState(this.#state, 'creating'));
@@ -156,7 +170,12 @@ export class Creation {
     removeStores(fileStores ?? []);
   }
 
-  /** The connection to the sentry, which the caller closes from now on; {@link run} has resolved. */
+  /** The connection to the sentry; {@link run} has resolved. */
+  get client(): ControlClient {
+    return this.#client!;
+  }
+
+  /** The same, which the caller closes from now on. */
   takeClient(): ControlClient {
     const client = this.#client!;
     this.#client = null;
@@ -255,16 +274,13 @@ export class Creation {
     return client.callWithin(this.#context.config.createTimeoutMs, method, params, fds);
   }
 
-  #joinPod(): ControlClient {
-    const { store } = this.#context;
+  /** The sentry of the pod that the container joins. */
+  #podSentry(): ContainerState['sentry'] {
     const { sandboxId } = this.#state;
-    const sandbox = store.read(sandboxId);
+    const sandbox = this.#context.store.read(sandboxId);
     const status = containerStatus(sandbox);
-    if (status !== 'running' && status !== 'paused') {
-      throw new SandboxError(`Cannot join sandbox "${sandboxId}": it is ${status}`);
-    }
-    this.#save({ sentry: sandbox.sentry });
-    return ControlClient.connect(store.socketPath(sandboxId));
+    if (status === 'running' || status === 'paused') return sandbox.sentry;
+    throw new SandboxError(`Cannot join sandbox "${sandboxId}": it is ${status}`);
   }
 }
 

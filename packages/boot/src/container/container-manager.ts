@@ -3,9 +3,14 @@ import type { MethodName, MethodParams, MethodResult } from '../control/methods.
 import { HostCgroup } from '../cgroup/host-cgroup.js';
 import type { Resources } from '../cgroup/resource-files.js';
 import { removeStores } from '../overlay-stores.js';
-import { runHooks, type OciState } from '../oci/hooks.js';
+import { runHooks } from '../oci/hooks.js';
 import { SandboxError } from '../sandbox-error.js';
-import { createContainer, type CreateOptions, type ManagerContext } from './container-creator.js';
+import {
+  createContainer,
+  type CreateOptions,
+  type CreatedContainer,
+  type ManagerContext,
+} from './container-creator.js';
 import type { ContainerDirectory } from './container-directory.js';
 import { containerStatus, ociState, type ContainerState, type ContainerStatus } from './container-state.js';
 import { runcStatistics, type RuncStatistics } from './runc-statistics.js';
@@ -30,8 +35,23 @@ export class ContainerManager {
     this.#context = { ...context, store: this.store };
   }
 
-  create(options: CreateOptions): Promise<ContainerState> {
-    return createContainer(this.#context, options);
+  async create(options: CreateOptions): Promise<ContainerState> {
+    const created = await createContainer(this.#context, options);
+    created.close();
+    return created.state;
+  }
+
+  /** Creates a container and starts it, by one connection to its sandbox; one that cannot be started is deleted. */
+  async run(options: CreateOptions): Promise<void> {
+    const created = await createContainer(this.#context, options);
+    try {
+      await startCreated(created);
+    } catch (error) {
+      created.close();
+      await this.delete(options.id, true);
+      throw error;
+    }
+    created.close();
   }
 
   async start(id: string): Promise<void> {
@@ -40,12 +60,7 @@ export class ContainerManager {
       const state = loaded(directory);
       const status = containerStatus(state);
       if (status !== 'created') throw new SandboxError(`Cannot start container "${id}": it is ${status}`);
-      const isRoot = state.sandboxId === id;
-      const method = isRoot ? 'containerManager.StartRoot' : 'containerManager.StartSubcontainer';
-      await this.#call(state, method, { id });
-      const running: ContainerState = { ...state, phase: 'running' };
-      directory.save(running);
-      await runLateHooks('poststart', state, ociState(running));
+      await this.#withClient(state, (client) => startCreated({ state, directory, client }));
     } finally {
       directory.unlock();
     }
@@ -82,7 +97,7 @@ export class ContainerManager {
         removeStores(state.fileStores ?? []);
       }
       directory.remove();
-      if (state !== null) await runLateHooks('poststop', state, ociState(state, 'stopped'));
+      if (state !== null) await runLateHooks('poststop', state);
     } finally {
       directory.unlock();
     }
@@ -232,14 +247,22 @@ export class ContainerManager {
   }
 }
 
+/** Runs the first process of a container that was created, and the hooks after it. */
+async function startCreated({ state, directory, client }: Omit<CreatedContainer, 'close'>): Promise<void> {
+  const { id } = state;
+  const isRoot = state.sandboxId === id;
+  await client.call(isRoot ? 'containerManager.StartRoot' : 'containerManager.StartSubcontainer', { id });
+  const running: ContainerState = { ...state, phase: 'running' };
+  directory.save(running);
+  await runLateHooks('poststart', running);
+}
+
 /** Runs hooks whose failure changes nothing any more: it is a warning, runtime.md "Lifecycle" 9 and 13. */
-export async function runLateHooks(
-  kind: 'poststart' | 'poststop',
-  { hooks }: ContainerState,
-  state: OciState,
-): Promise<void> {
+export async function runLateHooks(kind: 'poststart' | 'poststop', state: ContainerState): Promise<void> {
+  const hooks = state.hooks[kind];
+  if (hooks.length === 0) return;
   try {
-    await runHooks(kind, hooks[kind], state);
+    await runHooks(kind, hooks, ociState(state, kind === 'poststart' ? 'running' : 'stopped'));
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error;
     process.stderr.write(`tsv: warning: ${error.message}\n`);

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { SandboxError } from '../sandbox-error.js';
 import { NO_FD, startCompanion } from './companion-process.js';
 import { runLateHooks, type ContainerManager } from './container-manager.js';
-import { ociState, type ContainerState } from './container-state.js';
+import type { ContainerState } from './container-state.js';
 
 /** Descriptor of the socket in the process that runs the hooks. */
 export const LATE_HOOKS_FD = 3;
@@ -92,8 +92,8 @@ export async function serveLateHooks(manager: ContainerManager, id: string): Pro
   try {
     for await (const words of socket as AsyncIterable<Buffer>) {
       for (const word of words) {
-        if (word === STARTED) await runLateHooks('poststart', state, ociState(state, 'running'));
-        if (word === STOPPED) await runLateHooks('poststop', state, ociState(state, 'stopped'));
+        if (word === STARTED) await runLateHooks('poststart', state);
+        if (word === STOPPED) await runLateHooks('poststop', state);
         if (word === STOPPED || word === KEPT) {
           socket.end('r');
           return;

@@ -25,14 +25,6 @@ export const run: CommandRun = async (args, guest) => {
 async function runDetached(args: CommandArguments): Promise<number> {
   // What runs a sandbox in this process need not load it.
   const { containerManager } = await import('../container-manager.js');
-  const manager = containerManager(args, bundleConfig(args));
-  const options = createOptions(args);
-  await manager.create(options);
-  try {
-    await manager.start(options.id);
-  } catch (error) {
-    await manager.delete(options.id, true);
-    throw error;
-  }
+  await containerManager(args, bundleConfig(args)).run(createOptions(args));
   return 0;
 }

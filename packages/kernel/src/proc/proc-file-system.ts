@@ -13,7 +13,7 @@ import type { PidNamespace } from '../namespace/pid-namespace.js';
 import { Task } from '../task/task.js';
 import { GeneratedFile, GeneratedSymlink } from './generated-file.js';
 import { ProcessDirectory } from './process-directory.js';
-import { createSysctlDirectory } from './sysctl-directory.js';
+import { SysctlDirectory } from './sysctl-directory.js';
 import { createSysvipcDirectory } from './sysvipc-directory.js';
 import {
   formatCpuinfo,
@@ -162,7 +162,7 @@ function createRoot(fs: ProcFileSystem, cpu: CpuDescription): ProcRoot {
   root.add('net', new StaticSymlink(fs, 'self/net'));
   file('stat', () => formatStat(kernel));
   file('swaps', () => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n');
-  root.add('sys', createSysctlDirectory(fs));
+  root.add('sys', new SysctlDirectory(fs));
   root.add('sysvipc', createSysvipcDirectory(fs));
   file('sysrq-trigger', () => '', 0o200);
   file('uptime', () => formatUptime(kernel));

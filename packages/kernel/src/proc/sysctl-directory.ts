@@ -1,5 +1,5 @@
 import { CAP_SYS_ADMIN, EINVAL, EPERM, type Errno } from '@tsv/abi';
-import { SyntheticDirectory, type Caller } from '@tsv/vfs';
+import { SyntheticDirectory, type Caller, type DirentSink, type Inode } from '@tsv/vfs';
 import { PAGE_BYTES } from '@tsv/platform';
 import { INOTIFY_INSTANCE_MAX, PIPE_PAGES_MAX } from '../fd/anonymous-files.js';
 import {
@@ -71,9 +71,40 @@ const FIXED: Readonly<Record<string, string>> = {
   'vm/swappiness': '60',
 };
 
-/** /proc/sys, proc_sys(5). */
-export function createSysctlDirectory(fs: ProcFileSystem): SyntheticDirectory {
-  const root = new SyntheticDirectory(fs, 0o555);
+/** /proc/sys, proc_sys(5). What is in it is made when somebody looks: a container has its own, and most never do. */
+export class SysctlDirectory extends SyntheticDirectory {
+  declare readonly fs: ProcFileSystem;
+  #isFilled = false;
+
+  constructor(fs: ProcFileSystem) {
+    super(fs, 0o555);
+    this.nlink = 1; // As Linux shows it, whatever is in it.
+  }
+
+  override get(name: string): Inode | undefined {
+    this.#fill();
+    return super.get(name);
+  }
+
+  override lookup(name: string): Inode | Errno {
+    this.#fill();
+    return super.lookup(name);
+  }
+
+  override emitEntries(from: number, sink: DirentSink, caller: Caller): number {
+    this.#fill();
+    return super.emitEntries(from, sink, caller);
+  }
+
+  #fill(): void {
+    if (this.#isFilled) return;
+    this.#isFilled = true;
+    fillSysctls(this.fs, this);
+    this.nlink = 1;
+  }
+}
+
+function fillSysctls(fs: ProcFileSystem, root: SysctlDirectory): void {
   for (const [path, value] of Object.entries(FIXED)) {
     add(fs, root, path, new GeneratedFile(fs, () => `${value}\n`));
   }
@@ -103,7 +134,6 @@ export function createSysctlDirectory(fs: ProcFileSystem): SyntheticDirectory {
       },
     ),
   );
-  return root;
 }
 
 function add(fs: ProcFileSystem, root: SyntheticDirectory, path: string, file: GeneratedFile): void {
