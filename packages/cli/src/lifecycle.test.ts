@@ -191,7 +191,8 @@ describe('tsv create, start, kill, delete; runtime.md "Lifecycle"', () => {
     const path = bundle(['sh', '-c', script]);
     const log = (): string[] => {
       const file = join(path, 'rootfs/tmp/log');
-      return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').sort() : [];
+      // It is there, and empty, before the line is.
+      return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean).sort() : [];
     };
     const untilLogged = async (lines: string[]): Promise<void> => {
       for (let i = 0; i < 300 && log().length < lines.length; i++) await sleep(20);
