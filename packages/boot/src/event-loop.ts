@@ -64,6 +64,7 @@ export class EventLoop {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#watchdog?.rest();
     if (this.#growth !== null) clearTimeout(this.#growth);
     this.#phase.close();
   }
@@ -78,7 +79,7 @@ export class EventLoop {
       this.#onError(error);
       return;
     }
-    this.#watchdog?.rest();
+    // What Node.js does between is watched too: callbacks of the control server use what guests use.
     if (!this.#isStoppedNow()) this.#phase.again();
   }
 

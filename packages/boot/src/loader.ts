@@ -394,9 +394,9 @@ export class Loader {
   #start(): void {
     if (this.#hasStarted) return;
     this.#hasStarted = true;
-    this.#gofer?.awaitReady();
     const { config, log } = this;
     const watchdog = (this.#watchdog = startWatchdog(config, log));
+    this.#gofer?.awaitReady();
     confineSentry({
       platform: this.#platform.name,
       network: this.#network?.hostUse === 'sockets' ? 'host' : 'none',
