@@ -63,7 +63,9 @@ export class ContainerDevices {
     const rdev = abi.makedev(device.major ?? 0, device.minor ?? 0);
     const path = toByteString(device.path);
     const type = DEVICE_TYPES[device.type];
-    const made = this.#node(path, type | (device.fileMode ?? 0o666), rdev);
+    // Engines write the mode of stat(2), with the bits of the type.
+    const mode = type | ((device.fileMode ?? 0o666) & 0o7777);
+    const made = this.#node(path, mode, rdev);
     if (made < 0 && made !== -abi.EEXIST) return made;
     const at = this.#kernel.vfs.resolve(this.#caller, this.#caller.root, path);
     if (typeof at === 'number') return at;

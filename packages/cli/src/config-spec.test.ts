@@ -154,7 +154,8 @@ beforeAll(async () => {
       readonlyPaths: ['/etc/readonly'],
       devices: [
         { path: '/dev/mine', type: 'c', major: 1, minor: 5, fileMode: 0o640, uid: 3, gid: 4 },
-        { path: '/dev/fifo', type: 'p', fileMode: 0o600 },
+        // With the bits of its type, as podman writes it.
+        { path: '/dev/fifo', type: 'p', fileMode: 0o010600 },
         { path: '/outside', type: 'b', major: 8, minor: 0 },
         { path: '/dev/null', type: 'c', major: 1, minor: 3 },
       ],

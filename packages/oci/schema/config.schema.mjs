@@ -103,7 +103,7 @@ const device = object(
     path,
     major: int64,
     minor: int64,
-    fileMode: integer(0, 0o7777),
+    fileMode: integer(0, 0xffff),
     uid: uint32,
     gid: uint32,
   },
