@@ -56,6 +56,26 @@ export async function testPodman(dir, runtime, archive) {
     const output = await run('--memory', '512m', '--cap-drop', 'all', 'busybox', 'sh', '-c', script);
     assert.match(output, /^CapEff:\s+0+\nchown: \/tmp: Operation not permitted\n$/);
   });
+  suite.test('run with a tmpfs, a device, a limit and an init', async () => {
+    const options = ['--tmpfs', '/scratch:size=1m', '--device', '/dev/zero:/dev/nought', '--ulimit', 'nofile=77:99'];
+    const script = 'ulimit -n; ulimit -Hn; head -c 3 /dev/nought | wc -c; grep -c "^tmpfs /scratch " /proc/mounts';
+    assert.equal(await run(...options, 'busybox', 'sh', '-c', script), '77\n99\n3\n1\n');
+    const init = ['--init', '--init-path', '/usr/bin/tini-static'];
+    assert.match(await run(...init, 'busybox', 'sh', '-c', 'echo $$; cat /proc/1/comm; exit 0'), /^[2-9]\n.*init\n$/);
+  });
+  suite.test('build of an image with commands', async () => {
+    const context = join(dir, 'context');
+    mkdirSync(context);
+    writeFileSync(join(context, 'file'), 'copied\n');
+    writeFileSync(
+      join(context, 'Containerfile'),
+      'FROM localhost/busybox\nCOPY file /file\nRUN cat /file /proc/version > /made\nCMD ["cat", "/made"]\n',
+    );
+    await podman('build', '--network', 'none', '--isolation', 'oci', '-t', 'made', context);
+    const version = await run('busybox', 'cat', '/proc/version');
+    assert.notEqual(version, readFileSync('/proc/version', 'utf8'));
+    assert.equal(await run('made'), `copied\n${version}`);
+  });
   suite.test('run on a terminal', async () => {
     const command = [
       ...base,

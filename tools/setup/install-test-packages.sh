@@ -5,7 +5,7 @@ set -euo pipefail
 packages=(
   bash bsdutils build-essential busybox-static coreutils diffutils file findutils gawk git grep gzip make mawk perl
   procps python3 sed strace tar util-linux xz-utils runsc iproute2
-  podman conmon containerd docker.io crun
+  podman conmon containerd docker.io crun tini
   gdb musl-tools openssl redis-server screen sqlite3 tmux vim-tiny
   conntrack curl iperf3 iptables iputils-ping net-tools netcat-openbsd nginx-light socat tcpdump traceroute tshark
   bind9-dnsutils openssh-client openssh-server
