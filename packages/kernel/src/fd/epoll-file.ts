@@ -112,6 +112,14 @@ export class EpollFile extends OpenFile {
     }
   }
 
+  /** The file watched under `fd` after `skip` others of that number; null if there is none. */
+  watched(fd: number, skip: number): OpenFile | null {
+    for (let item = this.#items.get(fd) ?? null; item !== null; item = item.nextSameFd) {
+      if (item.isWatching && skip-- === 0) return item.file;
+    }
+    return null;
+  }
+
   /** It has no offset, but lseek(2) succeeds, as on Linux. */
   override seek(): number {
     return 0;

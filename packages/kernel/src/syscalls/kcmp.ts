@@ -1,5 +1,6 @@
-import { EBADF, EINVAL, EOPNOTSUPP, EPERM, ESRCH, type SysResult } from '@tsv/abi';
+import { EBADF, EFAULT, EINVAL, ENOENT, EPERM, ESRCH, type SysResult } from '@tsv/abi';
 import { mayInspect } from '../cred/inspect-permission.js';
+import { EpollFile } from '../fd/epoll-file.js';
 import type { Task } from '../task/task.js';
 import type { SyscallArgs } from './syscall-args.js';
 
@@ -13,13 +14,21 @@ const KCMP_IO = 5;
 const KCMP_SYSVSEM = 6;
 const KCMP_EPOLL_TFD = 7;
 
-/** kcmp(2): 0 when both are one, else 1 or 2 for an order. Errors: EBADF, EINVAL, EOPNOTSUPP, EPERM, ESRCH. */
+/** `struct kcmp_epoll_slot`: an epoll descriptor, one that it watches, and which of those with that number. */
+const SIZEOF_KCMP_EPOLL_SLOT = 12;
+const EFD = 0;
+const TFD = 4;
+const TOFF = 8;
+const slotBytes = new Uint8Array(SIZEOF_KCMP_EPOLL_SLOT);
+const slot = new DataView(slotBytes.buffer);
+
+/** kcmp(2): 0 when both are one, else 1 or 2 for an order. Errors: EBADF, EFAULT, EINVAL, ENOENT, EPERM, ESRCH. */
 export function sysKcmp(t: Task, a: SyscallArgs): SysResult {
   const pid1 = a.i32(0);
   const pid2 = a.i32(1);
   const type = a.i32(2);
   const idx1 = a.u32(3);
-  const idx2 = a.u32(4);
+  const idx2 = a.u64(4);
 
   const one = t.pidNs.lookup(pid1)?.task ?? null;
   const other = t.pidNs.lookup(pid2)?.task ?? null;
@@ -45,10 +54,21 @@ export function sysKcmp(t: Task, a: SyscallArgs): SysResult {
         ? Number(one.semaphoreUndo !== other.semaphoreUndo)
         : order(one.semaphoreUndo, other.semaphoreUndo);
     case KCMP_EPOLL_TFD:
-      return -EOPNOTSUPP;
+      return compareWatched(t, one, idx1, other, idx2);
     default:
       return -EINVAL;
   }
+}
+
+/** Whether a file is the one that a slot of another task's epoll file watches. */
+function compareWatched(t: Task, one: Task, fd: number, other: Task, slotAddr: number): SysResult {
+  if (t.mm.copyIn(slotBytes, 0, slotAddr, SIZEOF_KCMP_EPOLL_SLOT) !== 0) return -EFAULT;
+  const file = one.fds.get(fd | 0);
+  const epoll = other.fds.get(slot.getInt32(EFD, true));
+  if (file === undefined || epoll === undefined) return -EBADF;
+  if (!(epoll instanceof EpollFile)) return -EINVAL;
+  const watched = epoll.watched(slot.getInt32(TFD, true), slot.getUint32(TOFF, true));
+  return watched === null ? -ENOENT : order(file, watched);
 }
 
 const numbers = new WeakMap<object, number>();

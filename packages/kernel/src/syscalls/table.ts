@@ -551,7 +551,7 @@ export const SYSCALLS: readonly Syscall[] = [
   { nr: 251, name: 'ioprio_set', run: sysIoprioSet },
   { nr: 252, name: 'ioprio_get', run: sysIoprioGet },
   // kcmp.ts
-  { nr: 312, name: 'kcmp', run: sysKcmp, partial: 'KCMP_EPOLL_TFD: EOPNOTSUPP' },
+  { nr: 312, name: 'kcmp', run: sysKcmp },
   // ptrace.ts
   { nr: 101, name: 'ptrace', run: sysPtrace, partial: 'no SYSEMU, seccomp stops or debug registers' },
   // ni-syscall.ts
