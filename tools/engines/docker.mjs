@@ -35,6 +35,10 @@ export async function testDocker(dir, runtime, archive) {
     assert.equal(await docker('inspect', '-f', '{{.State.ExitCode}}', 'one'), '137\n');
     await docker('rm', 'one');
   });
+  suite.test('run with a CPU limit', async () => {
+    const limited = await docker(...run('--rm', '--cpus', '0.5', 'busybox', 'cat', '/sys/fs/cgroup/cpu.max'));
+    assert.equal(limited, '50000 100000\n');
+  });
 
   try {
     for (let i = 0; i < 200 && (await tryDocker('version')).status !== 0; i++) {
