@@ -5,6 +5,7 @@ import { prepareTracedRun, stopsAtEntry, stopsAtExit, takeTrapFlagBack } from '.
 import { TraceNext } from './ptrace/tracing.js';
 import { filterSyscall, type SeccompFilter } from './seccomp/seccomp-filter.js';
 import { deliverSignals, Leave } from './signal/deliver.js';
+import type { NetStacks } from './socket/inet/net-stacks.js';
 import { BLOCKED, REGISTERS_SET, TASK_GONE, type SyscallHandler } from './syscalls/syscall.js';
 import { TaskState, type Task } from './task/task.js';
 
@@ -18,6 +19,7 @@ const NO_SYSCALL = 0x8000_0000;
 export class Dispatcher {
   readonly #kernel: Kernel;
   readonly #platform: Platform;
+  readonly #netStacks: NetStacks;
   readonly #handlers: readonly SyscallHandler[];
   /** Stops that were answered, modulo 2^32: whether guests have done something. */
   stopCount = 0;
@@ -27,6 +29,7 @@ export class Dispatcher {
   constructor(kernel: Kernel, platform: Platform, handlers: readonly SyscallHandler[]) {
     this.#kernel = kernel;
     this.#platform = platform;
+    this.#netStacks = kernel.netStacks;
     this.#handlers = handlers;
     this.#nowMs = kernel.clock.monotonicMs();
   }
@@ -88,6 +91,7 @@ export class Dispatcher {
       if (task.tracing !== null) takeTrapFlagBack(task, task.tracing);
       this.#leaveKernel(task);
     }
+    if (this.#netStacks.isUnsettled) this.#netStacks.settle();
   }
 
   #runWoken(): void {
@@ -97,6 +101,7 @@ export class Dispatcher {
       if (task.traceNext !== null) this.#leaveTraceStop(task, task.traceNext);
       else if (task.syscallNr >= 0 && !task.isLeaving) this.#runHandler(task);
       else this.#leaveKernel(task);
+      if (this.#netStacks.isUnsettled) this.#netStacks.settle();
     }
   }
 
@@ -172,6 +177,7 @@ export class Dispatcher {
     task.isHeld = false;
     this.#nowMs = this.#kernel.clock.monotonicMs();
     this.#leaveKernel(task);
+    if (this.#netStacks.isUnsettled) this.#netStacks.settle();
   }
 
   /** Lets the guest of `task` run. */

@@ -97,6 +97,8 @@ export class Stack {
   filter: PacketFilter | null = null;
   /** Called when {@link Stack.pollAtMs} becomes earlier than it was when last called: for whoever drives the stack. */
   onDeadline: ((atMs: number) => void) | null = null;
+  /** Called when a call has left what it causes for {@link Stack.settle}: for whoever lets callers go on before that is done. */
+  onUnsettled: (() => void) | null = null;
 
   readonly groups: MulticastGroups;
   readonly ndp: Ndp;
@@ -125,6 +127,7 @@ export class Stack {
   readonly #report = new Report();
   #depth = 0;
   #toldMs = Infinity;
+  #isUnsettled = false;
 
   constructor(options: StackOptions) {
     this.clock = options.clock;
@@ -215,6 +218,22 @@ export class Stack {
     if (atMs >= this.#toldMs) return;
     this.#toldMs = atMs;
     this.onDeadline(atMs);
+  }
+
+  /** Ends a call into the stack, and leaves what it causes for {@link Stack.settle} where somebody will call that. */
+  leaveUnsettled(): void {
+    // A caller that makes several calls in a row needs the room that the earlier ones' segments leave.
+    if (this.onUnsettled === null || this.#depth > 1 || this.#isUnsettled) return this.leave();
+    this.#depth = 0;
+    this.#isUnsettled = true;
+    this.onUnsettled();
+  }
+
+  /** Handles what {@link Stack.leaveUnsettled} has left. */
+  settle(): void {
+    this.#isUnsettled = false;
+    this.#depth++;
+    this.leave();
   }
 
   /** Has the link of `nic` flushed when the current call into the stack is over. Called by {@link Nic}. */

@@ -153,7 +153,7 @@ export class InetStreamSocket extends InetSocket {
       moved += result;
       if (result < len) break;
     }
-    socket.stack.leave();
+    socket.stack.leaveUnsettled(); // The caller computes while its segments are on their way.
     return moved > 0 ? moved : result;
   }
 

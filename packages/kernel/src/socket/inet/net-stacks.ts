@@ -31,6 +31,9 @@ export class NetStacks {
   readonly #initial: NetNamespace;
   readonly bridgePorts = new BridgePorts();
   readonly #virtualLinks = new WeakMap<LinkEndpoint, VirtualLink>();
+  readonly #unsettled: Stack[] = [];
+  /** Whether a call has left something to do for {@link settle}. */
+  isUnsettled = false;
 
   /** `initial` starts with its loopback interface up; others start with it down, network_namespaces(7). */
   constructor(options: NetStacksOptions, initial: NetNamespace) {
@@ -51,6 +54,13 @@ export class NetStacks {
     this.#virtualLinks.delete(link);
   }
 
+  /** Does what calls have caused whose callers run again already. */
+  settle(): void {
+    for (const stack of this.#unsettled) stack.settle();
+    this.#unsettled.length = 0;
+    this.isUnsettled = false;
+  }
+
   /** The stack of a namespace. */
   of(net: NetNamespace): Stack {
     if (net.stack !== null) return net.stack;
@@ -59,6 +69,10 @@ export class NetStacks {
     const timer = new StackTimer(stack);
     stack.onDeadline = (atMs) => {
       timers.arm(timer, atMs);
+    };
+    stack.onUnsettled = () => {
+      this.#unsettled.push(stack);
+      this.isUnsettled = true;
     };
     if (net !== this.#initial) {
       stack.loopback.down();
