@@ -114,6 +114,8 @@ export class Kernel {
   readonly #tasksByContext: (Task | null)[] = [];
   readonly #woken: (Task | null)[] = [];
   #wokenHead = 0;
+  /** Where the next goes: the array keeps its room, which V8 takes from one that is emptied. */
+  #wokenCount = 0;
 
   constructor(options: KernelOptions) {
     this.platform = options.platform;
@@ -173,21 +175,19 @@ export class Kernel {
   }
 
   get hasWoken(): boolean {
-    return this.#wokenHead < this.#woken.length;
+    return this.#wokenHead < this.#wokenCount;
   }
 
   /** Called by {@link Task.wake}. */
   enqueueWoken(task: Task): void {
-    this.#woken.push(task);
+    this.#woken[this.#wokenCount++] = task;
   }
 
   /** The task that was woken first, or null. */
   dequeueWoken(): Task | null {
-    if (this.#wokenHead === this.#woken.length) {
-      if (this.#wokenHead > 0) {
-        this.#woken.length = 0;
-        this.#wokenHead = 0;
-      }
+    if (this.#wokenHead === this.#wokenCount) {
+      this.#wokenHead = 0;
+      this.#wokenCount = 0;
       return null;
     }
     const task = this.#woken[this.#wokenHead]!;

@@ -32,8 +32,8 @@ export class NetStacks {
   readonly bridgePorts = new BridgePorts();
   readonly #virtualLinks = new WeakMap<LinkEndpoint, VirtualLink>();
   readonly #unsettled: Stack[] = [];
-  /** Whether a call has left something to do for {@link settle}. */
-  isUnsettled = false;
+  /** How many stacks are in {@link #unsettled}: V8 gives an array that is emptied new room each time. */
+  #unsettledCount = 0;
 
   /** `initial` starts with its loopback interface up; others start with it down, network_namespaces(7). */
   constructor(options: NetStacksOptions, initial: NetNamespace) {
@@ -54,11 +54,15 @@ export class NetStacks {
     this.#virtualLinks.delete(link);
   }
 
+  /** Whether a call has left something to do for {@link settle}. */
+  get isUnsettled(): boolean {
+    return this.#unsettledCount > 0;
+  }
+
   /** Does what calls have caused whose callers run again already. */
   settle(): void {
-    for (const stack of this.#unsettled) stack.settle();
-    this.#unsettled.length = 0;
-    this.isUnsettled = false;
+    for (let i = 0; i < this.#unsettledCount; i++) this.#unsettled[i]!.settle();
+    this.#unsettledCount = 0;
   }
 
   /** The stack of a namespace. */
@@ -71,8 +75,7 @@ export class NetStacks {
       timers.arm(timer, atMs);
     };
     stack.onUnsettled = () => {
-      this.#unsettled.push(stack);
-      this.isUnsettled = true;
+      this.#unsettled[this.#unsettledCount++] = stack;
     };
     if (net !== this.#initial) {
       stack.loopback.down();
