@@ -50,6 +50,10 @@ export default [
           selector: ':matches(Literal[bigint], MemberExpression[property.name=/^[gs]etBig/])',
           message: 'No BigInt: loadI64, or two halves',
         },
+        {
+          selector: 'MethodDefinition[kind="get"] > PrivateIdentifier.key',
+          message: 'No private getter: V8 calls its runtime for each read, even of hot code; make it a method',
+        },
       ],
       'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }],
       // Indexing is checked by the compiler (noUncheckedIndexedAccess); hot paths say `!` where the index was checked.

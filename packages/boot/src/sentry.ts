@@ -67,7 +67,7 @@ export class Sentry {
       this.#fail = reject;
     });
     this.#handlers = new ControlHandlers(() => this.#existingLoader(), this.#watcher);
-    const methods: MethodHandlers = { ...this.#handlers.methods, ...this.#creation };
+    const methods: MethodHandlers = { ...this.#handlers.methods, ...this.#creation() };
     this.#server = new ControlServer(options.listenFd, this.#watcher, methods, (connection) => {
       this.#handlers.connectionClosed(connection);
       if (connection === this.#creator) this.#finish(EXIT_ABANDONED);
@@ -165,7 +165,7 @@ export class Sentry {
     }
   }
 
-  get #creation(): MethodHandlers {
+  #creation(): MethodHandlers {
     return {
       'containerManager.CreateRoot': (params, fds, connection) => this.#createRoot(params, fds, connection),
       'containerManager.Commit': (_params, fds, connection) => {

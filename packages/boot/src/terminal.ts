@@ -110,7 +110,7 @@ export class Terminal implements HostFdListener {
   /** Something was typed, or there is room for output again. */
   hostFdReady(events: number): void {
     if ((events & POLLOUT) !== 0) this.#show();
-    if (this.#isAllTyped && (events & ~POLLOUT) !== 0) {
+    if (this.#isAllTyped() && (events & ~POLLOUT) !== 0) {
       const len = read(this.#fds.input, this.#typed, 0, BUFFER_BYTES);
       if (len > 0) {
         // SIGWINCH may still be on its way: what is typed must not overtake a size that was set before.
@@ -128,7 +128,7 @@ export class Terminal implements HostFdListener {
   /** Carries what can be carried between the two; called when guests were served. */
   pump(): void {
     if (this.#isClosed) return;
-    if (!this.#isAllTyped) this.#type();
+    if (!this.#isAllTyped()) this.#type();
     if (this.#output.queue === null) this.#master.waiters.add(this.#output, POLLIN | POLLOUT);
     if (!this.#output.isReady) return;
     this.#output.isReady = false;
@@ -141,7 +141,7 @@ export class Terminal implements HostFdListener {
     const { input, output, isOwned, isShared } = this.#fds;
     const endMs = performance.now() + DRAIN_MS;
     do this.#show();
-    while (!this.#isAllShown && performance.now() < endMs && pollFd(output, POLLOUT, DRAIN_MS) >= 0);
+    while (!this.#isAllShown() && performance.now() < endMs && pollFd(output, POLLOUT, DRAIN_MS) >= 0);
     this.#isClosed = true;
     if (isShared) tcsetattr(input, TCSADRAIN, this.#saved);
     this.#output.leave();
@@ -152,10 +152,10 @@ export class Terminal implements HostFdListener {
     this.#master.decRef();
   }
 
-  get #isAllTyped(): boolean {
+  #isAllTyped(): boolean {
     return this.#typedAt === this.#typedEnd;
   }
-  get #isAllShown(): boolean {
+  #isAllShown(): boolean {
     return this.#shownAt === this.#shownEnd;
   }
 
@@ -172,7 +172,7 @@ export class Terminal implements HostFdListener {
   #show(): void {
     const io = this.#io;
     for (;;) {
-      if (this.#isAllShown) {
+      if (this.#isAllShown()) {
         io.reset(this.#shown, 0, BUFFER_BYTES);
         const len = this.#master.read(io);
         if (len <= 0) return;
@@ -195,8 +195,8 @@ export class Terminal implements HostFdListener {
   /** Asks to be told of typed bytes when there is room for them, and of room when output waits. */
   #watch(): void {
     const { input, output } = this.#fds;
-    const inputEvents = this.#isAllTyped ? POLLIN : 0;
-    const outputEvents = this.#isAllShown ? 0 : POLLOUT;
+    const inputEvents = this.#isAllTyped() ? POLLIN : 0;
+    const outputEvents = this.#isAllShown() ? 0 : POLLOUT;
     if (input === output) this.#watcher.watchOnce(input, inputEvents | outputEvents);
     else {
       this.#watcher.watchOnce(input, inputEvents);

@@ -173,7 +173,7 @@ export class HostStream extends OpenFile implements HostFdListener {
     let moved = 0;
     while (io.remaining > 0) {
       if (isPipe && (this.#poll(POLLOUT) & ~POLLIN) === 0) return moved === 0 ? this.#later(POLLOUT) : moved;
-      const len = io.segment(isPipe ? Math.min(io.remaining, this.#pieceBytes) : io.remaining);
+      const len = io.segment(isPipe ? Math.min(io.remaining, this.#pieceBytes()) : io.remaining);
       if (len <= 0) return len < 0 && moved === 0 ? len : moved;
       const n = write(this.#fd, io.seg, io.segAt, len);
       if (n <= 0) return n < 0 && moved === 0 ? n : moved;
@@ -229,7 +229,7 @@ export class HostStream extends OpenFile implements HostFdListener {
   }
 
   /** Bytes that one write may bring without blocking the kernel: a pipe's or socket's atomic size. */
-  get #pieceBytes(): number {
+  #pieceBytes(): number {
     return (this.inode.mode & S_IFMT) === S_IFIFO ? PIPE_BUF : 64 * 1024;
   }
 

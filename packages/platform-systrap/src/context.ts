@@ -36,15 +36,15 @@ export class SystrapContext implements Context {
   answer(nr: number, result: number): void {
     if (!this.#parts.mayAnswer) return;
     const place = ANSWERED_CALLS.indexOf(nr);
-    if (place >= 0) this.#parts.pages[this.#answersAt + place] = result;
+    if (place >= 0) this.#parts.pages[this.#answersAt() + place] = result;
   }
 
   forgetAnswers(): void {
     const { pages } = this.#parts;
-    for (let place = 0; place < ANSWERED_CALLS.length; place++) pages[this.#answersAt + place] = NO_ANSWER;
+    for (let place = 0; place < ANSWERED_CALLS.length; place++) pages[this.#answersAt() + place] = NO_ANSWER;
   }
 
-  get #answersAt(): number {
+  #answersAt(): number {
     return (this.page.index * CONTEXT_BYTES + ANSWERS_AT) >>> 2;
   }
 

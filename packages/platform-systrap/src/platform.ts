@@ -94,7 +94,7 @@ export class SystrapPlatform implements Platform {
     this.#wake = this.#stubs.wakeFunction();
     const wakeSleeper = (index: number): void => {
       // Where others run, none that idles has to be woken.
-      if (!this.#pace.isNear && !this.#isCrowded) this.#missed(WAKE_US, performance.now());
+      if (!this.#pace.isNear && !this.#isCrowded()) this.#missed(WAKE_US, performance.now());
       this.#wake(index);
     };
     this.#wait = this.#stubs.waitFunction();
@@ -185,7 +185,7 @@ export class SystrapPlatform implements Platform {
   }
 
   /** Guests wait for the processor on which the sentry looks: more go on than there are others. */
-  get #isCrowded(): boolean {
+  #isCrowded(): boolean {
     return this.#queue.runningCount > this.#freeProcessors;
   }
 
@@ -203,7 +203,7 @@ export class SystrapPlatform implements Platform {
       if (this.#pace.handedOver()) this.#tryFar(performance.now());
     } else if (sinceMs === 0) {
       this.#spinMs = SPIN_MS_MAX;
-      if (!this.#isCrowded) this.#pace.found();
+      if (!this.#isCrowded()) this.#pace.found();
       else if (this.#pace.foundInCrowd(looks * LOOK_US)) this.#comeNear(performance.now());
     } else {
       const nowMs = performance.now();
@@ -225,7 +225,7 @@ export class SystrapPlatform implements Platform {
   }
 
   #tryFar(nowMs: number): void {
-    if ((this.#isCrowded && !this.#pace.isNew) || !this.#pace.mayRetry(nowMs)) return;
+    if ((this.#isCrowded() && !this.#pace.isNew) || !this.#pace.mayRetry(nowMs)) return;
     this.#pace.goFar(nowMs);
     this.#stubs.goFar();
     this.#watchList.isOpen = true;
@@ -258,7 +258,7 @@ export class SystrapPlatform implements Platform {
       else if (nowMs >= endMs) break;
     }
     const nowMs = performance.now();
-    if (this.#isCrowded) this.#missed(this.#spinMs * 1000, nowMs);
+    if (this.#isCrowded()) this.#missed(this.#spinMs * 1000, nowMs);
     if (this.#lookingSinceMs === 0) this.#lookingSinceMs = nowMs;
     this.#spinMs = Math.max(SPIN_MS_MIN, this.#spinMs / 2);
     return -1;

@@ -157,14 +157,14 @@ export class Creation {
     await runHooks('createContainer', hooks?.createContainer, ociState(this.#state, 'creating'));
     this.#save({ phase: 'created' });
     if (pidFile !== undefined) writePidFile(pidFile, process.pid);
-    if (isRoot && !this.#isHere) await this.#callWithin(this.#client, 'containerManager.Commit', {});
+    if (isRoot && !this.#isHere()) await this.#callWithin(this.#client, 'containerManager.Commit', {});
     return this.#state;
   }
 
   /** What was begun ends. */
   async undo(): Promise<void> {
     const { sandboxId, id, sentry, cgroupPath, fileStores } = this.#state;
-    if (sandboxId === id && sentry !== null && !this.#isHere) killProcess(sentry);
+    if (sandboxId === id && sentry !== null && !this.#isHere()) killProcess(sentry);
     if (this.#standIn !== null) killProcess(this.#standIn.process);
     if (cgroupPath !== null) await HostCgroup.open(cgroupPath).destroy();
     removeStores(fileStores ?? []);
@@ -190,7 +190,7 @@ export class Creation {
   }
 
   /** Whether this process is the sentry. */
-  get #isHere(): boolean {
+  #isHere(): boolean {
     return this.#state.sentry?.pid === process.pid;
   }
 

@@ -45,14 +45,14 @@ export class ControlHandlers {
 
   get methods(): MethodHandlers {
     return {
-      ...this.#lifecycle,
-      ...this.#signals,
-      ...this.#inspection,
-      ...this.#debugging,
+      ...this.#lifecycle(),
+      ...this.#signals(),
+      ...this.#inspection(),
+      ...this.#debugging(),
     };
   }
 
-  get #lifecycle(): MethodHandlers {
+  #lifecycle(): MethodHandlers {
     const start = async ({ id }: { id: string }): Promise<Record<string, never>> => {
       await this.#loader().startContainer(id);
       return {};
@@ -90,7 +90,7 @@ export class ControlHandlers {
     };
   }
 
-  get #signals(): MethodHandlers {
+  #signals(): MethodHandlers {
     return {
       'containerManager.Signal': ({ id, pid, signo, mode }) => {
         this.#loader().signal(id, pid, signo, mode);
@@ -128,7 +128,7 @@ export class ControlHandlers {
     };
   }
 
-  get #inspection(): MethodHandlers {
+  #inspection(): MethodHandlers {
     return {
       'containerManager.Event': ({ id }) => this.#statistics(this.#running(id)),
       'containerManager.Processes': ({ id }) => {
@@ -181,7 +181,7 @@ export class ControlHandlers {
     };
   }
 
-  get #debugging(): MethodHandlers {
+  #debugging(): MethodHandlers {
     return {
       'debug.Stacks': () => ({ text: describeStacks(this.#loader().kernel) }),
       'Profile.CPU': async ({ durationMs }, fds) => {

@@ -37,7 +37,7 @@ export class EventFile extends OpenFile {
 
   override readiness(): number {
     let events = 0;
-    if (!this.#isZero) events |= POLLIN | POLLRDNORM;
+    if (!this.#isZero()) events |= POLLIN | POLLRDNORM;
     if (this.#high === HALF_MAX && this.#low === HALF_MAX) events |= POLLERR;
     if (this.#high < HALF_MAX || this.#low < HALF_MAX - 1) events |= POLLOUT | POLLWRNORM;
     return events;
@@ -46,7 +46,7 @@ export class EventFile extends OpenFile {
   /** Errors: EAGAIN, EFAULT, EINVAL for a buffer of less than 8 bytes. */
   override read(io: IoBuffer): number {
     if (io.remaining < VALUE_BYTES) return -EINVAL;
-    if (this.#isZero) return -EAGAIN;
+    if (this.#isZero()) return -EAGAIN;
     valueView.setUint32(0, this.#isSemaphore ? 1 : this.#low, true);
     valueView.setUint32(4, this.#isSemaphore ? 0 : this.#high, true);
     if (!this.#isSemaphore) {
@@ -79,11 +79,11 @@ export class EventFile extends OpenFile {
     if (newHigh > HALF_MAX || (newHigh === HALF_MAX && newLow === HALF_MAX)) return -EAGAIN;
     this.#low = newLow;
     this.#high = newHigh;
-    if (!this.#isZero) this.#queue.notify(POLLIN | POLLRDNORM);
+    if (!this.#isZero()) this.#queue.notify(POLLIN | POLLRDNORM);
     return null;
   }
 
-  get #isZero(): boolean {
+  #isZero(): boolean {
     return this.#low === 0 && this.#high === 0;
   }
 }

@@ -21,7 +21,7 @@ export class SignalFile extends OpenFile {
   }
 
   override get waiters(): WaitQueue {
-    return this.#reader.threadGroup.signalArrived;
+    return this.#reader().threadGroup.signalArrived;
   }
 
   /** It has no offset, but lseek(2) succeeds, as on Linux. */
@@ -30,7 +30,7 @@ export class SignalFile extends OpenFile {
   }
 
   override readiness(): number {
-    return this.#reader.signals.hasPending(this.#mask.low, this.#mask.high) ? POLLIN | POLLRDNORM : 0;
+    return this.#reader().signals.hasPending(this.#mask.low, this.#mask.high) ? POLLIN | POLLRDNORM : 0;
   }
 
   get mask(): Readonly<SigSet> {
@@ -46,7 +46,7 @@ export class SignalFile extends OpenFile {
   /** Reads as many signals as fit. Errors: EAGAIN, EFAULT, EINVAL for a buffer too small for one. */
   override read(io: IoBuffer): number {
     if (io.remaining < SIZEOF_SIGNALFD_SIGINFO) return -EINVAL;
-    const { signals } = this.#reader;
+    const { signals } = this.#reader();
     let moved = 0;
     while (io.remaining >= SIZEOF_SIGNALFD_SIGINFO) {
       const taken = signals.takeOf(this.#mask.low, this.#mask.high);
@@ -63,7 +63,7 @@ export class SignalFile extends OpenFile {
     return -EINVAL;
   }
 
-  get #reader(): Task {
+  #reader(): Task {
     return this.#kernel.current!;
   }
 }

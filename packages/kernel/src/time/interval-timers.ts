@@ -27,11 +27,11 @@ class RealTimer extends Timer implements SignalSource {
 
   set(deadlineMs: number, intervalMs: number): void {
     this.intervalMs = intervalMs;
-    this.#kernel.timers.arm(this, deadlineMs);
+    this.#kernel().timers.arm(this, deadlineMs);
   }
 
   get leftMs(): number {
-    return this.isArmed ? Math.max(MIN_LEFT_MS, this.deadlineMs - this.#kernel.clock.monotonicMs()) : 0;
+    return this.isArmed ? Math.max(MIN_LEFT_MS, this.deadlineMs - this.#kernel().clock.monotonicMs()) : 0;
   }
 
   override fired(nowMs: number): void {
@@ -44,11 +44,11 @@ class RealTimer extends Timer implements SignalSource {
 
   signalTaken(_info?: SigInfo): void {
     if (this.intervalMs === 0 || this.isArmed || this.#group.isZombie) return;
-    const nowMs = this.#kernel.clock.monotonicMs();
-    this.#kernel.timers.arm(this, nextExpiry(this.#lastMs, this.intervalMs, nowMs));
+    const nowMs = this.#kernel().clock.monotonicMs();
+    this.#kernel().timers.arm(this, nextExpiry(this.#lastMs, this.intervalMs, nowMs));
   }
 
-  get #kernel(): Kernel {
+  #kernel(): Kernel {
     return this.#group.kernel;
   }
 }

@@ -81,7 +81,7 @@ export class PosixTimer implements SignalSource {
   }
 
   get nowMs(): number {
-    return this.#cpu?.cpuMs() ?? this.#kernel.clock.monotonicMs();
+    return this.#cpu?.cpuMs() ?? this.#kernel().clock.monotonicMs();
   }
 
   /** Sets it to expire at `dueMs`, then every `intervalMs` (0 for once); Infinity disarms it. */
@@ -138,11 +138,11 @@ export class PosixTimer implements SignalSource {
 
   #arm(dueMs: number): void {
     this.dueMs = dueMs;
-    if (this.#wall !== null) this.#kernel.timers.arm(this.#wall, dueMs);
+    if (this.#wall !== null) this.#kernel().timers.arm(this.#wall, dueMs);
     else this.#cpu!.set(dueMs);
   }
 
-  get #kernel(): Kernel {
+  #kernel(): Kernel {
     return this.group.kernel;
   }
 }

@@ -95,7 +95,7 @@ export class LineDiscipline {
 
   /** Bytes that a read can have now, FIONREAD. */
   get readableBytes(): number {
-    if (!this.#isCanonical) return this.#head - this.#tail;
+    if (!this.#isCanonical()) return this.#head - this.#tail;
     let count = 0;
     for (let at = this.#tail; at < this.#lineHead; at++) if (this.#marks[at & MASK] !== END_OF_FILE) count++;
     return count;
@@ -103,7 +103,7 @@ export class LineDiscipline {
 
   /** Whether a poll finds input: a line, or VMIN bytes (one if there is a timer). */
   get isReadable(): boolean {
-    if (this.#isCanonical) return this.#lineHead !== this.#tail;
+    if (this.#isCanonical()) return this.#lineHead !== this.#tail;
     const { cc } = this.#termios;
     const needed = cc[VTIME] === 0 ? Math.max(1, cc[VMIN]!) : 1;
     return this.#head - this.#tail >= needed;
@@ -112,7 +112,7 @@ export class LineDiscipline {
   /** Bytes that can be typed before the sender must wait. A line that is too long does not end the typing. */
   get room(): number {
     const free = INPUT_BYTES_MAX - (this.#head - this.#tail) - 1;
-    return free <= 0 && this.#isCanonical && this.#lineHead === this.#tail ? 1 : Math.max(0, free);
+    return free <= 0 && this.#isCanonical() && this.#lineHead === this.#tail ? 1 : Math.max(0, free);
   }
 
   /** A byte is typed. */
@@ -131,7 +131,7 @@ export class LineDiscipline {
     } else if (byte === LF && termios.hasInput(INLCR)) {
       byte = CR;
     }
-    if (this.#isCanonical && this.#editChar(byte)) return;
+    if (this.#isCanonical() && this.#editChar(byte)) return;
     this.#typed(byte);
   }
 
@@ -140,7 +140,7 @@ export class LineDiscipline {
    * Errors: EAGAIN when there is no line or fewer than VMIN bytes, unless `isExpired` says that VTIME is over; EFAULT.
    */
   read(io: IoBuffer, isExpired: boolean): number {
-    if (this.#isCanonical) return this.#readLine(io);
+    if (this.#isCanonical()) return this.#readLine(io);
     const available = this.#head - this.#tail;
     const needed = Math.min(this.#termios.cc[VMIN]!, io.remaining);
     if (available < needed && !isExpired) return -EAGAIN;
@@ -168,14 +168,14 @@ export class LineDiscipline {
   canonicalChanged(): void {
     this.#marks.fill(0);
     this.#lineHead = this.#tail;
-    if (this.#isCanonical && this.#head !== this.#tail) {
+    if (this.#isCanonical() && this.#head !== this.#tail) {
       this.#marks[(this.#head - 1) & MASK] = LINE_END;
       this.#lineHead = this.#head;
     }
     this.#isLiteral = false;
   }
 
-  get #isCanonical(): boolean {
+  #isCanonical(): boolean {
     return this.#termios.hasLocal(ICANON);
   }
 

@@ -240,10 +240,10 @@ export class Tty implements ControllingTerminal, LineEvents {
   /** Takes other settings over, tcsetattr(3). */
   setTermios(settings: Termios): void {
     const before = this.termios.lflag;
-    const hadFlow = this.#hasStandardFlow;
+    const hadFlow = this.#hasStandardFlow();
     this.termios.copyFrom(settings);
     if (((before ^ this.termios.lflag) & ICANON_OR_EXTPROC) !== 0) this.discipline.canonicalChanged();
-    const hasFlow = this.#hasStandardFlow;
+    const hasFlow = this.#hasStandardFlow();
     if (!hasFlow && this.isStopped) this.setStopped(false);
     if (hadFlow !== hasFlow) this.tellMaster(hasFlow ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP);
     if (this.discipline.isReadable) this.slaveQueue.notify(READABLE);
@@ -397,7 +397,7 @@ export class Tty implements ControllingTerminal, LineEvents {
   }
 
   /** Whether ^S and ^Q stop and start, for packet mode. */
-  get #hasStandardFlow(): boolean {
+  #hasStandardFlow(): boolean {
     const { cc } = this.termios;
     return this.termios.hasInput(IXON) && cc[VSTOP] === 19 && cc[VSTART] === 17;
   }

@@ -61,7 +61,7 @@ export class TemporaryAddresses {
     const { nowMs } = this.#stack;
     let known = this.#prefixes.find((entry) => entry.nic === nic && entry.prefix.matches(prefix, PREFIX_LEN));
     if (known === undefined) {
-      if (preferredMs <= this.#advanceMs) return;
+      if (preferredMs <= this.#advanceMs()) return;
       known = new TemporaryPrefix(this, nic, prefix.masked(PREFIX_LEN));
       this.#prefixes.push(known);
     }
@@ -76,7 +76,7 @@ export class TemporaryAddresses {
   /** Makes the next address of a prefix, while the last one is still in use: section 3.4. */
   make(known: TemporaryPrefix): void {
     const { nic } = known;
-    const isOver = known.preferredUntilMs - this.#stack.nowMs <= this.#advanceMs;
+    const isOver = known.preferredUntilMs - this.#stack.nowMs <= this.#advanceMs();
     if (isOver || !nic.isUp || nic.addresses.length >= ADDRESS_COUNT_MAX || known.takenCount > IDGEN_RETRIES) {
       known.current = null;
       return;
@@ -107,7 +107,7 @@ export class TemporaryAddresses {
   }
 
   /** REGEN_ADVANCE: how long before its end an address is followed by the next. */
-  get #advanceMs(): number {
+  #advanceMs(): number {
     return 2_000 + IDGEN_RETRIES * this.#stack.dadTransmits * RETRANS_TIME_MS;
   }
 
@@ -128,7 +128,7 @@ export class TemporaryAddresses {
 
   #armNext(known: TemporaryPrefix): void {
     known.takenCount = known.current?.isAssigned === true ? 0 : known.takenCount;
-    this.#stack.timers.arm(known, known.current!.preferredUntilMs - this.#advanceMs);
+    this.#stack.timers.arm(known, known.current!.preferredUntilMs - this.#advanceMs());
   }
 
   /** With an identifier that is not reserved, RFC 5453, and that the interface does not have: section 3.3.1. */

@@ -158,7 +158,7 @@ export class Receiver {
 
   /** Copies up to `len` bytes out and removes them. The urgent mark ends a read (tcp(7)). */
   read(dst: Uint8Array, at: number, len: number): number {
-    if (this.urgent !== Urgent.NONE) this.#consume(this.#skippedAtMark);
+    if (this.urgent !== Urgent.NONE) this.#consume(this.#skippedAtMark());
     const count = this.buffer.copyTo(0, dst, at, Math.min(len, this.#bytesToMark(0)));
     this.#consume(count);
     return count;
@@ -166,7 +166,7 @@ export class Receiver {
 
   /** Copies up to `len` bytes out and leaves them. */
   peek(dst: Uint8Array, at: number, len: number): number {
-    const offset = this.urgent === Urgent.NONE ? 0 : this.#skippedAtMark;
+    const offset = this.urgent === Urgent.NONE ? 0 : this.#skippedAtMark();
     return this.buffer.copyTo(offset, dst, at, Math.min(len, this.#bytesToMark(offset)));
   }
 
@@ -179,7 +179,7 @@ export class Receiver {
 
   /** Bytes that may be read, without an urgent byte that is out of line. */
   get readableBytes(): number {
-    const hidden = this.#isUrgentHidden && seqGe(this.urgentSeq, this.readSeq) && seqLt(this.urgentSeq, this.rcvNxt);
+    const hidden = this.#isUrgentHidden() && seqGe(this.urgentSeq, this.readSeq) && seqLt(this.urgentSeq, this.rcvNxt);
     return this.buffer.len - (hidden ? 1 : 0);
   }
 
@@ -410,13 +410,13 @@ export class Receiver {
     if (this.buffer.len === 0 && this.outOfOrder.count === 0) this.#freeBuffer();
   }
 
-  get #isUrgentHidden(): boolean {
+  #isUrgentHidden(): boolean {
     return !this.isUrgentInline && (this.urgent === Urgent.VALID || this.urgent === Urgent.READ);
   }
 
   /** A read that starts at the mark skips the urgent byte, unless it is in line. */
-  get #skippedAtMark(): number {
-    return this.#isUrgentHidden && this.buffer.len > 0 && this.readSeq === this.urgentSeq ? 1 : 0;
+  #skippedAtMark(): number {
+    return this.#isUrgentHidden() && this.buffer.len > 0 && this.readSeq === this.urgentSeq ? 1 : 0;
   }
 
   #bytesToMark(offset: number): number {

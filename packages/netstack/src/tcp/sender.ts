@@ -64,7 +64,7 @@ export class Sender extends SendState {
     if (sample.hasProbeDelivered && prober.probeBytes > 0) this.setMss(prober.onDelivered());
     if (queue.count > 0 || sample.hasUnaAdvanced) recovery.onAck(this.sndUna, this.sndNxt, nowMs);
     this.#rearmOnAck(nowMs);
-    if (sample.hasUnaAdvanced && !this.#hasWork) this.rest();
+    if (sample.hasUnaAdvanced && !this.#hasWork()) this.rest();
     return sample.hasUnaAdvanced;
   }
 
@@ -75,7 +75,7 @@ export class Sender extends SendState {
   next(nowMs: number): SentSegment | null {
     this.#wakeAtMs = Infinity;
     if (this.flight.mustProbe && this.queue.tail !== null) return this.#nextProbe(this.queue.tail, nowMs);
-    if (nowMs < this.#pacedUntilMs && this.#hasWork) {
+    if (nowMs < this.#pacedUntilMs && this.#hasWork()) {
       this.#wakeAtMs = this.#pacedUntilMs;
       return null;
     }
@@ -260,7 +260,7 @@ export class Sender extends SendState {
   }
 
   /** There is something to send, now or later. */
-  get #hasWork(): boolean {
+  #hasWork(): boolean {
     return this.queue.lostBytes > 0 || this.unsentBytes > 0 || (this.isFinQueued && !this.isFinSent);
   }
 

@@ -33,12 +33,12 @@ export class TcpEndpoint extends SegmentArrival {
 
   /** Nothing more comes: RCV_SHUTDOWN. */
   get isReadOver(): boolean {
-    return this.isReadShut || this.receiver.isFinReceived || this.#isOver;
+    return this.isReadShut || this.receiver.isFinReceived || this.#isOver();
   }
 
   /** Nothing more can be sent: SEND_SHUTDOWN. */
   get isWriteOver(): boolean {
-    return this.isWriteShut || this.#isOver;
+    return this.isWriteShut || this.#isOver();
   }
 
   /** Whether there is room enough to wake a writer: a third of the buffer, and less unsent than TCP_NOTSENT_LOWAT. */
@@ -235,7 +235,7 @@ export class TcpEndpoint extends SegmentArrival {
     return nowMs - this.receiver.tsRecentMs > 1000;
   }
 
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.currentState === TcpState.CLOSE && this.sender.sndNxt !== 0;
   }
 
@@ -323,7 +323,7 @@ export class TcpEndpoint extends SegmentArrival {
   #emptyRead(): number {
     if (this.receiver.isFinReceived || this.isReadShut) return 0;
     if (this.pendingError !== 0) return this.takeError();
-    if (this.#isOver) return 0;
+    if (this.#isOver()) return 0;
     return this.currentState === TcpState.CLOSE ? TcpError.NOT_CONNECTED : TcpError.WOULD_BLOCK;
   }
 }

@@ -130,14 +130,14 @@ export class TcpListener {
     for (const endpoint of this.#acceptQueue.splice(0)) endpoint.abort();
   }
 
-  get #isAcceptQueueFull(): boolean {
+  #isAcceptQueueFull(): boolean {
     // As Linux, one more than asked for.
     return this.#acceptQueue.length > this.#backlog;
   }
 
   #inputSyn(seg: Readonly<Segment>, pathMss: number, nowMs: number, sink: SegmentSink): TcpEndpoint | null {
     const { settings, counters } = this.context;
-    if (this.#isAcceptQueueFull) {
+    if (this.#isAcceptQueueFull()) {
       counters.ListenOverflows++;
       counters.ListenDrops++;
       return null;
@@ -177,20 +177,20 @@ export class TcpListener {
       syn.ourWindowShift = this.#windowShift();
     }
     syn.isEcnUsed = settings.ecn !== 0 && (seg.flags & (ECE | CWR)) === (ECE | CWR);
-    syn.windowBytes = Math.min(this.#receiveBytes, 0xffff);
+    syn.windowBytes = Math.min(this.#receiveBytes(), 0xffff);
     syn.peerWindowBytes = seg.window;
     syn.ourMss = Math.min(pathMss, this.options.maxSegBytes || pathMss);
     syn.expiresMs = nowMs + this.options.deferAcceptMs;
     return syn;
   }
 
-  get #receiveBytes(): number {
+  #receiveBytes(): number {
     const bytes = this.options.receiveBytes || this.context.settings.receiveBytes;
     return this.options.windowClampBytes > 0 ? Math.min(bytes, this.options.windowClampBytes) : bytes;
   }
 
   #windowShift(): number {
-    const bytesMax = this.options.receiveBytes || Math.max(this.context.settings.receiveBytesMax, this.#receiveBytes);
+    const bytesMax = this.options.receiveBytes || Math.max(this.context.settings.receiveBytesMax, this.#receiveBytes());
     let shift = 0;
     while (shift < 14 && 0xffff << shift < bytesMax) shift++;
     return shift;
@@ -235,7 +235,7 @@ export class TcpListener {
   }
 
   #complete(syn: SynReceived, seg: Readonly<Segment>, pathMss: number, nowMs: number): TcpEndpoint | null {
-    if (this.#isAcceptQueueFull) {
+    if (this.#isAcceptQueueFull()) {
       // The peer sends again; there may be room by then.
       this.context.counters.ListenOverflows++;
       return null;
@@ -260,18 +260,18 @@ export class TcpListener {
     const countMax = this.options.fastOpenMax || (fastOpen & FastOpenUse.SERVER_ALWAYS ? this.#backlog : 0);
     if ((fastOpen & FastOpenUse.SERVER) === 0 || countMax === 0) return false;
     if (this.options.isFastOpenCookieless || (fastOpen & FastOpenUse.SERVER_NO_COOKIE) !== 0) {
-      return seg.textLen > 0 && this.#fastOpenCount < countMax;
+      return seg.textLen > 0 && this.#fastOpenCount() < countMax;
     }
     if (seg.fastOpenLen === NO_FAST_OPEN) return false;
-    const cookies = this.#cookiesOfFastOpen;
+    const cookies = this.#cookiesOfFastOpen();
     const check = cookies.check(seg);
     if (check !== CookieCheck.GOOD) syn.fastOpenCookie = cookies.make(seg);
-    if (check !== CookieCheck.BAD) return this.#fastOpenCount < countMax;
+    if (check !== CookieCheck.BAD) return this.#fastOpenCount() < countMax;
     this.context.counters.TCPFastOpenCookieReqd++;
     return false;
   }
 
-  get #cookiesOfFastOpen(): FastOpenCookies {
+  #cookiesOfFastOpen(): FastOpenCookies {
     const key = this.options.fastOpenKey;
     if (key === null) return this.context.fastOpenCookies;
     if (this.#ownCookies === null || this.#ownCookiesKey !== key) this.#ownCookies = new FastOpenCookies(key);
@@ -279,7 +279,7 @@ export class TcpListener {
     return this.#ownCookies;
   }
 
-  get #fastOpenCount(): number {
+  #fastOpenCount(): number {
     let count = 0;
     for (const endpoint of this.#acceptQueue) if (endpoint.state === TcpState.SYN_RECV) count++;
     return count;

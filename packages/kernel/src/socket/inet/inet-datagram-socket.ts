@@ -126,7 +126,7 @@ export class InetDatagramSocket extends InetSocket {
     const isWhole = !(isHeld && this.socket instanceof UdpSocket) && this.#corked === null;
     const result = isWhole ? this.#sendNow(io, to) : this.#cork(io, to, isHeld);
     this.socket.overrides = null;
-    if (result >= 0 && this.#stampsSending) this.#stamp();
+    if (result >= 0 && this.#stampsSending()) this.#stamp();
     return result;
   }
 
@@ -138,7 +138,7 @@ export class InetDatagramSocket extends InetSocket {
     const wholeBytes = socket.nextLen;
     const isOver = socket.queuedCount === 0;
     const room = io.remaining;
-    const details = this.#wantsDetails ? info : null;
+    const details = this.#wantsDetails() ? info : null;
     const len = room === 0 ? 0 : io.segment(room);
     if (len < 0) return len;
     const isDirect = len >= Math.min(room, wholeBytes);
@@ -207,7 +207,7 @@ export class InetDatagramSocket extends InetSocket {
     return len < 4 ? -EINVAL : socket.setOption(level, name, src.getInt32(0, true));
   }
 
-  get #wantsDetails(): boolean {
+  #wantsDetails(): boolean {
     const { socket } = this;
     const { options } = socket;
     const own = this.options;
@@ -250,13 +250,19 @@ export class InetDatagramSocket extends InetSocket {
       const taken = io.take(gathered, 0, total);
       if (taken < total) return taken < 0 ? taken : -EINVAL;
     }
-    const sent = this.#sendBytes(isDirect ? io.seg : gathered, isDirect ? io.segAt : 0, total, to, this.#segmentBytes);
+    const sent = this.#sendBytes(
+      isDirect ? io.seg : gathered,
+      isDirect ? io.segAt : 0,
+      total,
+      to,
+      this.#segmentBytes(),
+    );
     if (sent >= 0 && isDirect) io.advance(total);
     return sent < 0 ? sent : total;
   }
 
   /** UDP_SEGMENT for what is being sent. */
-  get #segmentBytes(): number {
+  #segmentBytes(): number {
     return control.segmentBytes >= 0 ? control.segmentBytes : (this.#udpOptions.get(UDP_SEGMENT) ?? 0);
   }
 
@@ -268,7 +274,7 @@ export class InetDatagramSocket extends InetSocket {
   }
 
   /** Whether SO_TIMESTAMPING asks when datagrams are sent. */
-  get #stampsSending(): boolean {
+  #stampsSending(): boolean {
     const { timestamping } = this.options;
     const what = control.stamping >= 0 ? control.stamping : timestamping;
     return (timestamping & SOF_TIMESTAMPING_SOFTWARE) !== 0 && (what & TX_STAMPS) !== 0;
@@ -292,7 +298,7 @@ export class InetDatagramSocket extends InetSocket {
     if (taken < len) return taken < 0 ? taken : -EINVAL;
     if (this.#corked === null) {
       const own = to === null ? null : new SocketAddress(to.address.clone(), to.port, to.scopeId);
-      this.#corked = { to: own, bytes: [], segmentBytes: this.#segmentBytes };
+      this.#corked = { to: own, bytes: [], segmentBytes: this.#segmentBytes() };
     }
     const { bytes } = this.#corked;
     if (bytes.length + len >= DATAGRAM_BYTES_MAX) return -EMSGSIZE;

@@ -127,7 +127,7 @@ export class PacketRing implements PacketSink {
     const netOffset = base + this.#reservedBytes;
     const macOffset = netOffset - linkLen;
     const snapLen = Math.min(packet.len, Math.max(this.#shape.frameBytes - macOffset, 0));
-    const bytes = this.#chunk;
+    const bytes = this.#chunk();
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     bytes.set(packet.bytes.subarray(packet.at, packet.at + snapLen), at + macOffset);
     view.setUint32(at + TP2_LEN, wholeLen, true);
@@ -158,7 +158,7 @@ export class PacketRing implements PacketSink {
   }
 
   #statusOf(index: number): number {
-    return loadU32(this.#chunk, this.#frameAt(index) + TP2_STATUS);
+    return loadU32(this.#chunk(), this.#frameAt(index) + TP2_STATUS);
   }
 
   /** Where a frame is in its chunk of the memory file. */
@@ -168,7 +168,7 @@ export class PacketRing implements PacketSink {
     return chunkAt(this.#pfn) + block * blockBytes + (index % this.#perBlock) * frameBytes;
   }
 
-  get #chunk(): Uint8Array {
+  #chunk(): Uint8Array {
     return this.#memory.chunks[chunkOf(this.#pfn)]!;
   }
 }

@@ -75,7 +75,7 @@ export class UnixConnectedSocket extends UnixSocket {
     if (found instanceof OutsideSocket) return this.#connectOutside(found, t);
     if (!(found instanceof UnixConnectedSocket) || found.type !== this.type) return -EPROTOTYPE;
     if (this.#pending !== null) return -EINVAL;
-    if (this.#isConnected) return -EISCONN;
+    if (this.#isConnected()) return -EISCONN;
     const pending = found.#pending;
     if (pending === null || (found.shut & RCV_SHUTDOWN) !== 0) return -ECONNREFUSED;
     if (pending.length > found.#backlog) {
@@ -96,7 +96,7 @@ export class UnixConnectedSocket extends UnixSocket {
 
   /** Errors: EINVAL when it has no address or is connected. */
   override listen(backlog: number, t: Task): 0 | Errno {
-    if (this.address === null || this.#isConnected) return -EINVAL;
+    if (this.address === null || this.#isConnected()) return -EINVAL;
     const status = this.boundOutside?.file.listen(backlog, t) ?? 0;
     if (status < 0) return status;
     const hadRoom = this.#pending !== null && this.#pending.length <= this.#backlog;
@@ -132,7 +132,7 @@ export class UnixConnectedSocket extends UnixSocket {
 
   /** Errors: EINVAL, EISCONN; `outside` is closed then. */
   #connectOutside(outside: OutsideSocket, t: Task): 0 | Errno {
-    if (this.#pending !== null || this.#isConnected) {
+    if (this.#pending !== null || this.#isConnected()) {
       outside.close();
       return this.#pending !== null ? -EINVAL : -EISCONN;
     }
@@ -141,7 +141,7 @@ export class UnixConnectedSocket extends UnixSocket {
     return 0;
   }
 
-  get #isConnected(): boolean {
+  #isConnected(): boolean {
     return this.#peer !== null || this.peerOutside !== null;
   }
 
@@ -163,7 +163,7 @@ export class UnixConnectedSocket extends UnixSocket {
   send(io: IoBuffer, message: SocketMessage, flags: number, t: Task): number {
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     const peer = this.#peer;
-    if (message.addressLen > 0 && this.type === SOCK_STREAM) return this.#isConnected ? -EISCONN : -EOPNOTSUPP;
+    if (message.addressLen > 0 && this.type === SOCK_STREAM) return this.#isConnected() ? -EISCONN : -EOPNOTSUPP;
     if (this.peerOutside !== null) return this.#withOutside(this.peerOutside.send(io, message, flags, t));
     if (peer === null) return -ENOTCONN;
     if ((this.shut & SEND_SHUTDOWN) !== 0 || peer.isClosed || (peer.shut & RCV_SHUTDOWN) !== 0) return -EPIPE;

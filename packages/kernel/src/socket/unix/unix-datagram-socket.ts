@@ -135,7 +135,7 @@ export class UnixDatagramSocket extends UnixSocket {
     if (n === -EAGAIN) {
       this.blockedOn = this.queue;
       if ((this.shut & RCV_SHUTDOWN) !== 0) return 0;
-      return this.#hearsOutside ? this.boundOutside!.receive(io, message, flags, t) : -EAGAIN;
+      return this.#hearsOutside() ? this.boundOutside!.receive(io, message, flags, t) : -EAGAIN;
     }
     this.countReceived(message, isPeek);
     if (!isPeek && this.received.count === PACKET_COUNT_MAX) this.#roomGrew();
@@ -149,7 +149,7 @@ export class UnixDatagramSocket extends UnixSocket {
     if ((this.shut & RCV_SHUTDOWN) !== 0) events |= POLLRDHUP | READABLE;
     if (this.shut === SHUTDOWN_MASK) events |= POLLHUP;
     if (!this.received.isEmpty) events |= READABLE;
-    if (this.#hearsOutside) events |= this.boundOutside!.file.readiness() & READABLE;
+    if (this.#hearsOutside()) events |= this.boundOutside!.file.readiness() & READABLE;
     if (this.peerOutside !== null) return events | (this.peerOutside.file.readiness() & WRITABLE);
     const peer = this.#peer;
     if (peer === null || !peer.#isFullFor(this)) events |= WRITABLE;
@@ -183,7 +183,7 @@ export class UnixDatagramSocket extends UnixSocket {
   }
 
   /** A connected socket hears only its peer, which has no way to answer where it is outside. */
-  get #hearsOutside(): boolean {
+  #hearsOutside(): boolean {
     return this.boundOutside !== null && this.#peer === null && this.peerOutside === null;
   }
 
