@@ -299,3 +299,41 @@ describe('options of accepted sockets', () => {
     expect(sockets.map((socket) => socket.getOption(level, name))).toEqual([28, 27, 29, 29, byDefault]);
   });
 });
+
+class Called extends WaitEntry {
+  readonly #run: () => void;
+
+  constructor(run: () => void) {
+    super();
+    this.#run = run;
+  }
+
+  notified(): void {
+    this.#run();
+  }
+}
+
+function connectedToItself(stack: Stack, port: number): { client: TcpSocket; server: TcpSocket } {
+  const listening = listener(stack, port);
+  const client = new TcpSocket(stack, true);
+  expect(client.connect(IpAddress.parse('10.0.0.1'), port)).toBe(0);
+  const server = listening.accept();
+  if (typeof server === 'number') throw new Error(`accept: ${server}`);
+  return { client, server };
+}
+
+test('a send from a waiter of another socket hides no text that came in the same batch', () => {
+  const { a } = pair();
+  const first = connectedToItself(a, 80);
+  const second = connectedToItself(a, 81);
+  let told = 0;
+  first.client.waiters.add(new Called(() => second.client.send(pattern(1), 0, 1)), POLLIN);
+  second.client.waiters.add(new Called(() => told++), POLLIN);
+  a.enter();
+  expect(first.server.send(pattern(1), 0, 1)).toBe(1);
+  expect(second.server.send(pattern(1), 0, 1)).toBe(1);
+  expect(told).toBe(0);
+  a.leave();
+  expect(second.client.readiness() & POLLIN).toBe(POLLIN);
+  expect(told).toBe(1);
+});

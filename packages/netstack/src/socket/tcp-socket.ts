@@ -272,8 +272,9 @@ export class TcpSocket extends Socket {
       if (sent === len - 1) sent = addUrgent(sent, endpoint.sendUrgent(bytes[at + len - 1]!));
     } else sent = endpoint.send(bytes, at, endpoint.isSynDeferred ? Math.min(len, endpoint.synTextBytesMax) : len);
     this.stack.tcp.touch(connection);
+    // Only what the text took away: what has come since the waiters were told is theirs to hear of from the flush.
+    this.#readiness &= this.readiness();
     this.stack.leave();
-    this.#readiness = this.readiness();
     return sent < 0 ? errnoOfTcpError(sent as TcpError) : sent;
   }
 
