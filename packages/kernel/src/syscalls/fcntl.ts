@@ -95,7 +95,7 @@ function fileFcntl(t: Task, fd: number, file: OpenFile, cmd: number, arg: number
     case F_OFD_SETLKW:
       return setFileLock(t, file, arg, cmd === F_OFD_SETLKW, true);
     case F_ADD_SEALS:
-      return addSeals(file, intArg >>> 0);
+      return addSeals(t.kernel, file, intArg >>> 0);
     case F_GET_SEALS:
       return sealsOf(file);
     case F_GETPIPE_SZ:

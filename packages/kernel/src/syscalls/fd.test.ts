@@ -1,7 +1,9 @@
 import {
   CLOSE_RANGE_CLOEXEC,
   CLOSE_RANGE_UNSHARE,
+  EACCES,
   EBADF,
+  EBUSY,
   EFAULT,
   EINVAL,
   EMFILE,
@@ -28,6 +30,7 @@ import {
   F_GETSIG,
   F_GET_SEALS,
   F_SEAL_EXEC,
+  F_SEAL_FUTURE_WRITE,
   F_SEAL_GROW,
   F_SEAL_SEAL,
   F_SEAL_SHRINK,
@@ -38,6 +41,7 @@ import {
   F_SETOWN_EX,
   F_SETPIPE_SZ,
   F_SETSIG,
+  MAP_SHARED,
   MFD_ALLOW_SEALING,
   MFD_CLOEXEC,
   MFD_NOEXEC_SEAL,
@@ -53,6 +57,8 @@ import {
   O_RDWR,
   O_WRONLY,
   POLL_IN,
+  PROT_READ,
+  PROT_WRITE,
   SIGIO,
   SIGUSR1,
   SYS_close,
@@ -64,9 +70,13 @@ import {
   SYS_ftruncate,
   SYS_ioctl,
   SYS_memfd_create,
+  SYS_mmap,
+  SYS_mprotect,
+  SYS_munmap,
   SYS_open,
   SYS_pipe,
   SYS_pipe2,
+  SYS_pread64,
   SYS_read,
   SYS_write,
 } from '@tsv/abi';
@@ -349,6 +359,34 @@ describe('memfd_create(2)', () => {
       15,
     ]);
     expect(k.call(t, SYS_read, fd, BUF, 10)).toBe(10);
+  });
+
+  it('is not sealed against writing while somebody may write to it through a mapping', () => {
+    const fd = k.call(t, SYS_memfd_create, k.put(t, PATH, 'm'), MFD_ALLOW_SEALING);
+    k.call(t, SYS_ftruncate, fd, 4096);
+    const map = (prot: number): number => k.call(t, SYS_mmap, 0, 4096, prot, MAP_SHARED, fd, 0);
+    const addr = map(PROT_READ | PROT_WRITE);
+    expect(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE)).toBe(-EBUSY);
+    // It may become writable again.
+    k.call(t, SYS_mprotect, addr, 4096, PROT_READ);
+    expect(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE)).toBe(-EBUSY);
+    k.call(t, SYS_munmap, addr, 4096);
+    expect([fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), map(PROT_READ | PROT_WRITE)]).toEqual([0, -EPERM]);
+    expect(k.call(t, SYS_mprotect, map(PROT_READ), 4096, PROT_READ | PROT_WRITE)).toBe(-EACCES);
+  });
+
+  it('lets those who map it already write after F_SEAL_FUTURE_WRITE, and nobody else', () => {
+    const fd = k.call(t, SYS_memfd_create, k.put(t, PATH, 'm'), MFD_ALLOW_SEALING);
+    k.call(t, SYS_ftruncate, fd, 4096);
+    const map = (): number => k.call(t, SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    const addr = map();
+    expect([fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), map(), k.call(t, SYS_write, fd, BUF, 1)]).toEqual([
+      0,
+      -EPERM,
+      -EPERM,
+    ]);
+    k.put(t, addr, 'x');
+    expect(k.call(t, SYS_pread64, fd, BUF, 1, 0)).toBe(1);
   });
 
   it('refuses what the man page refuses', () => {

@@ -33,7 +33,7 @@ import {
   type SysResult,
 } from '@tsv/abi';
 import { PAGE_BYTES } from '@tsv/platform';
-import type { Mappable, OpenFile } from '@tsv/vfs';
+import { TmpfsFile, type Mappable, type OpenFile } from '@tsv/vfs';
 import { Placement } from '../mm/map-request.js';
 import { pageCeil } from '../mm/pma.js';
 import { SharedAnonymous } from '../mm/shared-anonymous.js';
@@ -156,6 +156,10 @@ function fileFlags(file: OpenFile, prot: number, isShared: boolean, vmFlags: num
   if (isShared && (prot & PROT_WRITE) !== 0 && !file.isWritable) return -EACCES;
   if (!file.isReadable) return -EACCES;
   if (isShared && !file.isWritable) result |= VM_NOWRITE;
+  if (isShared && file.inode instanceof TmpfsFile && file.inode.isSealedAgainstWriting) {
+    if ((prot & PROT_WRITE) !== 0) return -EPERM;
+    result |= VM_NOWRITE;
+  }
   if (file.path?.mount.isNoExec === true) {
     if ((prot & PROT_EXEC) !== 0) return -EPERM;
     result |= VM_NOEXEC;

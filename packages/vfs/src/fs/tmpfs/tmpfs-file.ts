@@ -1,5 +1,4 @@
 import {
-  EBUSY,
   EINVAL,
   ENODEV,
   ENXIO,
@@ -42,8 +41,6 @@ export class TmpfsFile extends TmpfsInode {
   readonly content: FileContent;
   /** `F_SEAL_*` of fcntl(2). Files that do not come from memfd_create(2) cannot be sealed. */
   seals = F_SEAL_SEAL;
-  /** Shared mappings that may be written now: F_SEAL_WRITE must wait for them. Written by who maps. */
-  writableMappingCount = 0;
 
   constructor(fs: TmpfsFileSystem, mode: number) {
     super(fs, mode);
@@ -75,14 +72,9 @@ export class TmpfsFile extends TmpfsInode {
     return 0;
   }
 
-  /** fcntl(2) F_ADD_SEALS. Errors: EBUSY, EPERM. */
-  addSeals(seals: number): 0 | Errno {
-    if ((this.seals & F_SEAL_SEAL) !== 0) return -EPERM;
-    if ((seals & F_SEAL_WRITE) !== 0 && (this.seals & F_SEAL_WRITE) === 0 && this.writableMappingCount > 0) {
-      return -EBUSY;
-    }
-    this.seals |= seals;
-    return 0;
+  /** Whether nobody may write to it any more who could not before: F_SEAL_WRITE, F_SEAL_FUTURE_WRITE of fcntl(2). */
+  get isSealedAgainstWriting(): boolean {
+    return (this.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0;
   }
 
   override open(path: VfsPath | null, flags: number, _caller: Caller): OpenFile | Errno {
@@ -157,7 +149,7 @@ class OpenTmpfsFile extends OpenFile {
     const { inode } = this;
     const end = offset + len;
     if ((mode & FALLOC_FL_PUNCH_HOLE) !== 0) {
-      if ((inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0) return -EPERM;
+      if (inode.isSealedAgainstWriting) return -EPERM;
       const error = inode.content.punchHole(offset, end);
       if (error < 0) return error;
     } else {
@@ -192,7 +184,7 @@ class OpenTmpfsFile extends OpenFile {
     const { inode } = this;
     if (offset < 0) return -EINVAL;
     if (inode.seals !== F_SEAL_SEAL) {
-      if ((inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0) return -EPERM;
+      if (inode.isSealedAgainstWriting) return -EPERM;
       if ((inode.seals & F_SEAL_GROW) !== 0 && offset + io.remaining > inode.content.sizeBytes) return -EPERM;
     }
     if (io.remaining === 0) return 0;
