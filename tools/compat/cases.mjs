@@ -297,6 +297,10 @@ export const CASES = [
     argv: ['unshare', '-n', 'sh', 'ip_rules.sh'],
     stderr: false,
   },
+  sh(
+    'net: interfaces in /sys',
+    `unshare -nm sh -c 'mount -t sysfs none /sys; ip link add va type veth peer name vb; ip link set va up; ip link set vb up; cd /sys/class/net; ls . ../../devices/virtual/net; readlink va; for d in lo va; do cd $d; cat addr_assign_type addr_len broadcast carrier dev_id duplex flags link_mode mtu name_assign_type operstate speed tx_queue_len type 2>&1; ls statistics; cd ..; done; cat lo/uevent lo/statistics/rx_bytes; readlink va/subsystem; ip link set va down; cat va/operstate va/carrier; ip link del va; ls; ls -d va'`,
+  ),
   { name: 'net: links that go down and up', argv: ['unshare', '-n', 'sh', 'link_down.sh'], stderr: false },
   { name: 'net: a bridge between namespaces', argv: ['unshare', '-n', 'bash', 'ip_bridge.sh'], stderr: false },
   { name: 'net: original destinations', argv: ['unshare', '-n', 'python3', 'original_dst.py'] },

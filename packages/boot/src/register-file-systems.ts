@@ -37,7 +37,7 @@ export function registerFileSystems(kernel: Kernel): void {
     cgroupFileSystems.set(cgroup, fs);
     return fs;
   });
-  nodev('sysfs', () => new SysFileSystem(kernel, vfs.allocateDev()));
+  nodev('sysfs', ({ caller }) => new SysFileSystem(kernel, nsOf(caller).net, vfs.allocateDev()));
 }
 
 /** The host's first CPU, as its kernel describes it: guest code runs on it and may use what it has. */
