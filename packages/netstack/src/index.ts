@@ -114,7 +114,8 @@ export { type ConntrackCondition, ConntrackMatch, type EndpointCondition } from 
 export { type CopyOut, IptablesSockopt } from './filter/iptables/iptables-sockopt.js';
 export { type AddressMask, type Match, Rule, type RuleHeader, type Target } from './filter/rule.js';
 export { Chain, Table } from './filter/table.js';
-export { DnsForwarder, type DnsUpstream, StackUpstream } from './policy/dns-forwarder.js';
+export { DnsForwarder, type DnsUpstream } from './policy/dns-forwarder.js';
+export { StackUpstream } from './policy/stack-upstream.js';
 export type { OriginalDestination, SniffedNames, TakenConnection } from './policy/interceptor.js';
 export { sniffHttpHost } from './policy/http-head.js';
 export { type Sniffed, sniffServerName } from './policy/client-hello.js';

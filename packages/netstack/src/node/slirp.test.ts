@@ -5,9 +5,13 @@ import { text } from 'node:stream/consumers';
 import { EAGAIN, POLLIN } from '@tsv/abi';
 import { StackDriver } from './driver.js';
 import { connect, createServer } from './net.js';
-import { HostNat, type HostNatOptions } from './slirp.js';
+import { HostNat, HostUpstream, type HostNatOptions } from './slirp.js';
 import { ReadyEntry } from './ready-entry.js';
 import { PipeLink } from '../link/pipe.js';
+import { DnsForwarder } from '../policy/dns-forwarder.js';
+import { DNS_TYPE_A, makeQuery, parseQuestion } from '../policy/dns-message.js';
+import { framedMessage } from '../policy/dns-stream.js';
+import { EgressPolicy } from '../policy/egress-policy.js';
 import { SocketAddress } from '../socket/socket-address.js';
 import { UdpSocket } from '../socket/udp-socket.js';
 import { IpAddress, parsePrefix } from '../wire/ip-address.js';
@@ -134,6 +138,35 @@ describe('HostNat, with sockets of the host on its loopback interface', () => {
     });
     socket.send(Buffer.from('ping'), 0, 4, new SocketAddress(IpAddress.parse('192.0.2.7'), server.address().port));
     expect([await got, nat.flowCount]).toEqual(['192.0.2.7 <ping>', 1]);
+  });
+
+  it('asks the DNS server of the host over TCP when the guest asks so', async () => {
+    const { driver, nat } = guest();
+    // The answer is the question with more behind it than a datagram may have, and comes in two pieces.
+    const port = await hostServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.on('data', (frame) => {
+        const [answer, length] = [Buffer.concat([frame.subarray(2), Buffer.alloc(5000)]), Buffer.alloc(2)];
+        answer[2]! |= 0x80;
+        length.writeUInt16BE(answer.length);
+        socket.write(Buffer.concat([length, answer.subarray(0, 100)]));
+        setTimeout(() => socket.write(answer.subarray(100)), 20);
+      });
+    });
+    const policy = new EgressPolicy(nat.stack, { onFlow: () => ({ action: 'allow' }) });
+    const upstream = new HostUpstream({ host: '127.0.0.1', port });
+    const forwarder = new DnsForwarder(nat.stack, IpAddress.parse('10.0.2.2'), policy, upstream);
+    closers.push(() => forwarder.close());
+    const stream = connect(driver.stack, { host: '10.0.2.2', port: 53 });
+    stream.write(framedMessage(makeQuery(0x1234, 'a.test', DNS_TYPE_A)!));
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) {
+      chunks.push(chunk as Buffer);
+      if (Buffer.concat(chunks).length >= 5000) break;
+    }
+    const response = Buffer.concat(chunks);
+    expect([response.readUInt16BE(0), response.readUInt16BE(2)]).toEqual([response.length - 2, 0x1234]);
+    expect(parseQuestion(response.subarray(2))?.name).toBe('a.test');
   });
 
   it('forwards a port of the host', async () => {

@@ -8,6 +8,7 @@ import type { LinkEndpoint } from '../link/link-endpoint.js';
 import type { Nic } from '../net/nic.js';
 import type { RandomSource } from '../net/random.js';
 import type { DnsForwarder, DnsUpstream } from '../policy/dns-forwarder.js';
+import { MessageReader, framedMessage } from '../policy/dns-stream.js';
 import { SocketAddress } from '../socket/socket-address.js';
 import { TcpSocket } from '../socket/tcp-socket.js';
 import type { TcpForwarder } from '../socket/tcp.js';
@@ -269,6 +270,7 @@ export class HostNat implements TcpForwarder, UdpForwarder {
 /** Asks the host's DNS server, from one socket of the host. */
 export class HostUpstream implements DnsUpstream {
   readonly #sockets = new Set<HostUdp>();
+  readonly #streams = new Set<Socket>();
   readonly #server: HostDestination;
 
   /** By default the first server of the host's /etc/resolv.conf; the host itself if that names none. */
@@ -276,7 +278,8 @@ export class HostUpstream implements DnsUpstream {
     this.#server = server ?? { host: firstNameServer() ?? '127.0.0.1', port: 53 };
   }
 
-  query(message: Uint8Array, forwarder: DnsForwarder): void {
+  query(message: Uint8Array, forwarder: DnsForwarder, isStream: boolean): void {
+    if (isStream) return this.#queryStream(message, forwarder);
     const { host, port } = this.#server;
     const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
     this.#sockets.add(socket);
@@ -298,6 +301,32 @@ export class HostUpstream implements DnsUpstream {
   close(): void {
     for (const socket of this.#sockets) socket.close();
     this.#sockets.clear();
+    for (const stream of this.#streams) stream.destroy();
+  }
+
+  /** Over a connection of its own, RFC 7766; what goes wrong with it shows as no answer. */
+  #queryStream(message: Uint8Array, forwarder: DnsForwarder): void {
+    const stream = connectHost({ ...this.#server, timeout: QUERY_MS }).unref();
+    this.#streams.add(stream);
+    const end = (): void => {
+      this.#streams.delete(stream);
+      stream.destroy();
+    };
+    const reader = new MessageReader(0xffff);
+    stream.on('error', end);
+    stream.on('timeout', end);
+    stream.on('close', end);
+    stream.on('data', (bytes) => {
+      const { room } = reader;
+      const taken = Math.min(bytes.length, room.length);
+      room.set(bytes.subarray(0, taken));
+      reader.added(taken);
+      const response = reader.next();
+      if (response === null) return;
+      end();
+      if (response !== undefined) forwarder.answered(response);
+    });
+    stream.write(framedMessage(message));
   }
 }
 

@@ -1,6 +1,5 @@
 import { EAGAIN, POLLIN } from '@tsv/abi';
 import { Timer } from '@tsv/clock';
-import { WaitEntry } from '@tsv/waiter';
 import { SocketAddress } from '../socket/socket-address.js';
 import { UdpSocket } from '../socket/udp-socket.js';
 import type { Stack } from '../stack.js';
@@ -17,7 +16,9 @@ import {
   parseQuestion,
   storeDnsId,
 } from './dns-message.js';
+import { DnsStreamServer, type DnsClient } from './dns-stream.js';
 import type { EgressPolicy } from './egress-policy.js';
+import { Readable } from './readable.js';
 
 /** Queries under way at once; further ones are refused. */
 export const QUERY_COUNT_MAX = 1_024;
@@ -25,10 +26,13 @@ export const QUERY_COUNT_MAX = 1_024;
 export const QUERY_TIMEOUT_MS = 5_000;
 const DNS_PORT = 53;
 
-/** Answers DNS queries: a socket of the host, a resolver of the program's own, or {@link StackUpstream}. */
+/** Answers DNS queries: a socket of the host, a resolver of the program's own, or `StackUpstream`. */
 export interface DnsUpstream {
-  /** Sends a query. The response, with the query's identifier, goes to {@link DnsForwarder.answered}. */
-  query(message: Uint8Array, forwarder: DnsForwarder): void;
+  /**
+   * Sends a query, over TCP if the guest has asked so, which it does when an answer is too long for a datagram. The
+   * response, with the query's identifier, goes to {@link DnsForwarder.answered}.
+   */
+  query(message: Uint8Array, forwarder: DnsForwarder, isStream: boolean): void;
   close(): void;
 }
 
@@ -36,11 +40,11 @@ export interface DnsUpstream {
 class PendingQuery extends Timer {
   readonly message: Uint8Array;
   readonly question: DnsQuestion;
-  readonly client: SocketAddress;
+  readonly client: DnsClient;
   readonly upstreamId: number;
   readonly #forwarder: DnsForwarder;
 
-  constructor(forwarder: DnsForwarder, message: Uint8Array, question: DnsQuestion, client: SocketAddress, id: number) {
+  constructor(forwarder: DnsForwarder, message: Uint8Array, question: DnsQuestion, client: DnsClient, id: number) {
     super();
     this.#forwarder = forwarder;
     this.message = message;
@@ -54,16 +58,19 @@ class PendingQuery extends Timer {
   }
 }
 
-class Readable extends WaitEntry {
-  readonly #run: () => void;
+/** Who has asked by a datagram. */
+class DatagramClient implements DnsClient {
+  readonly isStream = false;
+  readonly #socket: UdpSocket;
+  readonly #to: SocketAddress;
 
-  constructor(run: () => void) {
-    super();
-    this.#run = run;
+  constructor(socket: UdpSocket, to: SocketAddress) {
+    this.#socket = socket;
+    this.#to = to;
   }
 
-  notified(): void {
-    this.#run();
+  answer(message: Uint8Array): void {
+    this.#socket.send(message, 0, message.length, this.#to);
   }
 }
 
@@ -73,11 +80,12 @@ export class DnsForwarder {
   readonly #policy: EgressPolicy;
   readonly #upstream: DnsUpstream;
   readonly #socket: UdpSocket;
+  readonly #streams: DnsStreamServer;
   readonly #pending = new Map<number, PendingQuery>();
   readonly #buffer = new Uint8Array(DNS_MESSAGE_BYTES_MAX);
   readonly #from = new SocketAddress();
 
-  /** Listens at `address`, port 53. Throws RangeError if that cannot be bound. */
+  /** Listens at `address`, port 53 of UDP and TCP. Throws RangeError if that cannot be bound. */
   constructor(stack: Stack, address: IpAddress, policy: EgressPolicy, upstream: DnsUpstream) {
     this.#stack = stack;
     this.#policy = policy;
@@ -86,6 +94,7 @@ export class DnsForwarder {
     const bound = this.#socket.bind(address, DNS_PORT);
     if (bound !== 0) throw new RangeError(`Cannot serve DNS at ${String(address)}: errno ${-bound}`);
     this.#socket.waiters.add(new Readable(() => this.#serve()), POLLIN);
+    this.#streams = new DnsStreamServer(stack, address, DNS_PORT, (message, client) => this.#handle(message, client));
   }
 
   /** Queries under way. */
@@ -102,20 +111,21 @@ export class DnsForwarder {
     if (question.name !== pending.question.name || question.type !== pending.question.type) return;
     this.#forget(pending);
     const refusal = this.#remember(message, question);
-    if (refusal !== 0) return this.#send(makeError(pending.message, pending.question, refusal), pending.client);
+    if (refusal !== 0) return pending.client.answer(makeError(pending.message, pending.question, refusal));
     const response = message.slice();
     storeDnsId(response, dnsId(pending.message));
-    this.#send(response, pending.client);
+    pending.client.answer(response);
   }
 
   /** The upstream has not answered a query. */
   timedOut(pending: PendingQuery): void {
     this.#forget(pending);
-    this.#send(makeError(pending.message, pending.question, DNS_RCODE_SERVFAIL), pending.client);
+    pending.client.answer(makeError(pending.message, pending.question, DNS_RCODE_SERVFAIL));
   }
 
   close(): void {
     for (const pending of [...this.#pending.values()]) this.#forget(pending);
+    this.#streams.close();
     this.#socket.close();
     this.#upstream.close();
   }
@@ -137,16 +147,20 @@ export class DnsForwarder {
     for (;;) {
       const len = this.#socket.receive(this.#buffer, 0, DNS_MESSAGE_BYTES_MAX, 0, this.#from, null);
       if (len === -EAGAIN) return;
-      if (len > 0) this.#handle(this.#buffer.slice(0, len));
+      if (len <= 0) continue;
+      const { address, port, scopeId } = this.#from;
+      const client = new DatagramClient(this.#socket, new SocketAddress(address.clone(), port, scopeId));
+      this.#handle(this.#buffer.slice(0, len), client);
     }
   }
 
-  #handle(message: Uint8Array): void {
+  /** Whether `client` will be answered. */
+  #handle(message: Uint8Array, client: DnsClient): boolean {
     const question = parseQuestion(message);
-    if (question === undefined || dnsIsResponse(message)) return;
-    const client = new SocketAddress(this.#from.address.clone(), this.#from.port, this.#from.scopeId);
+    if (question === undefined || dnsIsResponse(message)) return false;
     if (!this.#policy.mayResolve(question.name) || this.#pending.size >= QUERY_COUNT_MAX) {
-      return this.#send(makeError(message, question, DNS_RCODE_REFUSED), client);
+      client.answer(makeError(message, question, DNS_RCODE_REFUSED));
+      return true;
     }
     let id = this.#stack.random.below(0x1_0000);
     while (this.#pending.has(id)) id = (id + 1) & 0xffff;
@@ -155,50 +169,12 @@ export class DnsForwarder {
     this.#stack.timers.arm(pending, this.#stack.nowMs + QUERY_TIMEOUT_MS);
     const query = message.slice();
     storeDnsId(query, id);
-    this.#upstream.query(query, this);
+    this.#upstream.query(query, this, client.isStream);
+    return true;
   }
 
   #forget(pending: PendingQuery): void {
     this.#stack.timers.disarm(pending);
     this.#pending.delete(pending.upstreamId);
-  }
-
-  #send(message: Uint8Array, client: SocketAddress): void {
-    this.#socket.send(message, 0, message.length, client);
-  }
-}
-
-/** Asks a DNS server through the stack itself, each query from a port of its own (RFC 5452 section 9.2). */
-export class StackUpstream implements DnsUpstream {
-  readonly #stack: Stack;
-  readonly #server: SocketAddress;
-  readonly #sockets: UdpSocket[] = [];
-
-  constructor(stack: Stack, server: SocketAddress) {
-    this.#stack = stack;
-    this.#server = server;
-  }
-
-  query(message: Uint8Array, forwarder: DnsForwarder): void {
-    const socket = new UdpSocket(this.#stack, !this.#server.address.isIpv4);
-    if (socket.connect(this.#server.address, this.#server.port, this.#server.scopeId) !== 0) return socket.close();
-    this.#sockets.push(socket);
-    if (this.#sockets.length > QUERY_COUNT_MAX) this.#sockets.shift()!.close();
-    socket.waiters.add(new Readable(() => this.#receive(socket, forwarder)), POLLIN);
-    socket.send(message, 0, message.length, null);
-  }
-
-  close(): void {
-    for (const socket of this.#sockets.splice(0)) socket.close();
-  }
-
-  #receive(socket: UdpSocket, forwarder: DnsForwarder): void {
-    const buffer = new Uint8Array(DNS_MESSAGE_BYTES_MAX);
-    const len = socket.receive(buffer, 0, buffer.length, 0, null, null);
-    if (len <= 0) return;
-    const index = this.#sockets.indexOf(socket);
-    if (index >= 0) this.#sockets.splice(index, 1);
-    socket.close();
-    forwarder.answered(buffer.subarray(0, len));
   }
 }

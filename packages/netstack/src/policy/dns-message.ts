@@ -3,7 +3,7 @@ import { IpAddress } from '../wire/ip-address.js';
 
 /** DNS messages, RFC 1035 section 4. */
 export const DNS_HEADER_BYTES = 12;
-/** Largest message over UDP that is taken, RFC 6891 section 6.2.5 and the usual maximum. */
+/** Bytes of the longest query, and of the longest response in a datagram: what RFC 6891 section 6.2.5 has senders announce. */
 export const DNS_MESSAGE_BYTES_MAX = 4096;
 
 export const DNS_TYPE_A = 1;
@@ -23,7 +23,8 @@ const NAME_BYTES_MAX = 255;
 const LABEL_BYTES_MAX = 63;
 /** Compression pointers followed in one name; each must point backwards. */
 const POINTER_COUNT_MAX = 32;
-const RECORD_COUNT_MAX = 256;
+/** A response over TCP has room for no more addresses. */
+const RECORD_COUNT_MAX = 4096;
 /** Aliases followed in one answer; of one behind more no address is known. */
 const ALIAS_COUNT_MAX = 8;
 
@@ -56,7 +57,7 @@ export interface DnsAddress {
 
 /** The only question of a standard query or its response; undefined if the message is anything else. */
 export function parseQuestion(message: Uint8Array): DnsQuestion | undefined {
-  if (message.length < DNS_HEADER_BYTES || message.length > DNS_MESSAGE_BYTES_MAX) return undefined;
+  if (message.length < DNS_HEADER_BYTES) return undefined;
   if ((loadU16(message, 2) & OPCODE_MASK) !== 0 || loadU16(message, 4) !== 1) return undefined;
   const name = readName(message, DNS_HEADER_BYTES);
   if (name === undefined || message.length - name.end < 4) return undefined;

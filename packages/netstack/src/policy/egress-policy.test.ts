@@ -1,6 +1,7 @@
 import { EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, POLLOUT } from '@tsv/abi';
 import fc from 'fast-check';
-import { DnsForwarder, QUERY_TIMEOUT_MS, StackUpstream } from './dns-forwarder.js';
+import { DnsForwarder, QUERY_TIMEOUT_MS } from './dns-forwarder.js';
+import { StackUpstream } from './stack-upstream.js';
 import {
   DNS_RCODE_REFUSED,
   DNS_RCODE_SERVFAIL,
