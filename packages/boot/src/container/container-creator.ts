@@ -129,10 +129,11 @@ export class Creation {
     this.#state = firstState(options, podSandboxId(options.spec) ?? options.id);
   }
 
+  /** The state that this resolves with is saved by the caller; until there is something to find, none is. */
   async run(): Promise<ContainerState> {
     const { id, spec, configText, bundleDir, pidFile } = this.#options;
     const isRoot = this.#state.sandboxId === id;
-    this.#save(isRoot ? {} : { sentry: this.#podSentry() });
+    if (!isRoot) this.#state = { ...this.#state, sentry: this.#podSentry() };
     checkRoot(this.#state.rootfs);
     checkNamespacePaths(spec);
     this.#makeStores();
@@ -155,7 +156,7 @@ export class Creation {
     if (isRoot) await this.#createRoot(this.#client, params, fds);
     else await this.#createInPod(this.#client, params, fds);
     await runHooks('createContainer', hooks?.createContainer, ociState(this.#state, 'creating'));
-    this.#save({ phase: 'created' });
+    this.#state = { ...this.#state, phase: 'created' };
     if (pidFile !== undefined) writePidFile(pidFile, process.pid);
     if (isRoot && !this.#isHere()) await this.#callWithin(this.#client, 'containerManager.Commit', {});
     return this.#state;

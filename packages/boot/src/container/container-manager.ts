@@ -35,23 +35,15 @@ export class ContainerManager {
     this.#context = { ...context, store: this.store };
   }
 
-  async create(options: CreateOptions): Promise<ContainerState> {
-    const created = await createContainer(this.#context, options);
-    created.close();
-    return created.state;
+  create(options: CreateOptions): Promise<ContainerState> {
+    return this.#createThen(options, ({ state, directory }) => {
+      directory.save(state);
+    });
   }
 
-  /** Creates a container and starts it, by one connection to its sandbox; one that cannot be started is deleted. */
+  /** Creates a container and starts it, by one connection to its sandbox. */
   async run(options: CreateOptions): Promise<void> {
-    const created = await createContainer(this.#context, options);
-    try {
-      await startCreated(created);
-    } catch (error) {
-      created.close();
-      await this.delete(options.id, true);
-      throw error;
-    }
-    created.close();
+    await this.#createThen(options, startCreated);
   }
 
   async start(id: string): Promise<void> {
@@ -172,6 +164,23 @@ export class ContainerManager {
     if (cgroupPath === null) throw new SandboxError(`Cannot update container "${id}": it has no cgroup of its own`);
     HostCgroup.open(cgroupPath).update(resources);
     await this.#call(state, 'containerManager.Update', { id, resources: JSON.stringify(resources) });
+  }
+
+  /** Creates a container and goes on while it is locked; one with which that fails is deleted. */
+  async #createThen(
+    options: CreateOptions,
+    next: (created: CreatedContainer) => void | Promise<void>,
+  ): Promise<ContainerState> {
+    const created = await createContainer(this.#context, options);
+    try {
+      await next(created);
+    } catch (error) {
+      created.close();
+      await this.delete(options.id, true);
+      throw error;
+    }
+    created.close();
+    return created.state;
   }
 
   #alive(id: string, verb: string, statuses: readonly ContainerStatus[]): ContainerState {
