@@ -1,7 +1,6 @@
 import {
   CAP_SYSLOG,
   CAP_SYS_ADMIN,
-  CAP_SYS_BOOT,
   EFAULT,
   EINVAL,
   EPERM,
@@ -118,11 +117,6 @@ export function sysSyslog(t: Task, a: SyscallArgs): SysResult {
 const SYSLOG_ACTION_READ_ALL = 3;
 const SYSLOG_ACTION_SIZE_BUFFER = 10;
 const LOG_BUFFER_BYTES = 1 << 18;
-
-/** reboot(2). Differs: a sandbox ends with its first process, not so. Errors: EPERM, EINVAL. */
-export function sysReboot(t: Task): SysResult {
-  return t.creds.hasCap(CAP_SYS_BOOT) ? -EINVAL : -EPERM;
-}
 
 /** A host or domain name of the guest. Errors: EFAULT, EINVAL, EPERM. */
 function loadName(t: Task, addr: number, len: number): string | number {
