@@ -136,7 +136,7 @@ function stateOf(nic: Nic): Record<string, AttributeValue> {
     duplex: () => (isEthernetUp() ? 'full' : -EINVAL),
     flags: () => `0x${(deviceFlags(nic) & ~(IFF_RUNNING | IFF_LOWER_UP)).toString(16)}`,
     mtu: () => nic.mtu,
-    operstate: () => (nic.isLoopback ? 'unknown' : nic.isUp ? 'up' : 'down'),
+    operstate: () => (!nic.isUp ? 'down' : nic.isLoopback ? 'unknown' : 'up'),
     speed: () => (isEthernetUp() ? ETHERNET_SPEED : -EINVAL),
     testing: () => whenUp(0),
   };
