@@ -5,7 +5,9 @@ import {
   EINPROGRESS,
   EISCONN,
   F_SETFL,
+  MSG_DONTWAIT,
   O_NONBLOCK,
+  POLLIN,
   SOCK_DGRAM,
   SOCK_STREAM,
   SYS_accept,
@@ -20,6 +22,7 @@ import {
   SYS_socket,
   SYS_write,
 } from '@tsv/abi';
+import { WaitEntry } from '@tsv/waiter';
 import { BLOCKED } from '../../syscalls/syscall.js';
 import type { Task } from '../../task/task.js';
 import { DATA_ADDR, TestKernel } from '../../testing/test-kernel.js';
@@ -73,6 +76,24 @@ describe('AF_INET, tcp(7)', () => {
     expect(call(SYS_write, client, BUFFER, 5)).toBe(5);
     expect(call(SYS_read, accepted, BUFFER + 100, 100)).toBe(5);
     expect(kernel.peek(t, BUFFER + 100, 5).getUint8(4)).toBe(0x6f);
+  });
+
+  it('lets a sender run before its bytes are on their way, and they have come before anybody makes another call', () => {
+    const [server, port] = listener();
+    const client = socket(SOCK_STREAM);
+    call(SYS_connect, client, ...loopback(port));
+    const accepted = call(SYS_accept, server, 0, 0);
+    const context = kernel.contextOf(t);
+    const wasRunning: boolean[] = [];
+    class Watcher extends WaitEntry {
+      notified(): void {
+        wasRunning.push(context.isRunning);
+      }
+    }
+    t.fds.get(accepted)!.waiters!.add(new Watcher(), POLLIN);
+    expect(call(SYS_write, client, BUFFER, 5)).toBe(5);
+    expect(wasRunning).toEqual([true]);
+    expect(call(SYS_recvfrom, accepted, BUFFER, 100, MSG_DONTWAIT, 0, 0)).toBe(5);
   });
 
   it('wakes a reader when bytes come', () => {
