@@ -4,6 +4,7 @@ import { SocketAddress } from '../socket/socket-address.js';
 import { UdpSocket } from '../socket/udp-socket.js';
 import type { Stack } from '../stack.js';
 import type { IpAddress } from '../wire/ip-address.js';
+import { CallEntry } from './call-entry.js';
 import {
   DNS_MESSAGE_BYTES_MAX,
   DNS_RCODE_REFUSED,
@@ -18,7 +19,6 @@ import {
 } from './dns-message.js';
 import { DnsStreamServer, type DnsClient } from './dns-stream.js';
 import type { EgressPolicy } from './egress-policy.js';
-import { Readable } from './readable.js';
 
 /** Queries under way at once; further ones are refused. */
 export const QUERY_COUNT_MAX = 1_024;
@@ -93,7 +93,7 @@ export class DnsForwarder {
     this.#socket = new UdpSocket(stack, !address.isIpv4);
     const bound = this.#socket.bind(address, DNS_PORT);
     if (bound !== 0) throw new RangeError(`Cannot serve DNS at ${String(address)}: errno ${-bound}`);
-    this.#socket.waiters.add(new Readable(() => this.#serve()), POLLIN);
+    this.#socket.waiters.add(new CallEntry(() => this.#serve()), POLLIN);
     this.#streams = new DnsStreamServer(stack, address, DNS_PORT, (message, client) => this.#handle(message, client));
   }
 

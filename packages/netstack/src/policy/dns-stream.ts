@@ -3,8 +3,8 @@ import { Timer } from '@tsv/clock';
 import { TcpSocket } from '../socket/tcp-socket.js';
 import type { Stack } from '../stack.js';
 import type { IpAddress } from '../wire/ip-address.js';
+import { CallEntry } from './call-entry.js';
 import { DNS_HEADER_BYTES, DNS_MESSAGE_BYTES_MAX } from './dns-message.js';
-import { Readable } from './readable.js';
 
 /** Connections at once; further ones are closed. */
 export const DNS_CONNECTION_COUNT_MAX = 64;
@@ -82,7 +82,7 @@ export class DnsStreamServer {
     this.#listener = new TcpSocket(stack, !address.isIpv4);
     const bound = this.#listener.bind(address, port) || this.#listener.listen(BACKLOG);
     if (bound !== 0) throw new RangeError(`Cannot serve DNS over TCP at ${String(address)}: errno ${-bound}`);
-    this.#listener.waiters.add(new Readable(() => this.#accept()), POLLIN);
+    this.#listener.waiters.add(new CallEntry(() => this.#accept()), POLLIN);
   }
 
   get connectionCount(): number {
@@ -130,7 +130,7 @@ class DnsConnection extends Timer implements DnsClient {
     this.#socket = socket;
     this.#handle = handle;
     this.#closed = closed;
-    socket.waiters.add(new Readable(() => this.run()), POLLIN | POLLOUT);
+    socket.waiters.add(new CallEntry(() => this.run()), POLLIN | POLLOUT);
     this.#wait();
   }
 

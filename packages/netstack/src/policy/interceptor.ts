@@ -1,6 +1,5 @@
 import { EAGAIN, EINPROGRESS, MSG_PEEK, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '@tsv/abi';
 import { Timer } from '@tsv/clock';
-import { WaitEntry } from '@tsv/waiter';
 import type { Conntrack } from '../filter/conntrack.js';
 import type { Flow } from '../filter/flow.js';
 import { TcpSocket } from '../socket/tcp-socket.js';
@@ -8,6 +7,7 @@ import type { Stack } from '../stack.js';
 import { TcpState } from '../tcp/tcp-state.js';
 import { IPV4_ANY, IPV6_ANY, type IpAddress } from '../wire/ip-address.js';
 import { IPPROTO_TCP } from '../wire/protocol.js';
+import { CallEntry } from './call-entry.js';
 import { CLIENT_HELLO_BYTES_MAX, type Sniffed, sniffServerName } from './client-hello.js';
 import { HttpGuard } from './http-guard.js';
 import { sniffHttpHost } from './http-head.js';
@@ -182,19 +182,6 @@ function destinationOf(flow: Flow): OriginalDestination {
 function reset(socket: TcpSocket): void {
   socket.lingerSec = 0;
   socket.close();
-}
-
-class CallEntry extends WaitEntry {
-  readonly #call: () => void;
-
-  constructor(call: () => void) {
-    super();
-    this.#call = call;
-  }
-
-  notified(): void {
-    this.#call();
-  }
 }
 
 /** Waits until a client has said enough, and tells what; null if it ended or took too long. Nothing is consumed. */

@@ -4,10 +4,10 @@ import type { SocketAddress } from '../socket/socket-address.js';
 import { TcpSocket } from '../socket/tcp-socket.js';
 import { UdpSocket } from '../socket/udp-socket.js';
 import type { Stack } from '../stack.js';
+import { CallEntry } from './call-entry.js';
 import { QUERY_COUNT_MAX, QUERY_TIMEOUT_MS, type DnsForwarder, type DnsUpstream } from './dns-forwarder.js';
 import { DNS_MESSAGE_BYTES_MAX } from './dns-message.js';
 import { MessageReader, framedMessage } from './dns-stream.js';
-import { Readable } from './readable.js';
 
 /** What the length before a message over TCP can say. */
 const STREAM_MESSAGE_BYTES_MAX = 0xffff;
@@ -30,7 +30,7 @@ export class StackUpstream implements DnsUpstream {
     if (socket.connect(this.#server.address, this.#server.port, this.#server.scopeId) !== 0) return socket.close();
     this.#sockets.push(socket);
     if (this.#sockets.length > QUERY_COUNT_MAX) this.#sockets.shift()!.close();
-    socket.waiters.add(new Readable(() => this.#receive(socket, forwarder)), POLLIN);
+    socket.waiters.add(new CallEntry(() => this.#receive(socket, forwarder)), POLLIN);
     socket.send(message, 0, message.length, null);
   }
 
@@ -85,7 +85,7 @@ class StreamQuery extends Timer {
   connect({ address, port, scopeId }: SocketAddress): void {
     const result = this.#socket.connect(address, port, scopeId);
     if (result !== 0 && result !== -EINPROGRESS) return this.close();
-    this.#socket.waiters.add(new Readable(() => this.#run()), POLLIN | POLLOUT);
+    this.#socket.waiters.add(new CallEntry(() => this.#run()), POLLIN | POLLOUT);
   }
 
   close(): void {
