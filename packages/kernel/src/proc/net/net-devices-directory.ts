@@ -9,7 +9,7 @@ import {
 } from '@tsv/vfs';
 import { deviceFlags, deviceNamed, deviceQueueLen, deviceType } from '../../socket/device/net-device.js';
 import type { VirtualLink } from '../../socket/device/virtual-links.js';
-import { GeneratedFile } from '../generated-file.js';
+import { GeneratedFile, GeneratedSymlink } from '../generated-file.js';
 
 const NO_ADDRESS = new Uint8Array(6);
 const BROADCAST_ADDRESS = new Uint8Array(6).fill(0xff);
@@ -30,6 +30,7 @@ export type VirtualFinder = (nic: Nic) => VirtualLink | undefined;
 /** Names of the interfaces of a stack, as they are now. */
 abstract class NetNamesDirectory extends SyntheticDirectory {
   readonly #stack: () => Stack;
+  readonly #entries = new WeakMap<Nic, Inode>();
 
   constructor(fs: SyntheticFileSystem, stack: () => Stack) {
     super(fs);
@@ -39,11 +40,14 @@ abstract class NetNamesDirectory extends SyntheticDirectory {
   /** S_IFMT bits of the entries. */
   protected abstract readonly entryType: number;
 
-  protected abstract entryOf(nic: Nic): Inode;
+  protected abstract createEntry(nic: Nic): Inode;
 
   protected override lookupDynamic(name: string): Inode | Errno {
     const nic = deviceNamed(this.#stack(), name);
-    return nic === undefined ? -ENOENT : this.entryOf(nic);
+    if (nic === undefined) return -ENOENT;
+    const entry = this.#entries.get(nic) ?? this.createEntry(nic);
+    this.#entries.set(nic, entry);
+    return entry;
   }
 
   protected override listDynamic(fromKey: number, take: DynamicEntrySink): void {
@@ -57,15 +61,14 @@ abstract class NetNamesDirectory extends SyntheticDirectory {
 export class NetClassDirectory extends NetNamesDirectory {
   protected override readonly entryType = S_IFLNK;
 
-  protected override entryOf({ name }: Nic): Inode {
-    return new StaticSymlink(this.fs, `../../devices/virtual/net/${name}`);
+  protected override createEntry(nic: Nic): Inode {
+    return new GeneratedSymlink(this.fs, () => `../../devices/virtual/net/${nic.name}`);
   }
 }
 
 /** /sys/devices/virtual/net: a directory for each interface, Linux's Documentation/ABI/testing/sysfs-class-net. */
 export class NetDevicesDirectory extends NetNamesDirectory {
   protected override readonly entryType = S_IFDIR;
-  readonly #known = new WeakMap<Nic, SyntheticDirectory>();
   readonly #virtualOf: VirtualFinder;
 
   constructor(fs: SyntheticFileSystem, stack: () => Stack, virtualOf: VirtualFinder) {
@@ -73,16 +76,7 @@ export class NetDevicesDirectory extends NetNamesDirectory {
     this.#virtualOf = virtualOf;
   }
 
-  protected override entryOf(nic: Nic): Inode {
-    let directory = this.#known.get(nic);
-    if (directory === undefined) {
-      directory = this.#create(nic);
-      this.#known.set(nic, directory);
-    }
-    return directory;
-  }
-
-  #create(nic: Nic): SyntheticDirectory {
+  protected override createEntry(nic: Nic): Inode {
     const directory = new SyntheticDirectory(this.fs);
     const attributes = { ...identityOf(nic, this.#virtualOf(nic)), ...stateOf(nic) };
     for (const [name, value] of Object.entries(attributes)) directory.add(name, attribute(this.fs, value));
